@@ -1,0 +1,1 @@
+"""What a researcher runs: corpora, training, scoring, reports and the command line."""

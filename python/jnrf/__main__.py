@@ -1,0 +1,7 @@
+"""``python -m jnrf``, the same as the ``jnrf`` command."""
+
+import sys
+
+from jnrf.cli import main
+
+sys.exit(main())

@@ -1,0 +1,59 @@
+"""The ``jnrf`` command: one module a subcommand, one line for a user's mistake."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+
+from jnrf_ext.errors import InputError
+
+#: Subcommands in the order a newcomer meets them; each is a module of this package.
+COMMANDS = (
+    "info",
+    "synth",
+    "inspect",
+    "convert",
+    "train",
+    "predict",
+    "evaluate",
+    "import_reference",
+)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser with every subcommand; modules import what is heavy only when run."""
+    parser = argparse.ArgumentParser(
+        prog="jnrf",
+        description="Joint entity and relation extraction from long clinical documents.",
+    )
+    parser.add_argument(
+        "--traceback", action="store_true", help="show the full traceback of an error"
+    )
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        module = importlib.import_module(f"jnrf.cli.{name}")
+        subparser = subparsers.add_parser(module.NAME, help=module.HELP, description=module.HELP)
+        module.add_arguments(subparser)
+        subparser.set_defaults(run=module.run)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one subcommand; exit status 0 is success, 2 the user's mistake, 130 an interrupt."""
+    args = build_parser().parse_args(argv)
+    try:
+        return args.run(args)
+    except BrokenPipeError:
+        # The reader (head, less) went away: not an error, but Python would complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except (InputError, OSError) as error:
+        if args.traceback:
+            raise
+        print(f"jnrf {args.command}: error: {error}", file=sys.stderr)
+        return 2
