@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).resolve().parent
-VERSION = "0.1.0"
+VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "jnrf_ext/__init__.py").read_text())[1]
 
 
 def find_nvcc() -> str | None:

@@ -42,10 +42,15 @@ if _cpu_error:
     raise ImportError(f"jnrf_ext cannot be used: {_cpu_error}")
 
 
+def cuda_library_exists() -> bool:
+    """Whether the CUDA library was compiled into this installation."""
+    return (_PACKAGE / "_C_cuda.so").exists()
+
+
 def _load_cuda() -> str | None:
     if torch.version.cuda is None:
         return f"torch {torch.__version__} is a CPU build; install a CUDA build of torch"
-    if not (_PACKAGE / "_C_cuda.so").exists():
+    if not cuda_library_exists():
         return "the CUDA library was not compiled: no nvcc at build time, or JNRF_CUDA=off"
     if not torch.cuda.is_available():
         return "torch sees no CUDA device"

@@ -1,4 +1,4 @@
-"""Which labels a model knows: BIO tags, relation classes, and which types may stand in which role."""
+"""Which labels a model knows: BIO tags, relation classes, and which types take which role."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Schema:
     def from_types(
         cls, entity_types: list[str], arguments: dict[str, list[tuple[str, str]]]
     ) -> Schema:
-        """The schema of a corpus: "O" first, then B- and I- of each type; "none" first, then relations."""
+        """The schema of a corpus: "O", then B- and I- of each type; "none", then the relations."""
         tags = [OUTSIDE] + [f"{p}-{t}" for t in sorted(entity_types) for p in "BI"]
         allowed = {r: sorted(map(tuple, arguments[r])) for r in sorted(arguments)}
         return cls(tags, ["none", *sorted(arguments)], allowed)

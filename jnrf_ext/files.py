@@ -1,0 +1,39 @@
+"""Writing files so that neither a crash nor a full disk leaves half a file in a good one's place."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from jnrf_ext.errors import InputError
+
+
+def write_atomically(path: str | Path, content: str | bytes) -> None:
+    """Write ``content`` beside ``path`` and rename it into place once it is on disk.
+
+    Text is written as UTF-8 with its line ends as they are. Missing parent folders are made.
+    Raises :class:`InputError` naming the path when the file cannot be written (disk full, no
+    permission); what stood at ``path`` before is then untouched.
+    """
+    path = Path(path)
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    temporary: str | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes private files; give ours the mode that open() would have.
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None and os.path.exists(temporary):
+            os.unlink(temporary)
+        raise InputError(
+            f"cannot write {path}: {error.strerror or error}; free space or choose another folder"
+        ) from error

