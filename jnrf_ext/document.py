@@ -114,3 +114,20 @@ class Document:
     notes: list[Note] = field(default_factory=list)
     #: What a reader had to count rather than keep (by kind), e.g. malformed lines.
     warnings: Counter[str] = field(default_factory=Counter)
+
+    def to_brat(self) -> str:
+        """The .ann file of this document (:func:`jnrf_ext.standoff.to_brat`)."""
+        from jnrf_ext.standoff import to_brat
+
+        return to_brat(self)
+
+    def to_dict(self) -> dict:
+        """Plain JSON types (:func:`jnrf_ext.standoff.document_to_dict`)."""
+        from jnrf_ext.standoff import document_to_dict
+
+        return document_to_dict(self)
+
+    def __str__(self) -> str:
+        from jnrf_ext.standoff import describe
+
+        return describe(self)
