@@ -1,0 +1,98 @@
+"""Documents as JSON: .json (one document or a list), .jsonl (one a line), or a folder of these."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from jnrf.corpora.brat import check_file_name
+from jnrf.files import write_atomically
+from jnrf_ext.document import Document
+from jnrf_ext.errors import InputError
+from jnrf_ext.standoff import document_from_dict, document_to_dict
+
+SUFFIXES = (".json", ".jsonl")
+
+
+def read_json(path: str | Path) -> list[Document]:
+    """The documents of a .json or .jsonl file, in its order.
+
+    Raises :class:`InputError` naming file, line and remedy for what is not JSON or no document.
+    """
+    path = Path(path)
+    try:
+        content = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"no file {path}; check the path") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 at byte {error.start}; convert the file") from None
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}; check its permissions") from None
+    if path.suffix == ".jsonl":
+        # Only \n ends a line of JSON Lines: U+2028 may stand inside a string.
+        lines = [(n, line) for n, line in enumerate(content.split("\n"), 1) if line.strip()]
+        return [_document(_parse(line, path, n), f"{path}:{n}") for n, line in lines]
+    data = _parse(content, path, 1)
+    items = data if isinstance(data, list) else [data]
+    return [_document(item, str(path)) for item in items]
+
+
+def _parse(content: str, path: Path, line: int) -> object:
+    try:
+        return json.loads(content)
+    except json.JSONDecodeError as error:
+        at = line + error.lineno - 1
+        raise InputError(f"{path}:{at}: not JSON ({error.msg}); mend the file") from None
+    except (RecursionError, ValueError) as error:
+        # Brackets nested too deep, or a number of thousands of digits.
+        raise InputError(f"{path}:{line}: unusable JSON ({error}); mend the file") from None
+
+
+def _document(data: object, where: str) -> Document:
+    try:
+        return document_from_dict(data)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+
+
+def read_json_folder(path: str | Path) -> list[Document]:
+    """All documents of the .json and .jsonl files of a folder, sorted by id."""
+    files = sorted(p for p in Path(path).iterdir() if is_json(p) and not p.name.startswith("."))
+    return sorted((d for file in files for d in read_json(file)), key=lambda d: d.id)
+
+
+def is_json(path: Path) -> bool:
+    """Whether the name says that a file holds documents as JSON."""
+    return path.suffix in SUFFIXES
+
+
+def write_json(documents: Iterable[Document], path: str | Path) -> int:
+    """Write documents and return how many there were.
+
+    To ``path`` itself when it ends in .json (a list) or .jsonl (one a line), else to a folder
+    with one ``ID.json`` each. Every file is put in place whole or not at all.
+    """
+    path = Path(path)
+    if not is_json(path):
+        return _write_folder(documents, path)
+    lines = [json.dumps(document_to_dict(d), ensure_ascii=False) for d in documents]
+    if path.suffix == ".jsonl":
+        write_atomically(path, "".join(f"{line}\n" for line in lines))
+    else:
+        write_atomically(path, "[\n" + ",\n".join(lines) + "\n]\n")
+    return len(lines)
+
+
+def _write_folder(documents: Iterable[Document], folder: Path) -> int:
+    if folder.is_file():
+        raise InputError(
+            f"{folder} is a file; give a folder, or a name that ends in .json or .jsonl"
+        )
+    written: set[str] = set()
+    for document in documents:
+        check_file_name(document.id, written)
+        written.add(document.id)
+        content = json.dumps(document_to_dict(document), ensure_ascii=False, indent=1)
+        write_atomically(folder / f"{document.id}.json", content + "\n")
+    return len(written)

@@ -1,0 +1,70 @@
+"""Documents as JSON files, and picking the reader by what is there."""
+
+from __future__ import annotations
+
+import pytest
+
+from jnrf.corpora import open_corpus
+from jnrf.corpora.brat import write_folder
+from jnrf.corpora.json import read_json, write_json
+from jnrf_ext.document import Document, Mention
+from jnrf_ext.errors import InputError
+
+DOCUMENTS = [
+    Document("a", "iron\u2028\r\ntab 😀", [Mention("T1", "Drug", ((0, 4),), "iron", 0.5)]),
+    Document("b", ""),
+]
+
+
+@pytest.mark.parametrize("name", ["all.json", "all.jsonl", "folder"])
+def test_documents_survive_json(tmp_path, name):
+    assert write_json(DOCUMENTS, tmp_path / name) == 2
+    assert open_corpus(tmp_path / name) == DOCUMENTS
+
+
+def test_a_json_file_may_hold_one_document(tmp_path):
+    write_json(DOCUMENTS, tmp_path)
+    assert read_json(tmp_path / "a.json") == DOCUMENTS[:1]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("x.json", b"{", r"x\.json:1: not JSON"),
+        ("x.json", b'[\n{"id": "a", "text": ""},\nnull\n]', r"x\.json: not a document"),
+        ("x.json", b'[{"id": "a"', r"x\.json:1: not JSON"),
+        ("x.jsonl", b'{"id": "a", "text": ""}\n\n{"id": }\n', r"x\.jsonl:3: not JSON"),
+        ("x.jsonl", b'{"id": "a", "text": ""}\n7\n', r"x\.jsonl:2: not a document"),
+        ("x.json", b'{"id": "caf\xe9"}', r"x\.json: not UTF-8 at byte 11"),
+        ("x.json", b"[" * 100_000, r"x\.json:1: unusable JSON"),
+        ("x.json", b"9" * 100_000, r"x\.json:1: unusable JSON"),
+    ],
+)
+def test_faulty_json_is_an_input_error_with_file_and_line(tmp_path, name, content, complaint):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=complaint) as error:
+        open_corpus(tmp_path / name)
+    assert "\n" not in str(error.value)
+
+
+def test_a_brat_folder_and_a_single_text_file_open_as_well(tmp_path):
+    write_folder(DOCUMENTS[1:], tmp_path)
+    (tmp_path / "b.ann").write_text("")
+    assert open_corpus(tmp_path) == DOCUMENTS[1:]
+    assert open_corpus(tmp_path / "b.txt") == DOCUMENTS[1:]
+
+
+def test_what_is_no_corpus_is_an_input_error(tmp_path):
+    (tmp_path / "x.docx").write_text("")
+    with pytest.raises(InputError, match=r"x\.docx is neither"):
+        open_corpus(tmp_path / "x.docx")
+    with pytest.raises(InputError, match=r"no file or folder .*nowhere"):
+        open_corpus(tmp_path / "nowhere")
+    with pytest.raises(InputError, match=r"no \.txt files"):
+        open_corpus(tmp_path)
+
+
+def test_writing_a_folder_of_json_over_a_file_is_an_error(tmp_path):
+    (tmp_path / "a").write_text("")
+    with pytest.raises(InputError, match="is a file"):
+        write_json(DOCUMENTS, tmp_path / "a")
