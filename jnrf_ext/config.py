@@ -60,8 +60,6 @@ class JNRFConfig:
     schema: Schema = field(default_factory=lambda: Schema(["O"], ["none"]))
 
     def __post_init__(self) -> None:
-        if isinstance(self.schema, dict):
-            self.schema = Schema.from_dict(self.schema)
         for name, allowed in (("behaviour", BEHAVIOURS), ("pooling", POOLINGS)):
             if getattr(self, name) not in allowed:
                 raise InputError(
@@ -97,4 +95,5 @@ class JNRFConfig:
                 f"config.json has settings this version does not know ({', '.join(unknown)}); "
                 "it was written by a newer jnrf_ext: upgrade with pip install -U jnrf_ext"
             )
-        return cls(**{key: value for key, value in data.items() if key in known})
+        values = {key: value for key, value in data.items() if key in known}
+        return cls(**(values | {"schema": Schema.from_dict(data["schema"])}))

@@ -1,4 +1,4 @@
-"""Writing files so that neither a crash nor a full disk leaves half a file in a good one's place."""
+"""Writing files: neither a crash nor a full disk leaves half a file in a good one's place."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -91,7 +92,7 @@ def split_windows(cu_seqlens: Tensor, window: int, shift: int = 0) -> Tensor:
         return cu_seqlens
     bounds = cu_seqlens.tolist()
     cuts = [0]
-    for start, end in zip(bounds[:-1], bounds[1:], strict=True):
+    for start, end in pairwise(bounds):
         first = start + (shift or window)
         cuts.extend(range(first, end, window))
         if end > start:

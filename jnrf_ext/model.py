@@ -90,16 +90,13 @@ class JNRF(nn.Module, PretrainedMixin):
             config.head_dropout,
         )
         self.no_relation = schema.relations.index(schema.no_relation)
-        self.register_buffer("tag_roles", None, persistent=False)
-        self.register_buffer("class_weight", None, persistent=False)
-        self.init_constants()
-
-    def init_constants(self) -> None:
-        """Fill the buffers that follow from the schema and are therefore not saved."""
-        config, schema = self.config, self.config.schema
-        self.tag_roles = torch.tensor(roles_of_tags(schema), dtype=torch.int32)
-        self.class_weight = torch.full((len(schema.relations),), config.related_weight)
-        self.class_weight[self.no_relation] = 1.0
+        # These follow from the schema and are not saved.
+        self.register_buffer(
+            "tag_roles", torch.tensor(roles_of_tags(schema), dtype=torch.int32), persistent=False
+        )
+        class_weight = torch.full((len(schema.relations),), config.related_weight)
+        class_weight[self.no_relation] = 1.0
+        self.register_buffer("class_weight", class_weight, persistent=False)
 
     def load_embeddings(self, weight: Tensor) -> None:
         """Copy pretrained wordpiece embeddings ``[vocab_size, embedding_size]`` into the model."""

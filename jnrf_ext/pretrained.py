@@ -92,11 +92,9 @@ class PretrainedMixin:
                 )
         try:
             data = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-            if data.get("model_type") != "jnrf":
-                raise InputError(
-                    f"{folder / CONFIG} describes a {data.get('model_type', 'nameless')!r} model, "
-                    "not a jnrf one"
-                )
+            kind = dict(data).get("model_type", "nameless")
+            if kind != "jnrf":
+                raise InputError(f"{folder / CONFIG} describes a {kind!r} model, not a jnrf one")
             config = JNRFConfig.from_dict(data)
         except (ValueError, TypeError, KeyError) as error:
             if isinstance(error, InputError):
@@ -106,9 +104,7 @@ class PretrainedMixin:
             ) from error
         tokenizer_path = folder / TOKENIZER
         tokenizer = Tokenizer.from_file(tokenizer_path) if tokenizer_path.exists() else None
-        with torch.device("meta"):
-            model = cls(config, tokenizer)
-        model.to_empty(device="cpu")
+        model = cls(config, tokenizer)
         try:
             model.load_state_dict(load_file(folder / WEIGHTS))
         except (SafetensorError, RuntimeError) as error:
@@ -117,5 +113,4 @@ class PretrainedMixin:
                 f"{folder / WEIGHTS} does not fit its config.json or is damaged ({reason}); "
                 "copy the model folder again"
             ) from error
-        model.init_constants()
         return model.to(device).eval()
