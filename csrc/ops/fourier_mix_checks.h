@@ -1,0 +1,76 @@
+// Argument checks that the CPU and the CUDA operators share.
+#pragma once
+
+#include <torch/csrc/stable/library.h>
+#include <torch/csrc/stable/ops.h>
+#include <torch/csrc/stable/tensor.h>
+#include <torch/headeronly/util/Exception.h>
+
+#include <string>
+#include <vector>
+
+#include "common/packed.h"
+
+namespace jnrf {
+
+using torch::stable::Tensor;
+
+inline std::string shape_text(const Tensor& tensor) {
+  std::string text = "[";
+  for (int64_t d = 0; d < tensor.dim(); ++d) {
+    text += (d ? ", " : "") + std::to_string(tensor.size(d));
+  }
+  return text + "]";
+}
+
+// x must be [T, H].
+inline void check_matrix(const char* op, const char* name, const Tensor& x) {
+  STD_TORCH_CHECK(x.dim() == 2, op, ": ", name, " must be [tokens, hidden], not ", shape_text(x));
+}
+
+// `other` must have the type and place of `x` and the given shape.
+inline void check_like(const char* op, const char* name, const Tensor& other, const Tensor& x,
+                       const std::vector<int64_t>& shape) {
+  bool same = other.dim() == static_cast<int64_t>(shape.size());
+  std::string wanted;
+  for (size_t d = 0; d < shape.size(); ++d) {
+    same = same && other.size(static_cast<int64_t>(d)) == shape[d];
+    wanted += (d ? ", " : "") + std::to_string(shape[d]);
+  }
+  STD_TORCH_CHECK(same, op, ": ", name, " must be [", wanted, "], not ", shape_text(other));
+  STD_TORCH_CHECK(other.scalar_type() == x.scalar_type(), op, ": ", name,
+                  " must have the dtype of x");
+  STD_TORCH_CHECK(other.device() == x.device(), op, ": ", name, " must be on the device of x");
+}
+
+// The documents of `cu_seqlens`, which may be on any device.
+inline std::vector<Document> checked_documents(const char* op, const Tensor& cu_seqlens,
+                                               int64_t tokens) {
+  STD_TORCH_CHECK(cu_seqlens.dim() == 1 && cu_seqlens.size(0) >= 1, op,
+                  ": cu_seqlens must be [documents + 1], not ", shape_text(cu_seqlens));
+  STD_TORCH_CHECK(cu_seqlens.scalar_type() == torch::headeronly::ScalarType::Int, op,
+                  ": cu_seqlens must be int32");
+  Tensor host = torch::stable::contiguous(
+      cu_seqlens.is_cpu() ? cu_seqlens
+                          : torch::stable::to(cu_seqlens, torch::stable::Device(
+                                                              torch::headeronly::DeviceType::CPU)));
+  const auto* bounds = static_cast<const int32_t*>(host.const_data_ptr());
+  const int64_t documents = host.size(0) - 1;
+  const std::string wrong = packed_error(bounds, documents, tokens);
+  STD_TORCH_CHECK(wrong.empty(), op, ": ", wrong);
+  return packed_documents(bounds, documents);
+}
+
+// A real FFT of every row, by the library that torch itself uses on the tensor's device.
+inline Tensor real_fft(const Tensor& rows) {
+  const int64_t last = rows.dim() - 1;
+  const torch::headeronly::IntHeaderOnlyArrayRef dims(&last, 1);
+  std::array<StableIValue, 4> stack{
+      torch::stable::detail::from(rows), torch::stable::detail::from(dims),
+      torch::stable::detail::from(int64_t{0}), torch::stable::detail::from(true)};
+  STABLE_TORCH_ERROR_CODE_CHECK(
+      torch_call_dispatcher("aten::_fft_r2c", "", stack.data(), TORCH_ABI_VERSION));
+  return torch::stable::detail::to<Tensor>(stack[0]);
+}
+
+}  // namespace jnrf

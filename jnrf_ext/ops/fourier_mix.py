@@ -1,0 +1,169 @@
+"""Fourier token mixing, alone and with the LayerNorm that follows it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from jnrf_ext import _loader, reference
+
+_DTYPES = {"cpu": (torch.float32, torch.float64)}
+_CUDA_DTYPES = (torch.float32, torch.bfloat16)
+
+
+def fourier_mix(x: Tensor, cu_seqlens: Tensor, scale: float = 1.0) -> Tensor:
+    """Mix the tokens and features of every document by a two-dimensional Fourier transform.
+
+    ``y = scale * Re(FFT2(x))`` over the tokens and the hidden features of each document alone.
+    The operator is linear and its own adjoint, so its backward is the same mixing of the gradient.
+
+    Args:
+        x: ``[T, H]``, the packed documents; float32 or float64 (on CUDA float32 or bfloat16, which
+            is transformed in float32).
+        cu_seqlens: int32 ``[B + 1]``, where each document starts, then T. Documents may be empty.
+            For CUDA tensors it may stay on the CPU, which avoids waiting for the device.
+        scale: factor of the result; 1 is FNet's and JNRF's.
+
+    Returns:
+        ``[T, H]`` in the dtype of ``x``.
+
+    Raises:
+        ValueError: a wrong shape, dtype or device.
+        RuntimeError: ``cu_seqlens`` does not start at 0, decreases, or does not end at T.
+
+    Source: Lee-Thorp et al., FNet (2021); Yazdani et al., JNRF (2022), section 3.1.
+    """
+    _check("fourier_mix", x, cu_seqlens)
+    if not _compiled_for(x):
+        _loader.warn_reference("fourier_mix", x.device.type)
+        return reference.fourier_mix(x, cu_seqlens, scale)
+    return torch.ops.jnrf.fourier_mix(x, cu_seqlens, scale)
+
+
+def fourier_mix_norm(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    cu_seqlens: Tensor,
+    eps: float = 1e-5,
+    scale: float = 1.0,
+) -> Tensor:
+    """Fourier mixing with residual and LayerNorm: ``LayerNorm(x + fourier_mix(x))``, fused.
+
+    Differentiable once in ``x``, ``weight`` and ``bias``. For the backward it keeps the
+    normalised sum and its row statistics; ``x`` is not kept. Gradients of ``weight`` and ``bias``
+    are summed in an order that does not depend on the number of threads.
+
+    Args:
+        x: ``[T, H]``, the packed documents; dtypes as for `fourier_mix`.
+        weight: ``[H]``, gain of the LayerNorm, in the dtype of ``x``.
+        bias: ``[H]``, offset of the LayerNorm, likewise.
+        cu_seqlens: int32 ``[B + 1]`` as for `fourier_mix`.
+        eps: added to the variance.
+        scale: factor of the mixed tokens before the sum; 1 is FNet's and JNRF's.
+
+    Returns:
+        ``[T, H]`` in the dtype of ``x``.
+
+    Raises:
+        ValueError: a wrong shape, dtype or device.
+        RuntimeError: ``cu_seqlens`` does not start at 0, decreases, or does not end at T.
+
+    Source: Lee-Thorp et al., FNet (2021); Yazdani et al., JNRF (2022), section 3.1.
+    """
+    _check("fourier_mix_norm", x, cu_seqlens, weight=weight, bias=bias)
+    if not _compiled_for(x):
+        _loader.warn_reference("fourier_mix_norm", x.device.type)
+        return reference.fourier_mix_norm(x, weight, bias, cu_seqlens, eps, scale)
+    save = torch.is_grad_enabled() and any(t.requires_grad for t in (x, weight, bias))
+    return torch.ops.jnrf.fourier_mix_norm(x, weight, bias, cu_seqlens, eps, scale, save)[0]
+
+
+def _compiled_for(x: Tensor) -> bool:
+    kind = x.device.type
+    return kind in ("cpu", "meta") or (kind == "cuda" and _loader.cuda_error is None)
+
+
+def _check(op: str, x: Tensor, cu_seqlens: Tensor, **features: Tensor) -> None:
+    """Shapes, dtypes and devices; what `cu_seqlens` holds is checked where it is read."""
+    if x.dim() != 2:
+        raise ValueError(f"{op}: x must be [tokens, hidden], not {list(x.shape)}")
+    allowed = _DTYPES.get(x.device.type, _CUDA_DTYPES)
+    if x.dtype not in allowed:
+        names = " or ".join(str(dtype).removeprefix("torch.") for dtype in allowed)
+        raise ValueError(f"{op}: x must be {names} on {x.device.type}, not {x.dtype}")
+    if cu_seqlens.dim() != 1 or cu_seqlens.shape[0] < 1:
+        raise ValueError(f"{op}: cu_seqlens must be [documents + 1], not {list(cu_seqlens.shape)}")
+    if cu_seqlens.dtype != torch.int32:
+        raise ValueError(f"{op}: cu_seqlens must be int32, not {cu_seqlens.dtype}")
+    if cu_seqlens.device.type not in ("cpu", x.device.type):
+        raise ValueError(f"{op}: x is on {x.device} but cu_seqlens on {cu_seqlens.device}")
+    for name, value in features.items():
+        if value.shape != x.shape[1:]:
+            raise ValueError(f"{op}: {name} must be [{x.shape[1]}], not {list(value.shape)}")
+        if value.dtype != x.dtype:
+            raise ValueError(f"{op}: x is {x.dtype} but {name} is {value.dtype}")
+        if value.device != x.device:
+            raise ValueError(f"{op}: x is on {x.device} but {name} on {value.device}")
+
+
+@torch.library.register_fake("jnrf::fourier_mix")
+def _(x, cu_seqlens, scale=1.0):
+    return x.new_empty(x.shape)
+
+
+@torch.library.register_fake("jnrf::fourier_mix_norm")
+def _(x, weight, bias, cu_seqlens, eps=1e-5, scale=1.0, save=True):
+    tokens, hidden = x.shape
+    wide = torch.float32 if x.dtype == torch.bfloat16 else x.dtype
+    saved = tokens if save else 0
+    return (
+        x.new_empty(tokens, hidden),
+        x.new_empty(saved, hidden, dtype=wide),
+        x.new_empty(saved, dtype=wide),
+        x.new_empty(saved, dtype=wide),
+    )
+
+
+@torch.library.register_fake("jnrf::fourier_mix_norm_backward")
+def _(grad, sum, mean, rstd, weight, cu_seqlens, scale=1.0):
+    hidden = grad.shape[1]
+    return grad.new_empty(grad.shape), weight.new_empty(hidden), weight.new_empty(hidden)
+
+
+def _keep_for_mix(ctx, inputs, output) -> None:
+    _, cu_seqlens, ctx.scale = inputs
+    ctx.save_for_backward(cu_seqlens)
+
+
+def _mix_backward(ctx, grad):
+    (cu_seqlens,) = ctx.saved_tensors
+    return torch.ops.jnrf.fourier_mix(grad, cu_seqlens, ctx.scale), None, None
+
+
+def _keep_for_norm(ctx, inputs, output) -> None:
+    _, weight, _, cu_seqlens, _, ctx.scale, _ = inputs
+    _, total, mean, rstd = output
+    ctx.save_for_backward(total, mean, rstd, weight, cu_seqlens)
+    ctx.mark_non_differentiable(total, mean, rstd)
+
+
+def _norm_backward(ctx, grad, *_):
+    total, mean, rstd, weight, cu_seqlens = ctx.saved_tensors
+    grads = torch.ops.jnrf.fourier_mix_norm_backward(
+        grad, total, mean, rstd, weight, cu_seqlens, ctx.scale
+    )
+    return *grads, None, None, None, None
+
+
+def _no_second_derivative(ctx, *grads):
+    raise NotImplementedError(
+        "fourier_mix_norm has no second derivative; use fourier_mix and a LayerNorm of torch"
+    )
+
+
+torch.library.register_autograd("jnrf::fourier_mix", _mix_backward, setup_context=_keep_for_mix)
+torch.library.register_autograd(
+    "jnrf::fourier_mix_norm", _norm_backward, setup_context=_keep_for_norm
+)
+torch.library.register_autograd("jnrf::fourier_mix_norm_backward", _no_second_derivative)
