@@ -1,0 +1,41 @@
+// The characters of a Python string, read in place, and what kind of character each is.
+//
+// Python's own Unicode tables are used, so that no table is copied here and str methods in tests
+// and in user code agree with these. All of it may run without the GIL: the tables are constant
+// and the string is immutable, the caller keeps it alive.
+#pragma once
+
+#include <Python.h>
+
+#include <cstdint>
+
+namespace jnrf::text {
+
+// Code points in one of Python's three widths (1, 2, 4 bytes).
+struct Characters {
+  const void* data;
+  int width;
+  int64_t size;
+
+  char32_t operator[](int64_t i) const {
+    switch (width) {
+      case 1:
+        return static_cast<const uint8_t*>(data)[i];
+      case 2:
+        return static_cast<const uint16_t*>(data)[i];
+      default:
+        return static_cast<const uint32_t*>(data)[i];
+    }
+  }
+  Characters part(int64_t from, int64_t to) const {
+    return {static_cast<const char*>(data) + from * width, width, to - from};
+  }
+};
+
+inline bool is_space(char32_t c) { return Py_UNICODE_ISSPACE(c); }
+
+// The characters at which every supported pre-tokenizer splits, whatever its normalizer does.
+// Others that Python calls whitespace are not safe: BERT's clean-up deletes U+000B or U+0085.
+inline bool is_plain_space(char32_t c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
+}  // namespace jnrf::text

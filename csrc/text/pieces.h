@@ -1,0 +1,24 @@
+// What can be said of a wordpiece from the original characters it stands for.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "text/characters.h"
+
+namespace jnrf::text {
+
+enum Shape : uint8_t { kLower, kInitial, kAllCaps, kMixed, kDigit, kPunctuation };
+
+// The casing class of some characters. Any digit: kDigit. No letter: kPunctuation (symbols too).
+// No upper case (or letters without case, or nothing at all): kLower. All cased letters upper:
+// kAllCaps. Only the first character upper: kInitial. Else kMixed.
+Shape shape_of(const Characters& characters);
+
+// Takes whitespace off both ends of each wordpiece's span (unless nothing else is in it), and
+// fills `word_starts` (the first wordpiece that starts in a whitespace word) and `shapes`.
+// Throws InputError where a span does not lie in the text.
+void describe_pieces(const Characters& text, std::span<int32_t> starts, std::span<int32_t> ends,
+                     std::span<bool> word_starts, std::span<uint8_t> shapes);
+
+}  // namespace jnrf::text
