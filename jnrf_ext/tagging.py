@@ -1,0 +1,125 @@
+"""Mentions to BIO tags of wordpieces and back, over the C++ routines of ``csrc/text``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from jnrf_ext import _text
+from jnrf_ext.document import Mention
+from jnrf_ext.errors import InputError
+from jnrf_ext.schema import OUTSIDE
+from jnrf_ext.tokenizer import Encoded
+
+OVERLAPS = ("longest", "last")
+
+
+def align(starts, ends, fragment_starts, fragment_ends) -> tuple[np.ndarray, np.ndarray]:
+    """Which wordpieces each span of characters touches.
+
+    ``starts``, ``ends`` int32 [n] are the wordpieces' characters, non-decreasing;
+    ``fragment_starts``, ``fragment_ends`` int64 [M] the spans'. Returns ``first``,
+    ``last_exclusive``, int64 [M], both -1 for a span that touches no wordpiece.
+    Raises :class:`InputError` for lengths that differ and for offsets that decrease.
+    """
+    return _text.align(starts, ends, fragment_starts, fragment_ends)
+
+
+def encode_tags(
+    length: int,
+    first,
+    last,
+    types: Sequence[str],
+    labels: Sequence[str],
+    overlap: str = "longest",
+) -> tuple[np.ndarray, np.ndarray]:
+    """The BIO tags of mentions that cover wordpieces [first, last).
+
+    ``length`` is the number of wordpieces n, ``first`` and ``last`` are int64 [M], ``types`` the M
+    mentions' types, ``labels`` the tag names. Where mentions overlap, "longest" keeps the longest
+    whole (then the earliest, then the one listed first), and "last" lets the one listed last
+    overwrite what it covers, as the reference implementation does.
+    Returns tags int64 [n] and kept bool [M]: whether all wordpieces of a mention carry its tags.
+    Mentions with ``first`` < 0 are not kept. Raises :class:`InputError` for an unknown type,
+    and for mentions outside the document.
+    """
+    if overlap not in OVERLAPS:
+        raise InputError(f"overlap {overlap!r} is none of {', '.join(OVERLAPS)}")
+    table = _label_table(tuple(labels))
+    try:
+        begin = np.array([table.begin[t] for t in types], np.int64)
+        inside = np.array([table.inside[t] for t in types], np.int64)
+    except KeyError as error:
+        raise InputError(f"entity type {error} has no B- and I- tag in the schema") from error
+    return _text.encode_bio(length, first, last, begin, inside, table.outside, overlap == "longest")
+
+
+def decode_tags(tags, labels: Sequence[str], scores=None) -> list[tuple]:
+    """The mentions that BIO tags spell: (type, first, last_exclusive), in order.
+
+    ``tags`` int64 [n] are indices into ``labels``. An I- that does not continue a mention of its
+    type starts one. With ``scores`` float [n] (how sure the model is of each wordpiece's tag)
+    each tuple has the mean score of its wordpieces as a fourth part.
+    """
+    table = _label_table(tuple(labels))
+    return _as_tuples(table, _text.decode_bio(tags, table.parts, table.types), scores)
+
+
+def decode_words(tags, word_starts, labels: Sequence[str], scores=None) -> list[tuple]:
+    """The reference implementation's reading of tags, in the form of :func:`decode_tags`.
+
+    Units are whitespace words (``word_starts`` bool [n] marks their first wordpieces). The tag of
+    a word is the tag of its first wordpiece; a B- word is a mention, I- and O words are dropped.
+    """
+    table = _label_table(tuple(labels))
+    found = _text.decode_words(tags, word_starts, table.parts, table.types)
+    return _as_tuples(table, found, scores)
+
+
+def to_mentions(text: str, encoded: Encoded, spans: Sequence[tuple]) -> list[Mention]:
+    """Mentions T1, T2, ... of the text, from what :func:`decode_tags` returned."""
+    mentions = []
+    for number, (kind, first, last, *score) in enumerate(spans, 1):
+        start, end = int(encoded.starts[first]), int(encoded.ends[last - 1])
+        surface = text[start:end]
+        mentions.append(Mention(f"T{number}", kind, ((start, end),), surface, *score))
+    return mentions
+
+
+class _LabelTable:
+    """Tag names, taken apart once."""
+
+    def __init__(self, labels: tuple[str, ...]):
+        if OUTSIDE not in labels:
+            raise InputError(f"the tags have no {OUTSIDE!r}: {', '.join(labels[:5])} ...")
+        self.outside = labels.index(OUTSIDE)
+        self.begin: dict[str, int] = {}
+        self.inside: dict[str, int] = {}
+        names: dict[str, int] = {}
+        self.parts = np.zeros(len(labels), np.uint8)
+        self.types = np.full(len(labels), -1, np.int32)
+        for i, label in enumerate(labels):
+            if label == OUTSIDE:
+                continue
+            part, _, kind = label.partition("-")
+            if part not in ("B", "I") or not kind:
+                raise InputError(f"tag {label!r} is neither 'O' nor a B- or I- of a type")
+            (self.begin if part == "B" else self.inside)[kind] = i
+            self.parts[i] = 1 if part == "B" else 2
+            self.types[i] = names.setdefault(kind, len(names))
+        self.names = list(names)
+
+
+_label_table = lru_cache(maxsize=64)(_LabelTable)
+
+
+def _as_tuples(table: _LabelTable, columns: tuple, scores) -> list[tuple]:
+    kinds, first, last = columns
+    rows = [[table.names[k] for k in kinds.tolist()], first.tolist(), last.tolist()]
+    if scores is not None:
+        scores = np.asarray(scores, np.float64)
+        totals = np.concatenate([[0.0], np.cumsum(scores)])
+        rows.append(((totals[last] - totals[first]) / (last - first)).tolist())
+    return list(zip(*rows, strict=True))

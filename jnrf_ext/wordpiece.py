@@ -1,0 +1,65 @@
+"""Training a WordPiece vocabulary so that the same texts always give the same one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import tokenizers
+from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
+
+from jnrf_ext.errors import InputError
+
+_UNKNOWN = "[UNK]"
+_PREFIX = "##"
+
+
+def train_wordpiece(
+    texts: Iterable[str], vocab_size: int, lowercase: bool, special_tokens: Sequence[str]
+) -> tokenizers.Tokenizer:
+    """A BERT-style tokenizer whose ids begin with ``special_tokens``.
+
+    The library numbers the continuation characters ("##a") in the order of a hash map, and breaks
+    ties between merges by those numbers, so that two runs differ. Here the whole alphabet is given
+    to it in a fixed order, as special tokens, which become ordinary ones afterwards.
+    """
+    texts = list(texts)
+    bare = _bert_style(models.WordPiece({_UNKNOWN: 0}, unk_token=_UNKNOWN), lowercase)
+    alphabet = sorted(
+        {
+            character
+            for text in texts
+            for word, _ in bare.pre_tokenizer.pre_tokenize_str(bare.normalizer.normalize_str(text))
+            for character in word
+        }
+    )
+    if not alphabet:
+        raise InputError("there is no character to learn a vocabulary from; give some texts")
+    first = [*special_tokens, *alphabet, *(_PREFIX + character for character in alphabet)]
+    if vocab_size < len(first):
+        raise InputError(
+            f"vocab_size {vocab_size} has no room for the {len(alphabet)} characters of the texts; "
+            f"use {len(first)} or more"
+        )
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=vocab_size,
+        special_tokens=first,
+        limit_alphabet=len(alphabet),
+        show_progress=False,
+        continuing_subword_prefix=_PREFIX,
+    )
+    bare.train_from_iterator(texts, trainer)
+    vocabulary = bare.get_vocab(with_added_tokens=True)
+    trained = _bert_style(
+        models.WordPiece(vocabulary, unk_token=_UNKNOWN, continuing_subword_prefix=_PREFIX),
+        lowercase,
+    )
+    trained.add_special_tokens(list(special_tokens))
+    return trained
+
+
+def _bert_style(model: models.Model, lowercase: bool) -> tokenizers.Tokenizer:
+    tokenizer = tokenizers.Tokenizer(model)
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece(prefix=_PREFIX)
+    return tokenizer
