@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <tuple>
+#include <utility>
 
 #include "ops/fourier_mix_checks.h"
 
@@ -60,10 +61,10 @@ void for_blocks(const Plan& plan, const F& work) {
   });
 }
 
-// From the folded rows to the spectra of the columns, a tensor a group.
+// From the folded rows, which are given up, to the spectra of the columns, a tensor a group.
 template <typename T>
-std::vector<Tensor> transform(const Plan& plan, const Tensor& folded) {
-  const Tensor rows = real_fft(folded);
+std::vector<Tensor> transform(const Plan& plan, Tensor folded) {
+  Tensor rows = real_fft(folded);
   const int64_t half = plan.hidden / 2 + 1;
   std::vector<Tensor> columns;
   std::vector<T*> pointers;
@@ -71,11 +72,13 @@ std::vector<Tensor> transform(const Plan& plan, const Tensor& folded) {
     columns.push_back(torch::stable::new_empty(folded, {documents * half, length}));
     pointers.push_back(static_cast<T*>(columns.back().mutable_data_ptr()));
   }
+  folded = Tensor();
   const auto combine = JNRF_PICK_KERNEL(combine<T>);
   const T* data = static_cast<const T*>(rows.const_data_ptr());
   for_blocks(plan, [&](const MixBlock& block, int64_t) {
     combine(block, plan.hidden, data, pointers.data());
   });
+  rows = Tensor();
   for (Tensor& group : columns) group = real_fft(group);
   return columns;
 }
@@ -93,21 +96,21 @@ void finish_all(const Plan& plan, const std::vector<Tensor>& spectra, MixFinish<
 
 template <typename T>
 void mix(const Plan& plan, const Tensor& x, double scale, MixFinish<T> work) {
-  const Tensor folded = torch::stable::new_empty(x, {plan.rows, plan.hidden});
+  Tensor folded = torch::stable::new_empty(x, {plan.rows, plan.hidden});
   T* to = static_cast<T*>(folded.mutable_data_ptr());
   const T* from = static_cast<const T*>(x.const_data_ptr());
   const auto fold = JNRF_PICK_KERNEL(fold<T>);
   for_blocks(plan, [&](const MixBlock& block, int64_t) {
     fold(block, plan.hidden, static_cast<T>(scale / 2), from, to);
   });
-  finish_all(plan, transform<T>(plan, folded), work);
+  finish_all(plan, transform<T>(plan, std::move(folded)), work);
 }
 
 template <typename T>
 void norm_backward(const Plan& plan, double scale, NormBackward<T> norm, const Tensor& grad_sum,
                    const Tensor& grad_x, T* grad_weight, T* grad_bias) {
   const int64_t hidden = plan.hidden;
-  const Tensor folded = torch::stable::new_empty(grad_sum, {plan.rows, hidden});
+  Tensor folded = torch::stable::new_empty(grad_sum, {plan.rows, hidden});
   const Tensor partial = torch::stable::new_zeros(grad_sum, {plan.chunks, 2, hidden});
   T* to = static_cast<T*>(folded.mutable_data_ptr());
   T* sums = static_cast<T*>(partial.mutable_data_ptr());
@@ -126,7 +129,7 @@ void norm_backward(const Plan& plan, double scale, NormBackward<T> norm, const T
   MixFinish<T> work{};
   work.residual = norm.grad_sum;
   work.out = static_cast<T*>(grad_x.mutable_data_ptr());
-  finish_all(plan, transform<T>(plan, folded), work);
+  finish_all(plan, transform<T>(plan, std::move(folded)), work);
 }
 
 // Calls run(T{}) with the tensor's element type.
