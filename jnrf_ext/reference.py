@@ -16,13 +16,16 @@ def documents(x: Tensor, cu_seqlens: Tensor) -> tuple[Tensor, ...]:
     return torch.split(x, cu_seqlens.diff().tolist())
 
 
-def fourier_mix(x: Tensor, cu_seqlens: Tensor, scale: float = 1.0) -> Tensor:
+def fourier_mix(x: Tensor, cu_seqlens: Tensor, scale: float = 1.0, ortho: bool = False) -> Tensor:
     """`jnrf_ext.ops.fourier_mix` as its definition: ``scale * Re FFT2`` of every document.
 
     Types that torch cannot transform (bfloat16) go through float32.
     """
     wide = x if x.dtype in (torch.float32, torch.float64) else x.float()
-    mixed = [torch.fft.fft2(part).real for part in documents(wide, cu_seqlens) if part.numel()]
+    norm = "ortho" if ortho else "backward"
+    mixed = [
+        torch.fft.fft2(part, norm=norm).real for part in documents(wide, cu_seqlens) if part.numel()
+    ]
     return (scale * torch.cat(mixed)).to(x.dtype) if mixed else x.clone()
 
 
@@ -33,7 +36,8 @@ def fourier_mix_norm(
     cu_seqlens: Tensor,
     eps: float = 1e-5,
     scale: float = 1.0,
+    ortho: bool = False,
 ) -> Tensor:
     """`jnrf_ext.ops.fourier_mix_norm` as its definition: ``LayerNorm(x + fourier_mix(x))``."""
-    mixed = fourier_mix(x, cu_seqlens, scale)
+    mixed = fourier_mix(x, cu_seqlens, scale, ortho)
     return functional.layer_norm(x + mixed, (x.shape[1],), weight, bias, eps)

@@ -2,9 +2,9 @@
 #include "cpu/fourier_mix_kernel.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <tuple>
-#include <utility>
 
 #include "ops/fourier_mix_checks.h"
 
@@ -16,6 +16,16 @@ using torch::headeronly::ScalarType;
 constexpr int64_t kBlockRows = 32;   // rows and mirrored rows of a block stay in the L2 cache
 constexpr int64_t kMaxChunks = 128;  // partial sums of weight gradients that are kept
 constexpr int64_t kGrain = 16384;    // elements of x that are worth a thread
+
+// What the result of the transform is multiplied by.
+struct Factor {
+  double scale;
+  bool ortho;  // also divide by sqrt(N H), which makes the transform keep the mean square
+
+  double of(const MixBlock& block, int64_t hidden) const {
+    return ortho ? scale / std::sqrt(static_cast<double>(block.length * hidden)) : scale;
+  }
+};
 
 struct Plan {
   std::vector<MixBlock> blocks;
@@ -61,10 +71,10 @@ void for_blocks(const Plan& plan, const F& work) {
   });
 }
 
-// From the folded rows, which are given up, to the spectra of the columns, a tensor a group.
+// From the folded rows to the spectra of the columns, a tensor a group.
 template <typename T>
-std::vector<Tensor> transform(const Plan& plan, Tensor folded) {
-  Tensor rows = real_fft(folded);
+std::vector<Tensor> transform(const Plan& plan, const Tensor& folded) {
+  const Tensor rows = real_fft(folded);
   const int64_t half = plan.hidden / 2 + 1;
   std::vector<Tensor> columns;
   std::vector<T*> pointers;
@@ -72,13 +82,11 @@ std::vector<Tensor> transform(const Plan& plan, Tensor folded) {
     columns.push_back(torch::stable::new_empty(folded, {documents * half, length}));
     pointers.push_back(static_cast<T*>(columns.back().mutable_data_ptr()));
   }
-  folded = Tensor();
   const auto combine = JNRF_PICK_KERNEL(combine<T>);
   const T* data = static_cast<const T*>(rows.const_data_ptr());
   for_blocks(plan, [&](const MixBlock& block, int64_t) {
     combine(block, plan.hidden, data, pointers.data());
   });
-  rows = Tensor();
   for (Tensor& group : columns) group = real_fft(group);
   return columns;
 }
@@ -95,22 +103,22 @@ void finish_all(const Plan& plan, const std::vector<Tensor>& spectra, MixFinish<
 }
 
 template <typename T>
-void mix(const Plan& plan, const Tensor& x, double scale, MixFinish<T> work) {
-  Tensor folded = torch::stable::new_empty(x, {plan.rows, plan.hidden});
+void mix(const Plan& plan, const Tensor& x, Factor factor, MixFinish<T> work) {
+  const Tensor folded = torch::stable::new_empty(x, {plan.rows, plan.hidden});
   T* to = static_cast<T*>(folded.mutable_data_ptr());
   const T* from = static_cast<const T*>(x.const_data_ptr());
   const auto fold = JNRF_PICK_KERNEL(fold<T>);
   for_blocks(plan, [&](const MixBlock& block, int64_t) {
-    fold(block, plan.hidden, static_cast<T>(scale / 2), from, to);
+    fold(block, plan.hidden, static_cast<T>(factor.of(block, plan.hidden) / 2), from, to);
   });
-  finish_all(plan, transform<T>(plan, std::move(folded)), work);
+  finish_all(plan, transform<T>(plan, folded), work);
 }
 
 template <typename T>
-void norm_backward(const Plan& plan, double scale, NormBackward<T> norm, const Tensor& grad_sum,
+void norm_backward(const Plan& plan, Factor factor, NormBackward<T> norm, const Tensor& grad_sum,
                    const Tensor& grad_x, T* grad_weight, T* grad_bias) {
   const int64_t hidden = plan.hidden;
-  Tensor folded = torch::stable::new_empty(grad_sum, {plan.rows, hidden});
+  const Tensor folded = torch::stable::new_empty(grad_sum, {plan.rows, hidden});
   const Tensor partial = torch::stable::new_zeros(grad_sum, {plan.chunks, 2, hidden});
   T* to = static_cast<T*>(folded.mutable_data_ptr());
   T* sums = static_cast<T*>(partial.mutable_data_ptr());
@@ -119,7 +127,7 @@ void norm_backward(const Plan& plan, double scale, NormBackward<T> norm, const T
     NormBackward<T> mine = norm;
     mine.grad_weight = sums + 2 * chunk * hidden;
     mine.grad_bias = mine.grad_weight + hidden;
-    fold(block, hidden, static_cast<T>(scale / 2), mine, to);
+    fold(block, hidden, static_cast<T>(factor.of(block, hidden) / 2), mine, to);
   });
   for (int64_t chunk = 0; chunk < plan.chunks; ++chunk) {
     const T* part = sums + 2 * chunk * hidden;
@@ -129,7 +137,7 @@ void norm_backward(const Plan& plan, double scale, NormBackward<T> norm, const T
   MixFinish<T> work{};
   work.residual = norm.grad_sum;
   work.out = static_cast<T*>(grad_x.mutable_data_ptr());
-  finish_all(plan, transform<T>(plan, std::move(folded)), work);
+  finish_all(plan, transform<T>(plan, folded), work);
 }
 
 // Calls run(T{}) with the tensor's element type.
@@ -144,7 +152,7 @@ void for_type(const char* op, const Tensor& x, const F& run) {
   }
 }
 
-Tensor fourier_mix(const Tensor& x, const Tensor& cu_seqlens, double scale) {
+Tensor fourier_mix(const Tensor& x, const Tensor& cu_seqlens, double scale, bool ortho) {
   constexpr const char* op = "jnrf::fourier_mix";
   check_matrix(op, "x", x);
   const int64_t tokens = x.size(0), hidden = x.size(1);
@@ -155,7 +163,7 @@ Tensor fourier_mix(const Tensor& x, const Tensor& cu_seqlens, double scale) {
     if (out.numel() == 0) return;
     MixFinish<T> work{};
     work.out = static_cast<T*>(out.mutable_data_ptr());
-    mix(plan, torch::stable::contiguous(x), scale, work);
+    mix(plan, torch::stable::contiguous(x), {scale, ortho}, work);
   });
   return out;
 }
@@ -163,7 +171,7 @@ Tensor fourier_mix(const Tensor& x, const Tensor& cu_seqlens, double scale) {
 std::tuple<Tensor, Tensor, Tensor, Tensor> fourier_mix_norm(const Tensor& x, const Tensor& weight,
                                                             const Tensor& bias,
                                                             const Tensor& cu_seqlens, double eps,
-                                                            double scale, bool save) {
+                                                            double scale, bool ortho, bool save) {
   constexpr const char* op = "jnrf::fourier_mix_norm";
   check_matrix(op, "x", x);
   const int64_t tokens = x.size(0), hidden = x.size(1);
@@ -192,7 +200,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> fourier_mix_norm(const Tensor& x, con
       work.mean = static_cast<T*>(mean.mutable_data_ptr());
       work.rstd = static_cast<T*>(rstd.mutable_data_ptr());
     }
-    mix(plan, dense, scale, work);
+    mix(plan, dense, {scale, ortho}, work);
   });
   return {out, sum, mean, rstd};
 }
@@ -200,8 +208,8 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> fourier_mix_norm(const Tensor& x, con
 std::tuple<Tensor, Tensor, Tensor> fourier_mix_norm_backward(const Tensor& grad, const Tensor& sum,
                                                              const Tensor& mean, const Tensor& rstd,
                                                              const Tensor& weight,
-                                                             const Tensor& cu_seqlens,
-                                                             double scale) {
+                                                             const Tensor& cu_seqlens, double scale,
+                                                             bool ortho) {
   constexpr const char* op = "jnrf::fourier_mix_norm_backward";
   check_matrix(op, "grad", grad);
   const int64_t tokens = grad.size(0), hidden = grad.size(1);
@@ -224,7 +232,7 @@ std::tuple<Tensor, Tensor, Tensor> fourier_mix_norm_backward(const Tensor& grad,
     const NormBackward<T> norm{input(0), input(1), input(2),
                                input(3), input(4), static_cast<T*>(grad_sum.mutable_data_ptr()),
                                nullptr,  nullptr};
-    norm_backward(plan, scale, norm, grad_sum, grad_x,
+    norm_backward(plan, {scale, ortho}, norm, grad_sum, grad_x,
                   static_cast<T*>(grad_weight.mutable_data_ptr()),
                   static_cast<T*>(grad_bias.mutable_data_ptr()));
   });

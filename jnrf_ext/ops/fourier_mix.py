@@ -11,7 +11,7 @@ _DTYPES = {"cpu": (torch.float32, torch.float64)}
 _CUDA_DTYPES = (torch.float32, torch.bfloat16)
 
 
-def fourier_mix(x: Tensor, cu_seqlens: Tensor, scale: float = 1.0) -> Tensor:
+def fourier_mix(x: Tensor, cu_seqlens: Tensor, scale: float = 1.0, ortho: bool = False) -> Tensor:
     """Mix the tokens and features of every document by a two-dimensional Fourier transform.
 
     ``y = scale * Re(FFT2(x))`` over the tokens and the hidden features of each document alone.
@@ -23,6 +23,8 @@ def fourier_mix(x: Tensor, cu_seqlens: Tensor, scale: float = 1.0) -> Tensor:
         cu_seqlens: int32 ``[B + 1]``, where each document starts, then T. Documents may be empty.
             For CUDA tensors it may stay on the CPU, which avoids waiting for the device.
         scale: factor of the result; 1 is FNet's and JNRF's.
+        ortho: also divide by ``sqrt(N H)`` for a document of N tokens (``norm="ortho"`` of
+            torch.fft), so that the result is of the size of ``x`` whatever the length.
 
     Returns:
         ``[T, H]`` in the dtype of ``x``.
@@ -36,8 +38,8 @@ def fourier_mix(x: Tensor, cu_seqlens: Tensor, scale: float = 1.0) -> Tensor:
     _check("fourier_mix", x, cu_seqlens)
     if not _compiled_for(x):
         _loader.warn_reference("fourier_mix", x.device.type)
-        return reference.fourier_mix(x, cu_seqlens, scale)
-    return torch.ops.jnrf.fourier_mix(x, cu_seqlens, scale)
+        return reference.fourier_mix(x, cu_seqlens, scale, ortho)
+    return torch.ops.jnrf.fourier_mix(x, cu_seqlens, scale, ortho)
 
 
 def fourier_mix_norm(
@@ -47,6 +49,7 @@ def fourier_mix_norm(
     cu_seqlens: Tensor,
     eps: float = 1e-5,
     scale: float = 1.0,
+    ortho: bool = False,
 ) -> Tensor:
     """Fourier mixing with residual and LayerNorm: ``LayerNorm(x + fourier_mix(x))``, fused.
 
@@ -61,6 +64,7 @@ def fourier_mix_norm(
         cu_seqlens: int32 ``[B + 1]`` as for `fourier_mix`.
         eps: added to the variance.
         scale: factor of the mixed tokens before the sum; 1 is FNet's and JNRF's.
+        ortho: also divide them by ``sqrt(N H)``, as for `fourier_mix`.
 
     Returns:
         ``[T, H]`` in the dtype of ``x``.
@@ -74,9 +78,10 @@ def fourier_mix_norm(
     _check("fourier_mix_norm", x, cu_seqlens, weight=weight, bias=bias)
     if not _compiled_for(x):
         _loader.warn_reference("fourier_mix_norm", x.device.type)
-        return reference.fourier_mix_norm(x, weight, bias, cu_seqlens, eps, scale)
+        return reference.fourier_mix_norm(x, weight, bias, cu_seqlens, eps, scale, ortho)
     save = torch.is_grad_enabled() and any(t.requires_grad for t in (x, weight, bias))
-    return torch.ops.jnrf.fourier_mix_norm(x, weight, bias, cu_seqlens, eps, scale, save)[0]
+    settings = (eps, scale, ortho, save)
+    return torch.ops.jnrf.fourier_mix_norm(x, weight, bias, cu_seqlens, *settings)[0]
 
 
 def _compiled_for(x: Tensor) -> bool:
@@ -108,12 +113,12 @@ def _check(op: str, x: Tensor, cu_seqlens: Tensor, **features: Tensor) -> None:
 
 
 @torch.library.register_fake("jnrf::fourier_mix")
-def _(x, cu_seqlens, scale=1.0):
+def _(x, cu_seqlens, scale=1.0, ortho=False):
     return x.new_empty(x.shape)
 
 
 @torch.library.register_fake("jnrf::fourier_mix_norm")
-def _(x, weight, bias, cu_seqlens, eps=1e-5, scale=1.0, save=True):
+def _(x, weight, bias, cu_seqlens, eps=1e-5, scale=1.0, ortho=False, save=True):
     tokens, hidden = x.shape
     wide = torch.float32 if x.dtype == torch.bfloat16 else x.dtype
     saved = tokens if save else 0
@@ -126,23 +131,23 @@ def _(x, weight, bias, cu_seqlens, eps=1e-5, scale=1.0, save=True):
 
 
 @torch.library.register_fake("jnrf::fourier_mix_norm_backward")
-def _(grad, sum, mean, rstd, weight, cu_seqlens, scale=1.0):
+def _(grad, sum, mean, rstd, weight, cu_seqlens, scale=1.0, ortho=False):
     hidden = grad.shape[1]
     return grad.new_empty(grad.shape), weight.new_empty(hidden), weight.new_empty(hidden)
 
 
 def _keep_for_mix(ctx, inputs, output) -> None:
-    _, cu_seqlens, ctx.scale = inputs
+    _, cu_seqlens, *ctx.factor = inputs
     ctx.save_for_backward(cu_seqlens)
 
 
 def _mix_backward(ctx, grad):
     (cu_seqlens,) = ctx.saved_tensors
-    return torch.ops.jnrf.fourier_mix(grad, cu_seqlens, ctx.scale), None, None
+    return torch.ops.jnrf.fourier_mix(grad, cu_seqlens, *ctx.factor), None, None, None
 
 
 def _keep_for_norm(ctx, inputs, output) -> None:
-    _, weight, _, cu_seqlens, _, ctx.scale, _ = inputs
+    _, weight, _, cu_seqlens, _, *ctx.factor, _ = inputs
     _, total, mean, rstd = output
     ctx.save_for_backward(total, mean, rstd, weight, cu_seqlens)
     ctx.mark_non_differentiable(total, mean, rstd)
@@ -151,9 +156,9 @@ def _keep_for_norm(ctx, inputs, output) -> None:
 def _norm_backward(ctx, grad, *_):
     total, mean, rstd, weight, cu_seqlens = ctx.saved_tensors
     grads = torch.ops.jnrf.fourier_mix_norm_backward(
-        grad, total, mean, rstd, weight, cu_seqlens, ctx.scale
+        grad, total, mean, rstd, weight, cu_seqlens, *ctx.factor
     )
-    return *grads, None, None, None, None
+    return *grads, None, None, None, None, None
 
 
 def _no_second_derivative(ctx, *grads):
