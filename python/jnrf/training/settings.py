@@ -1,0 +1,201 @@
+"""Settings as nested dataclasses: help texts, YAML, command-line overrides, checked values.
+
+A setting's help is the ``#:`` comment above its field, so that it is written once, where it is
+defined. Values come as YAML or as text from the command line and are converted to the field's type.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import difflib
+import inspect
+import types
+import typing
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+
+from jnrf_ext.errors import InputError
+
+Config = TypeVar("Config")
+_TRUE, _FALSE, _NONE = ("true", "yes", "on", "1"), ("false", "no", "off", "0"), ("none", "null", "")
+
+
+@cache
+def help_texts(cls: type) -> dict[str, str]:
+    """The ``#:`` comment above each field of a dataclass (or its bases), joined to one line."""
+    texts: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        try:
+            lines = inspect.getsource(base).splitlines()
+        except (OSError, TypeError):  # a builtin or generated class has no source
+            continue
+        comment: list[str] = []
+        for line in map(str.strip, lines):
+            if line.startswith("#:"):
+                comment.append(line[2:].strip())
+                continue
+            name, colon, _ = line.partition(":")
+            if comment and colon and name.isidentifier():
+                texts[name] = " ".join(comment)
+            comment = []
+    return texts | getattr(cls, "inherited_help", {})
+
+
+@cache
+def hints(cls: type) -> dict[str, Any]:
+    """Field types with names resolved."""
+    return typing.get_type_hints(cls)
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """A hint to the valid name that looks most like ``name``, or a list of them all."""
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+
+
+def convert(value: Any, hint: Any, key: str) -> Any:
+    """``value`` (text, or what YAML made of it) as the type ``hint``; else an InputError.
+
+    YAML 1.1 reads ``1e-3`` as text; here it becomes the number that was meant.
+    """
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    text = str(value).strip()
+    if origin in (typing.Union, types.UnionType):
+        if value is None or (type(None) in arguments and text.lower() in _NONE):
+            return None
+        options = [a for a in arguments if a is not type(None)]
+        return convert(value, options[0], key)
+    if origin is Literal:
+        if value not in arguments:
+            raise InputError(f"{key}: {text!r} is not a valid value; {nearest(text, [*arguments])}")
+        return value
+    if origin in (list, tuple):
+        items = value if isinstance(value, (list, tuple)) else text.strip("[]()").split(",")
+        items = [i for i in items if str(i).strip()]
+        if origin is tuple and len(items) != len(arguments):
+            raise InputError(f"{key}: {text!r} must be {len(arguments)} values separated by commas")
+        kinds = arguments if origin is tuple else arguments * len(items)
+        return origin(convert(i, kind, key) for i, kind in zip(items, kinds, strict=True))
+    if hint is bool:
+        if text.lower() in _TRUE + _FALSE:
+            return text.lower() in _TRUE
+        raise InputError(f"{key}: {text!r} is not a yes or no; give true or false")
+    if hint in (int, float) and not isinstance(value, bool):
+        try:
+            return hint(text)
+        except ValueError:
+            kind = "a whole number" if hint is int else "a number"
+            raise InputError(f"{key}: {text!r} is not {kind}") from None
+    if hint is str and isinstance(value, (str, int, float)) and not isinstance(value, bool):
+        return text
+    raise InputError(f"{key}: {text!r} is not a valid value for a setting of type {hint}")
+
+
+def from_dict(cls: type[Config], data: Any, prefix: str = "") -> Config:
+    """Build a (nested) dataclass from plain data; keys that it lacks are InputErrors."""
+    if not isinstance(data, dict):
+        where = prefix.rstrip(".") or "the configuration"
+        raise InputError(f"{where} must be settings as `name: value` lines, not {data!r}")
+    names = [f.name for f in dataclasses.fields(cls)]
+    values = {}
+    for name, value in data.items():
+        if name not in names:
+            known = [prefix + n for n in names]
+            raise InputError(
+                f"unknown setting {prefix}{name}; {nearest(prefix + str(name), known)}"
+            )
+        hint = hints(cls)[name]
+        if dataclasses.is_dataclass(hint):
+            values[name] = from_dict(hint, value or {}, f"{prefix}{name}.")
+        else:
+            values[name] = convert(value, hint, prefix + name)
+    return cls(**values)
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """Plain YAML and JSON types, tuples as lists; :func:`from_dict` is the inverse."""
+    data = dataclasses.asdict(config)
+    return {
+        section: {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
+        for section, values in data.items()
+    }
+
+
+def to_yaml(config: Any, comments: bool = True) -> str:
+    """YAML with the help of each setting as a comment behind it."""
+    lines = []
+    for section, values in to_dict(config).items():
+        texts = help_texts(type(getattr(config, section)))
+        lines.append(f"{section}:")
+        for name, value in values.items():
+            shown = yaml.safe_dump(value, default_flow_style=True, width=10**6, allow_unicode=True)
+            help_text = f"  # {texts[name]}" if comments and name in texts else ""
+            # safe_dump ends a lone scalar with "...", the end of a document.
+            lines.append(f"  {name}: {shown.removesuffix('...' + chr(10)).strip()}{help_text}")
+    return "\n".join(lines) + "\n"
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """The mapping in a YAML file; an empty file is an empty mapping."""
+    try:
+        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read settings from {path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "not UTF-8 text"
+        raise InputError(f"{path}{line}: not valid YAML ({problem})") from error
+    if data is not None and not isinstance(data, dict):
+        raise InputError(f"{path}: holds no settings; `jnrf train --print-config` shows the format")
+    return data or {}
+
+
+def merge(base: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
+    """``base`` with the dotted keys of ``overrides`` ({"optim.lr": "1e-3"}) in their sections."""
+    merged = {k: dict(v) if isinstance(v, dict) else v for k, v in base.items()}
+    for key, value in overrides.items():
+        section, _, name = key.partition(".")
+        if not isinstance(merged.get(section), dict):
+            merged[section] = {}
+        merged[section][name] = value
+    return merged
+
+
+def flatten(data: dict[str, Any]) -> dict[str, Any]:
+    """Nested sections as dotted keys; the inverse of :func:`merge` into nothing."""
+    flat = {}
+    for section, values in data.items():
+        for name, value in (values if isinstance(values, dict) else {"": values}).items():
+            flat[f"{section}.{name}".rstrip(".")] = value
+    return flat
+
+
+def add_overrides(parser: argparse.ArgumentParser, cls: type) -> None:
+    """One option ``--section.name`` a setting, grouped by section; values are converted later."""
+    defaults = cls()
+    for section in dataclasses.fields(cls):
+        settings = hints(cls)[section.name]
+        group = parser.add_argument_group(f"{section.name} settings")
+        for setting in dataclasses.fields(settings):
+            default = getattr(getattr(defaults, section.name), setting.name)
+            text = help_texts(settings).get(setting.name, "").replace("%", "%%")
+            group.add_argument(
+                f"--{section.name}.{setting.name}",
+                metavar="VALUE",
+                default=argparse.SUPPRESS,
+                help=f"{text} [{default}]".strip(),
+                # A yes-no setting may stand alone: --run.deterministic
+                **(
+                    {"nargs": "?", "const": "true"} if hints(settings)[setting.name] is bool else {}
+                ),
+            )
+
+
+def given_overrides(args: argparse.Namespace) -> dict[str, str]:
+    """The dotted settings that the command line gave."""
+    return {key: value for key, value in vars(args).items() if "." in key}
