@@ -1,0 +1,219 @@
+"""Checkpoints: model folders with, in last/, all that continues a run to the very same weights.
+
+Nothing is pickled: tensors are in safetensors, the rest in JSON. A folder is replaced as a whole,
+so that a kill at any moment leaves a complete one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import random
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from jnrf_ext.errors import InputError
+from jnrf_ext.files import write_atomically
+
+STATE, TENSORS = "training_state.json", "training_state.safetensors"
+
+
+@dataclass
+class RunState:
+    """Where a run stands; everything that the loop carries from one step to the next."""
+
+    #: Of the training data: a run cannot go on with other data
+    fingerprint: str = ""
+    #: Finished epochs, and batches already used of the one under way
+    epoch: int = 0
+    batch: int = 0
+    #: Optimizer steps taken
+    step: int = 0
+    #: The metric of the best epoch and, to break ties, the mean of all four headline scores
+    best_score: list[float] | None = None
+    best_epoch: int = 0
+    scorings_without_gain: int = 0
+    #: Length of metrics.jsonl: what was written after the checkpoint is written again
+    log_bytes: int = 0
+    #: Sums over the epoch under way: loss, tag loss, relation loss; wordpieces; seconds of steps
+    losses: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
+    tokens: int = 0
+    epoch_seconds: float = 0.0
+    #: Over the whole run so far
+    all_tokens: int = 0
+    all_seconds: float = 0.0
+    peak_memory_bytes: int = 0
+    energy_joules: float | None = None
+    #: No epoch is left to train
+    finished: bool = False
+
+    def count(self, losses: list[float], batches: int, tokens: int, seconds: float) -> None:
+        """Book one step: its mean losses over ``batches`` batches, its wordpieces and seconds."""
+        self.step += 1
+        self.batch += batches
+        self.losses = [a + b * batches for a, b in zip(self.losses, losses, strict=True)]
+        self.tokens += tokens
+        self.all_tokens += tokens
+        self.epoch_seconds += seconds
+        self.all_seconds += seconds
+
+    def mean_losses(self) -> dict[str, float]:
+        """The epoch's losses so far, a batch."""
+        names = ("loss", "tag_loss", "relation_loss")
+        return {name: x / max(self.batch, 1) for name, x in zip(names, self.losses, strict=True)}
+
+    def judge(self, scores: dict[str, float], metric: str) -> None:
+        """Compare an epoch's scores on dev with the best so far; the earlier of equals stays."""
+        score = [scores[metric], sum(scores.values()) / len(scores)]
+        if self.best_score is None or score > self.best_score:
+            self.best_score, self.best_epoch = score, self.epoch + 1
+            self.scorings_without_gain = 0
+        else:
+            self.scorings_without_gain += 1
+
+    def close_epoch(self, log_bytes: int) -> None:
+        """The epoch is scored and logged; the next one begins."""
+        self.epoch += 1
+        self.batch, self.tokens, self.epoch_seconds = 0, 0, 0.0
+        self.losses = [0.0, 0.0, 0.0]
+        self.log_bytes = log_bytes
+
+
+def replace_folder(target: Path, write: Callable[[Path], None]) -> None:
+    """Have ``write`` fill a new folder and put it in ``target``'s place.
+
+    Between the two renames ``target`` is away, but then a complete ``target.new`` stands beside
+    ``target.old``; :func:`recover` finishes the exchange. On an error ``target`` stays as it was.
+    """
+    recover(target)
+    new, old = _beside(target)
+    try:
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(parents=True)
+        write(new)
+        _sync(new)
+    except (OSError, InputError, SafetensorError) as error:
+        shutil.rmtree(new, ignore_errors=True)
+        kept = (
+            f"; the earlier {target} is kept, and --resume continues it" if target.exists() else ""
+        )
+        text = error if isinstance(error, InputError) else f"cannot write {target}: {error}"
+        raise InputError(f"{text}{kept}") from error
+    if target.exists():
+        os.rename(target, old)
+    os.rename(new, target)
+    _sync(target.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def recover(target: Path) -> bool:
+    """Finish an exchange of folders that was cut short; whether ``target`` is there afterwards."""
+    new, old = _beside(target)
+    # The old one is moved away only once the new one is complete.
+    if not target.exists() and old.exists():
+        os.rename(new, target)
+    if target.exists():
+        shutil.rmtree(old, ignore_errors=True)
+    return target.exists()
+
+
+def _beside(target: Path) -> tuple[Path, Path]:
+    return target.with_name(f"{target.name}.new"), target.with_name(f"{target.name}.old")
+
+
+def _sync(folder: Path) -> None:
+    """Have the names in ``folder`` reach the disk, where the system lets a folder be synced."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def save_state(folder: Path, optimizer: torch.optim.Optimizer, state: RunState) -> None:
+    """Write what a model folder lacks to continue: optimizer, random numbers, and position."""
+    saved = optimizer.state_dict()
+    tensors = {
+        f"optimizer.{index}.{name}": value.detach().cpu().contiguous()
+        for index, values in saved["state"].items()
+        for name, value in values.items()
+    }
+    random_tensors, random_values = _random_states()
+    data = {
+        "run": dataclasses.asdict(state),
+        "optimizer_groups": saved["param_groups"],
+        "random": random_values,
+    }
+    write_atomically(folder / TENSORS, save(tensors | random_tensors))
+    write_atomically(folder / STATE, json.dumps(data))
+
+
+def load_state(folder: Path, optimizer: torch.optim.Optimizer, fingerprint: str) -> RunState:
+    """Inverse of :func:`save_state`: fills ``optimizer``, sets all random states.
+
+    ``fingerprint`` is that of the training data now; other data than the run's is an error.
+    """
+    try:
+        data = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        tensors = load_file(folder / TENSORS)
+        states: dict[int, dict[str, Tensor]] = {}
+        for key, value in tensors.items():
+            part, _, rest = key.partition(".")
+            if part == "optimizer":
+                index, _, name = rest.partition(".")
+                states.setdefault(int(index), {})[name] = value
+        optimizer.load_state_dict({"state": states, "param_groups": data["optimizer_groups"]})
+        _restore_random_states(tensors, data["random"])
+        state = RunState(**data["run"])
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise InputError(
+            f"{folder} cannot be continued from ({' '.join(str(error).split())[:200]}); "
+            "start a new run in another folder"
+        ) from error
+    if state.fingerprint != fingerprint:
+        raise InputError(
+            f"the training documents are not those that {folder} was trained on; "
+            "put those back, or start a new run in another folder"
+        )
+    return state
+
+
+def _random_states() -> tuple[dict[str, Tensor], dict]:
+    """The states of Python's, NumPy's and torch's generators, as tensors and as plain values."""
+    version, numbers, gauss = random.getstate()
+    _, keys, position, has_gauss, cached = np.random.get_state(legacy=True)  # noqa: NPY002
+    tensors = {
+        "random.numpy": torch.from_numpy(keys.astype(np.int64)),
+        "random.torch": torch.get_rng_state(),
+    }
+    if torch.cuda.is_available():
+        for index, cuda_state in enumerate(torch.cuda.get_rng_state_all()):
+            tensors[f"random.cuda.{index}"] = cuda_state
+    values = {
+        "python": [version, list(numbers), gauss],
+        "numpy": [int(position), int(has_gauss), float(cached)],
+    }
+    return tensors, values
+
+
+def _restore_random_states(tensors: dict[str, Tensor], values: dict) -> None:
+    version, numbers, gauss = values["python"]
+    random.setstate((version, tuple(numbers), gauss))
+    keys = tensors["random.numpy"].numpy().astype(np.uint32)
+    np.random.set_state(("MT19937", keys, *values["numpy"]))  # noqa: NPY002
+    torch.set_rng_state(tensors["random.torch"])
+    if torch.cuda.is_available():
+        for index in range(torch.cuda.device_count()):
+            if f"random.cuda.{index}" in tensors:
+                torch.cuda.set_rng_state(tensors[f"random.cuda.{index}"], index)
