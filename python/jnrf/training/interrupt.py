@@ -1,0 +1,39 @@
+"""Ctrl-C and SIGTERM as a request to stop between two steps, so that a run can be saved."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+
+class Interrupted(KeyboardInterrupt):
+    """The run was stopped on request; the message says what was saved and how to go on."""
+
+
+class StopRequest:
+    """While entered, a signal only sets :attr:`requested`; a second Ctrl-C stops at once."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> StopRequest:
+        # Only a program's main thread may handle signals.
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, _frame: object) -> None:
+        if self.requested and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.requested = True
+
+    def check(self) -> None:
+        """Raise :class:`Interrupted` where a stop was requested."""
+        if self.requested:
+            raise Interrupted

@@ -1,0 +1,84 @@
+"""What a run writes down as it goes: metrics.jsonl and, where installed, TensorBoard's files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from jnrf_ext.errors import InputError
+
+
+class MetricsLog:
+    """Appends one JSON object a line to ``path``, each on disk as soon as it is written.
+
+    ``keep_bytes`` is the length to keep of an earlier file: a resumed run writes the rest again.
+    """
+
+    def __init__(self, path: Path, keep_bytes: int = 0):
+        self.path = path
+        try:
+            self._file = open(path, "ab")  # noqa: SIM115 (kept open for the whole run)
+            self._file.truncate(min(keep_bytes, self._file.tell()))
+            self._file.seek(0, 2)
+        except OSError as error:
+            raise InputError(f"cannot write {path}: {error.strerror}") from error
+
+    def append(self, row: dict) -> None:
+        """Write one row."""
+        try:
+            self._file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+            self._file.flush()
+        except OSError as error:
+            raise InputError(
+                f"cannot write {self.path}: {error.strerror}; free space, then --resume"
+            ) from error
+
+    @property
+    def size(self) -> int:
+        """Bytes written so far."""
+        return self._file.tell()
+
+    def close(self) -> None:
+        """No more rows."""
+        self._file.close()
+
+
+def read_rows(path: Path) -> list[dict]:
+    """The rows of a metrics.jsonl, in order; none where there is no file."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+
+
+class Curves:
+    """TensorBoard's files, or nothing; ``note`` says which in one line."""
+
+    def __init__(self, folder: Path, wanted: bool, step: int):
+        self._writer = None
+        self.note = "TensorBoard: off"
+        if not wanted:
+            return
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            self.note = "TensorBoard is not installed; for curves: pip install tensorboard"
+            return
+        # purge_step hides what an interrupted run wrote after its last checkpoint.
+        self._writer = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
+        self.note = f"TensorBoard: tensorboard --logdir {folder}"
+
+    def add(self, row: dict, step: int) -> None:
+        """The numbers of a metrics row, nested ones as ``dev/relations_lenient``."""
+        if self._writer is None:
+            return
+        for name, value in row.items():
+            if isinstance(value, dict):
+                for inner, number in value.items():
+                    self._writer.add_scalar(f"{name}/{inner}", number, step)
+            elif isinstance(value, (int, float)):
+                self._writer.add_scalar(f"train/{name}", value, step)
+
+    def close(self) -> None:
+        """Write what is pending."""
+        if self._writer is not None:
+            self._writer.close()
