@@ -1,0 +1,140 @@
+"""From the folders of a run to what the loop trains on: documents, labels, wordpieces, examples."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jnrf.corpora import open_corpus
+from jnrf.corpora.schema import learn_schema
+from jnrf.examples import Example, ExampleOptions, encode_document
+from jnrf.training.config import DataConfig
+from jnrf_ext import JNRF
+from jnrf_ext.document import Document
+from jnrf_ext.errors import InputError
+from jnrf_ext.schema import Schema
+from jnrf_ext.tokenizer import Tokenizer
+
+
+@dataclass
+class Corpora:
+    """The documents of a run; ``dev`` and ``test`` are empty where none were given."""
+
+    train: list[Document]
+    dev: list[Document]
+    test: list[Document]
+    #: What a person should know about them, a line each
+    remarks: list[str] = field(default_factory=list)
+
+
+def read_corpora(config: DataConfig, seed: int) -> Corpora:
+    """Read the folders; hold out a share of the training documents as dev where that was chosen."""
+    if not config.train:
+        raise InputError("no training documents: give --train DIR")
+    corpora = Corpora(
+        *(_read(folder, config) for folder in (config.train, config.dev, config.test))
+    )
+    if not any(document.text.strip() for document in corpora.train):
+        raise InputError(
+            f"{config.train} holds no text to train on; check that it is the right folder"
+        )
+    if config.holdout and not config.dev:
+        count = round(config.holdout * len(corpora.train))
+        if not 0 < count < len(corpora.train):
+            raise InputError(
+                f"data.holdout: {config.holdout} of {len(corpora.train)} documents leaves none to "
+                "train on or none to hold out; give --dev DIR, or another share"
+            )
+        held = set(random.Random(seed).sample(range(len(corpora.train)), count))
+        corpora.dev = [d for i, d in enumerate(corpora.train) if i in held]
+        corpora.train = [d for i, d in enumerate(corpora.train) if i not in held]
+        corpora.remarks.append(f"{count} training documents held out as dev (data.holdout)")
+    if not corpora.dev:
+        corpora.remarks.append(
+            "no dev documents: the last weights will be taken as the best; "
+            "--dev DIR or --data.holdout 0.1 lets the best epoch be chosen"
+        )
+    for name in ("train", "dev", "test"):
+        malformed = Counter()
+        for document in getattr(corpora, name):
+            malformed.update(document.warnings)
+        if malformed:
+            corpora.remarks.append(f"{name}: left out while reading: {_counts(malformed)}")
+    return corpora
+
+
+def _read(folder: str | None, config: DataConfig) -> list[Document]:
+    return open_corpus(folder, on_error=config.malformed) if folder else []
+
+
+def choose_schema(config: DataConfig, documents: list[Document]) -> Schema:
+    """The labels to learn: from the given file, else from the training documents."""
+    if not config.schema:
+        return learn_schema(documents)
+    try:
+        return Schema.from_dict(json.loads(Path(config.schema).read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"data.schema: {config.schema} cannot be read ({error!r}); it must be JSON with "
+            "tags, relations, arguments and no_relation, as in a model's config.json"
+        ) from error
+
+
+def choose_tokenizer(
+    config: DataConfig, documents: list[Document], pretrained: Path | None
+) -> Tokenizer:
+    """The given tokenizer, else the pretrained embeddings' own, else one trained here."""
+    if config.tokenizer:
+        if Path(config.tokenizer).exists() or config.tokenizer.endswith(".json"):
+            return Tokenizer.from_file(config.tokenizer)
+        return Tokenizer.from_package(config.tokenizer)
+    if pretrained:
+        return Tokenizer.from_file(pretrained)
+    return Tokenizer.train([document.text for document in documents], config.vocabulary)
+
+
+def encode(
+    documents: list[Document], model: JNRF, config: DataConfig
+) -> tuple[list[Example], list[str]]:
+    """Examples of the documents that have any wordpiece, and remarks on what was lost."""
+    options = ExampleOptions(
+        discontinuous=config.discontinuous,
+        overlap=config.overlap,
+        pair_tokens=config.pair_tokens,
+        words=model.config.behaviour == "reference",  # as extraction does
+    )
+    examples, lost, empty = [], Counter(), 0
+    for document in documents:
+        example = encode_document(document, model.tokenizer, model.config.schema, options)
+        lost.update(example.lost)
+        if len(example):
+            examples.append(example)
+        else:
+            empty += 1
+    if not examples:
+        raise InputError("the training documents hold no wordpiece; check that they are texts")
+    remarks = [f"train: what the model cannot represent: {_counts(lost)}"] if lost else []
+    if empty:
+        remarks.append(f"train: {empty} documents without text left out")
+    return examples, remarks
+
+
+def unseen_labels(name: str, documents: list[Document], schema: Schema) -> list[str]:
+    """A remark on the labels of ``documents`` that the model will never give, if any."""
+    known = {*schema.entity_types, *schema.relations}
+    unseen = Counter(
+        item.type
+        for document in documents
+        for item in (*document.mentions, *document.relations)
+        if item.type not in known
+    )
+    if not unseen:
+        return []
+    return [f"{name}: labels that training has never seen, counted as missed: {_counts(unseen)}"]
+
+
+def _counts(counter: Counter) -> str:
+    return ", ".join(f"{kind} {count:,}" for kind, count in counter.most_common())
