@@ -1,0 +1,88 @@
+"""``jnrf train``: train on a corpus, keep the best epoch, score it, leave a page to look at."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from jnrf.training import settings
+from jnrf.training.config import TrainConfig
+
+NAME = "train"
+HELP = "train on a folder of annotated documents, score the best epoch, and write a report"
+
+#: Options that are short for settings
+_SHORT = {
+    "train": "data.train",
+    "dev": "data.dev",
+    "test": "data.test",
+    "out": "run.out",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The folders, and an option for every setting of :class:`TrainConfig`."""
+    parser.usage = (
+        "jnrf train --train DIR [--dev DIR] [--test DIR] --out RUN [--config FILE] [--resume] "
+        "[--section.name VALUE ...]"
+    )
+    texts = {
+        "train": "training documents, a brat or JSON folder",
+        "dev": "documents that choose the best epoch",
+        "test": "documents scored once, at the end",
+        "out": "folder of the run",
+    }
+    for name, text in texts.items():
+        parser.add_argument(f"--{name}", metavar="DIR", help=text)
+    parser.add_argument("--config", metavar="FILE", help="YAML file of settings")
+    parser.add_argument("--resume", action="store_true", help="continue the run in --out")
+    parser.add_argument(
+        "--print-config", action="store_true", help="print all settings as YAML, and stop"
+    )
+    settings.add_overrides(parser, TrainConfig)
+
+
+def configuration(args: argparse.Namespace) -> TrainConfig:
+    """Defaults, then the file, then the command line; for --resume the run's own settings."""
+    from jnrf.training.run_folder import resumed_config
+
+    given = settings.given_overrides(args)
+    for short, key in _SHORT.items():
+        if getattr(args, short) is not None:
+            given[key] = getattr(args, short)
+    # Absolute, so that a run can be resumed from another folder.
+    for key in ("data.train", "data.dev", "data.test"):
+        if given.get(key):
+            given[key] = str(Path(given[key]).absolute())
+    file = settings.read_yaml(args.config) if args.config else {}
+    if args.resume:
+        return resumed_config(given.get("run.out"), settings.flatten(file) | given)
+    return TrainConfig.from_dict(settings.merge(file, given))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train; status 130 where Ctrl-C stopped it, after last/ was saved."""
+    config = configuration(args)
+    if args.print_config:
+        print(config.to_yaml(), end="")
+        return 0
+    from rich.console import Console
+
+    from jnrf.training.interrupt import Interrupted
+    from jnrf.training.loop import train
+    from jnrf.training.run_folder import RunFolder
+
+    try:
+        summary = train(config, args.resume)
+    except Interrupted as stop:
+        print(stop, file=sys.stderr)
+        return 130
+    folder = RunFolder(Path(config.run.out))
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    if summary.headlines:
+        console.print(summary.table())
+    console.print(summary.costs())
+    console.print(f"model   {folder.best}   (jnrf predict {folder.best} NOTES --out DIR)")
+    console.print(f"report  {folder.report}")
+    return 0

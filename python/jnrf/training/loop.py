@@ -1,0 +1,224 @@
+"""The training loop, to be read from top to bottom."""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+import time
+from itertools import islice
+
+import numpy as np
+import torch
+
+from jnrf.examples import Batch, batches, epoch_generator
+from jnrf.training import evaluation
+from jnrf.training.checkpoint import RunState, load_state, replace_folder, save_state
+from jnrf.training.config import RunConfig, TrainConfig
+from jnrf.training.embeddings import resolve
+from jnrf.training.finish import RunSummary, finish, read_summary
+from jnrf.training.interrupt import Interrupted, StopRequest
+from jnrf.training.log import Curves, MetricsLog
+from jnrf.training.optim import build_optimizer, clip_gradients, schedule, set_learning_rate
+from jnrf.training.prepare import prepare
+from jnrf.training.progress import TrainingProgress
+from jnrf.training.resources import EnergyMeter, peak_memory_bytes
+from jnrf.training.run_folder import RunFolder, open_folder
+from jnrf_ext import JNRF
+from jnrf_ext.errors import InputError
+from jnrf_ext.files import write_atomically
+
+
+def train(config: TrainConfig, resume: bool = False) -> RunSummary:
+    """Train, keep the best epoch, score it, and write it all into ``config.run.out``.
+
+    With ``resume`` the run in that folder goes on from its last checkpoint, to the very weights it
+    would have had without the interruption. Raises :class:`InputError` for what the user can mend,
+    and :class:`Interrupted` after Ctrl-C or SIGTERM, once last/ is saved.
+    """
+    run = config.run
+    folder = open_folder(run.out, resume)
+    if resume and folder.summary.exists():
+        return read_summary(folder)
+    config.model.embeddings = resolve(config.model.embeddings)
+    device = set_up(run)
+    prepared = prepare(config, folder.last if resume else None)
+    model = prepared.model.to(device)
+    optimizer = build_optimizer(model, config.optim)
+    if prepared.resumed:
+        state = load_state(folder.last, optimizer, prepared.fingerprint)
+    else:
+        # The first checkpoint comes before the first step: a kill then loses no run, and a folder
+        # that cannot be written to shows itself now.
+        write_atomically(folder.config, config.to_yaml())
+        state = RunState(fingerprint=prepared.fingerprint)
+        save(folder, model, optimizer, state)
+    log = MetricsLog(folder.metrics, state.log_bytes)
+    curves = Curves(folder.tensorboard, run.tensorboard, state.step)
+    meter = EnergyMeter(device, state.energy_joules)
+    total = prepared.tokens * run.epochs
+    bar = TrainingProgress(total, state.all_tokens, run.epochs)
+    for line in (*prepared.remarks, curves.note):
+        bar.say(line)
+
+    with StopRequest() as stop, bar:
+        while not state.finished:
+            # The order of an epoch follows from the seed and its number alone, so that a resumed
+            # epoch skips the batches it has used and goes on with the rest.
+            order = epoch_generator(run.seed, state.epoch)
+            stream = islice(batches(prepared.train, run.max_tokens, order), state.batch, None)
+            model.train()
+            while group := list(islice(stream, config.optim.accumulate)):
+                began = time.monotonic()
+                tokens = sum(len(batch.input_ids) for batch in group)
+                done = (state.all_tokens + tokens / 2) / total
+                set_learning_rate(optimizer, schedule(config.optim, done))
+                losses = take_step(model, optimizer, group, config, state)
+                state.count(losses, len(group), tokens, time.monotonic() - began)
+                bar.advance(state.epoch + 1, tokens, state.mean_losses()["loss"])
+                curves.add({"loss": losses[0], "lr": optimizer.param_groups[0]["lr"]}, state.step)
+                if run.checkpoint_every and state.step % run.checkpoint_every == 0:
+                    save(folder, model, optimizer, state)
+                if stop.requested:
+                    save_and_stop(folder, model, optimizer, state)
+
+            row = {
+                "epoch": state.epoch + 1,
+                "step": state.step,
+                **state.mean_losses(),
+                "lr": optimizer.param_groups[0]["lr"],
+                "tokens_per_second": round(state.tokens / max(state.epoch_seconds, 1e-9), 1),
+                "seconds": round(state.epoch_seconds, 3),
+            }
+            last_epoch = state.epoch + 1 == run.epochs
+            if prepared.dev and ((state.epoch + 1) % run.eval_every == 0 or last_epoch):
+                try:
+                    predicted = evaluation.predict(model, prepared.dev, stop.check)
+                except Interrupted:  # before the epoch is closed: resuming scores it again
+                    save_and_stop(folder, model, optimizer, state)
+                row["dev"] = evaluation.headlines(evaluation.score(prepared.dev, predicted))
+                state.judge(row["dev"], prepared.metric)
+                if state.best_epoch == row["epoch"]:
+                    replace_folder(folder.best, model.save_pretrained)
+            log.append(row)
+            curves.add(row, state.step)
+            bar.say(epoch_line(row, run.epochs, state, bar))
+            state.peak_memory_bytes = max(state.peak_memory_bytes, peak_memory_bytes(device))
+            state.energy_joules = meter.joules()
+            state.close_epoch(log.size)
+            stopped_early = 0 < run.patience <= state.scorings_without_gain
+            state.finished = last_epoch or stopped_early
+            save(folder, model, optimizer, state)
+            if stopped_early:
+                bar.say(f"stopped early: no gain on dev in {run.patience} scorings")
+
+        if not prepared.dev:
+            replace_folder(folder.best, model.save_pretrained)
+    log.close()
+    curves.close()
+    return finish(config, folder, state, prepared)
+
+
+def set_up(run: RunConfig) -> torch.device:
+    """Threads, seeds and determinism as configured; the device to run on."""
+    if run.threads:
+        torch.set_num_threads(run.threads)
+    random.seed(run.seed)
+    np.random.seed(run.seed)  # noqa: NPY002 (for what others may draw from the global generator)
+    torch.manual_seed(run.seed)
+    if run.deterministic:
+        # cuBLAS is deterministic only with a fixed workspace, chosen before its first use.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(run.deterministic)
+    if run.device == "cuda" and not torch.cuda.is_available():
+        raise InputError("run.device: torch sees no CUDA device here; give cpu or auto")
+    use_cuda = run.device == "cuda" or (run.device == "auto" and torch.cuda.is_available())
+    return torch.device("cuda" if use_cuda else "cpu")
+
+
+def take_step(
+    model: JNRF,
+    optimizer: torch.optim.Optimizer,
+    group: list[Batch],
+    config: TrainConfig,
+    state: RunState,
+) -> list[float]:
+    """One optimizer step on the mean gradient of ``group``; mean loss, tag and relation loss.
+
+    Stops with an InputError, the weights untouched, where the loss or the gradient is not finite.
+    """
+    device = model.tag_output.weight.device
+    bf16 = config.run.bf16 and device.type == "cuda"
+    sums = torch.zeros(3, dtype=torch.float64)
+    for batch in (batch.to(device) for batch in group):
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            output = model(
+                batch.input_ids,
+                batch.cu_seqlens,
+                shapes=batch.shapes,
+                tags=batch.tags,
+                pairs=batch.pairs,
+            )
+        losses = torch.stack([output.loss, output.tag_loss, output.relation_loss]).detach()
+        sums += losses.double().cpu()
+        if not math.isfinite(sums[0]):
+            raise_not_finite("loss", float(losses[0]), batch, config, state)
+        (output.loss / len(group)).backward()
+    norm = float(clip_gradients(optimizer, config.optim))
+    if not math.isfinite(norm):
+        raise_not_finite("gradient", norm, group[-1], config, state)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return (sums / len(group)).tolist()
+
+
+def raise_not_finite(
+    what: str, value: float, batch: Batch, config: TrainConfig, state: RunState
+) -> None:
+    """The error for a loss or a gradient that is infinite or no number."""
+    names = ", ".join(document.id for document in batch.documents[:3])
+    remedies = [f"a lower optim.lr (now {config.optim.lr:g})"]
+    if not 0 < config.optim.clip_norm <= 1:
+        remedies.append(f"clipping by optim.clip_norm 1 (now {config.optim.clip_norm:g})")
+    if config.run.bf16:
+        remedies.append("run.bf16 false, where CUDA is used")
+    raise InputError(
+        f"the {what} is {value} at step {state.step + 1} (epoch {state.epoch + 1}, document "
+        f"{names}); start another run with {', or '.join(remedies)}"
+    )
+
+
+def save(folder: RunFolder, model: JNRF, optimizer: torch.optim.Optimizer, state: RunState) -> None:
+    """Put a new last/ in place of the old one."""
+
+    def write(path) -> None:
+        model.save_pretrained(path)
+        save_state(path, optimizer, state)
+
+    replace_folder(folder.last, write)
+
+
+def save_and_stop(
+    folder: RunFolder, model: JNRF, optimizer: torch.optim.Optimizer, state: RunState
+) -> None:
+    """Save last/ and raise :class:`Interrupted`."""
+    save(folder, model, optimizer, state)
+    raise Interrupted(
+        f"interrupted in epoch {state.epoch + 1} after step {state.step}, all saved; "
+        f"to go on: jnrf train --resume --out {folder.root}"
+    )
+
+
+def epoch_line(row: dict, epochs: int, state: RunState, bar: TrainingProgress) -> str:
+    """What a person reads after an epoch."""
+    losses = f"(tags {row['tag_loss']:.4f}, relations {row['relation_loss']:.4f})"
+    parts = [f"epoch {row['epoch']}/{epochs}", f"loss {row['loss']:.4f} {losses}"]
+    if "dev" in row:
+        dev = row["dev"]
+        parts.append(
+            f"dev F1 mentions {dev['mentions_lenient']:.3f}/{dev['mentions_strict']:.3f}, "
+            f"relations {dev['relations_lenient']:.3f}/{dev['relations_strict']:.3f} lenient/strict"
+            + (" *" if state.best_epoch == row["epoch"] else "")
+        )
+    parts.append(f"{row['tokens_per_second']:,.0f} tokens/s, {bar.time_left()} left")
+    return "  ".join(parts)
