@@ -91,6 +91,28 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True)
+class TypeScores:
+    """Scores summed over a corpus and by type: ``macro_types`` is the mean over the types."""
+
+    micro: Counts
+    macro_types: Rates
+    by_type: dict[str, Counts]
+
+    @classmethod
+    def from_types(cls, by_type: dict[str, Counts]) -> TypeScores:
+        """Both aggregates of the counts of each type."""
+        return cls(sum(by_type.values(), Counts()), Rates.mean(by_type.values()), by_type)
+
+    def to_dict(self) -> dict:
+        """Plain JSON types."""
+        return {
+            "micro": self.micro.to_dict(),
+            "macro_types": self.macro_types.to_dict(),
+            "by_type": {name: counts.to_dict() for name, counts in self.by_type.items()},
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Scores:
     """The scores of a prediction: ``scores.relations["lenient"].micro.f1`` is n2c2's headline.
 
