@@ -142,10 +142,7 @@ def _columns(
 ) -> Columns:
     sizes = [len(names) for names in ids]
     unique = all(len(set(names)) == len(names) for names in ids)
-    if unique:
-        ident = np.arange(len(types))
-    else:
-        ident = _flat(_numbered(names) for names in ids)
+    ident = np.arange(len(types)) if unique else _flat(_numbered(names) for names in ids)
     return Columns(np.repeat(np.arange(len(ids)), sizes), types, ident, unique, spans)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from jnrf.corpora.brat import read_document, read_folder
 from jnrf.scoring.columns import Annotations, from_document
 from jnrf.scoring.official_files import read_annotations
+from jnrf_ext.document import Document
 from jnrf_ext.errors import InputError
 
 Sides = tuple[dict[str, Annotations], dict[str, Annotations], tuple[list[str], list[str]]]
@@ -14,8 +16,8 @@ Sides = tuple[dict[str, Annotations], dict[str, Annotations], tuple[list[str], l
 def read_official(gold_dir: Path, pred_dir: Path) -> Sides:
     """Annotations by file name (without .ann) for the files of both folders, and the other names.
 
-    As the script does, prints the names of the files that it skips and the lines that it cannot
-    read.
+    As the script does, prints which files it skips, and complains (on stderr) about lines that it
+    cannot read.
     """
     gold, predicted = _files(gold_dir), _files(pred_dir)
     common = gold.keys() & predicted.keys()
@@ -39,20 +41,29 @@ def read_corrected(gold_dir: Path, pred_dir: Path) -> Sides:
 
     Predictions need no .txt of their own: they are read with the gold's.
     """
-    from jnrf.corpora.brat import read_document
-
-    gold, predicted = _files(gold_dir), _files(pred_dir)
-    _require(gold.keys() & predicted.keys(), gold_dir, pred_dir, gold, predicted)
-    texts = {name: path.with_suffix(".txt") for name, path in gold.items()}
+    gold = {document.id: document for document in read_folder(gold_dir)}
+    files = _files(pred_dir)
+    _require(gold.keys() & files.keys(), gold_dir, pred_dir, gold, files)
+    predicted = {
+        name: _read_with_text_of(gold_dir, gold[name], path)
+        for name, path in files.items()
+        if name in gold
+    }
     return (
-        {n: from_document(read_document(texts[n], p), True) for n, p in gold.items()},
-        {
-            n: from_document(read_document(texts[n], p), True)
-            for n, p in predicted.items()
-            if n in gold
-        },
-        ([], sorted(predicted.keys() - gold.keys())),
+        {name: from_document(document, unique_ids=True) for name, document in gold.items()},
+        {name: from_document(document, unique_ids=True) for name, document in predicted.items()},
+        ([], sorted(files.keys() - gold.keys())),
     )
+
+
+def _read_with_text_of(gold_dir: Path, gold: Document, path: Path) -> Document:
+    document = read_document(gold_dir / f"{gold.id}.txt", path)
+    if document.mentions and document.text != gold.text:
+        raise InputError(
+            f"{path}: its offsets count line ends or the byte order mark otherwise than the gold's "
+            f"do; convert the gold texts to plain line feeds without a mark, and predict again"
+        )
+    return document
 
 
 def _files(folder: Path) -> dict[str, Path]:
@@ -65,9 +76,9 @@ def _files(folder: Path) -> dict[str, Path]:
     return files
 
 
-def _require(common: object, gold_dir: Path, pred_dir: Path, gold: dict, predicted: dict) -> None:
+def _require(common: set[str], gold_dir: Path, pred_dir: Path, gold: dict, predicted: dict) -> None:
     if not common:
         raise InputError(
-            f"no .ann file of {gold_dir} ({len(gold)}) has the name of one of {pred_dir} "
-            f"({len(predicted)}); give each prediction the name of its gold file"
+            f"none of the {len(predicted)} .ann files of {pred_dir} has the name of one of the "
+            f"{len(gold)} gold documents of {gold_dir}; name each as its gold file"
         )

@@ -15,6 +15,7 @@ Where the script ends in a traceback we raise :class:`InputError` with file and 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,12 +26,16 @@ from jnrf_ext.errors import InputError
 _OFFSET_LIMIT = 1 << 31
 
 
-def read_annotations(path: Path, complain: Callable[[str], None] = print) -> Annotations:
+def _to_stderr(message: str) -> None:
+    print(message, file=sys.stderr)
+
+
+def read_annotations(path: Path, complain: Callable[[str], None] = _to_stderr) -> Annotations:
     """The mentions and relations of one .ann file, in the script's order.
 
-    ``complain`` gets the lines that the script prints about a mention it cannot read. Raises
-    :class:`InputError` for what makes the script crash: a broken number, a relation line of another
-    shape, an argument that is no mention of the file, a first mention without usable offsets.
+    ``complain`` gets what the script prints about a mention that it cannot read: path and line.
+    Raises :class:`InputError` for what makes the script crash: a broken number, a relation line of
+    another shape, an argument that is no mention of the file, a first mention without offsets.
     """
     try:
         with path.open(encoding="utf-8") as file:
