@@ -56,7 +56,7 @@ def _shard(index: Path) -> Path:
     """Which of several weight files holds the embeddings."""
     try:
         files = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{index}: is not an index of safetensors files") from error
     path = index.parent / files[_embedding_key(files, index)]
     if not path.is_file():

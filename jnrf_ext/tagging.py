@@ -64,7 +64,7 @@ def decode_tags(tags, labels: Sequence[str], scores=None) -> list[tuple]:
     each tuple has the mean score of its wordpieces as a fourth part.
     """
     table = _label_table(tuple(labels))
-    return _as_tuples(table, _text.decode_bio(tags, table.parts, table.types), scores)
+    return _as_tuples(table, _text.decode_bio(tags, table.parts, table.types), scores, len(tags))
 
 
 def decode_words(tags, word_starts, labels: Sequence[str], scores=None) -> list[tuple]:
@@ -75,7 +75,7 @@ def decode_words(tags, word_starts, labels: Sequence[str], scores=None) -> list[
     """
     table = _label_table(tuple(labels))
     found = _text.decode_words(tags, word_starts, table.parts, table.types)
-    return _as_tuples(table, found, scores)
+    return _as_tuples(table, found, scores, len(tags))
 
 
 def to_mentions(text: str, encoded: Encoded, spans: Sequence[tuple]) -> list[Mention]:
@@ -115,11 +115,13 @@ class _LabelTable:
 _label_table = lru_cache(maxsize=64)(_LabelTable)
 
 
-def _as_tuples(table: _LabelTable, columns: tuple, scores) -> list[tuple]:
+def _as_tuples(table: _LabelTable, columns: tuple, scores, length: int) -> list[tuple]:
     kinds, first, last = columns
     rows = [[table.names[k] for k in kinds.tolist()], first.tolist(), last.tolist()]
     if scores is not None:
         scores = np.asarray(scores, np.float64)
+        if scores.shape != (length,):
+            raise InputError(f"scores has shape {list(scores.shape)}, tags has {length} wordpieces")
         totals = np.concatenate([[0.0], np.cumsum(scores)])
         rows.append(((totals[last] - totals[first]) / (last - first)).tolist())
     return list(zip(*rows, strict=True))

@@ -17,6 +17,7 @@ import tokenizers
 
 from jnrf_ext import _text
 from jnrf_ext.errors import InputError
+from jnrf_ext.files import write_atomically
 from jnrf_ext.installed import find_in_package
 from jnrf_ext.word_split import splits_at_whitespace
 
@@ -124,7 +125,7 @@ class Tokenizer:
 
     def save(self, path: str | Path) -> None:
         """Write a ``tokenizer.json``."""
-        Path(path).write_text(self.to_json(), encoding="utf-8")
+        write_atomically(path, self.to_json())
 
     def __reduce__(self):
         return (Tokenizer.from_json, (self._tokenizer.to_str(),))
