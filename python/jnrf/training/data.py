@@ -84,16 +84,18 @@ def choose_schema(config: DataConfig, documents: list[Document]) -> Schema:
 
 
 def choose_tokenizer(
-    config: DataConfig, documents: list[Document], pretrained: Path | None
+    config: DataConfig, documents: list[Document], embeddings: str | None
 ) -> Tokenizer:
     """The given tokenizer, else the pretrained embeddings' own, else one trained here."""
-    if config.tokenizer:
-        if Path(config.tokenizer).exists() or config.tokenizer.endswith(".json"):
-            return Tokenizer.from_file(config.tokenizer)
-        return Tokenizer.from_package(config.tokenizer)
-    if pretrained:
-        return Tokenizer.from_file(pretrained)
-    return Tokenizer.train([document.text for document in documents], config.vocabulary)
+    source = config.tokenizer or embeddings
+    if source is None:
+        return Tokenizer.train([document.text for document in documents], config.vocabulary)
+    path = Path(source)
+    if path.suffix == ".safetensors":
+        path = path.parent
+    if path.exists() or len(path.parts) > 1 or path.suffix == ".json":
+        return Tokenizer.from_file(path)
+    return Tokenizer.from_package(source)
 
 
 def encode(

