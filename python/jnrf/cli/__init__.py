@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
 import os
 import sys
@@ -36,14 +37,26 @@ def build_parser() -> argparse.ArgumentParser:
         module = importlib.import_module(f"jnrf.cli.{name}")
         subparser = subparsers.add_parser(module.NAME, help=module.HELP, description=module.HELP)
         module.add_arguments(subparser)
-        subparser.set_defaults(run=module.run)
+        subparser.set_defaults(run=module.run, subparser=subparser)
     return parser
+
+
+def _unknown_option(word: str, subparser: argparse.ArgumentParser) -> str:
+    """One line on an argument that the subcommand does not take, with the nearest that it does."""
+    if not word.startswith("-"):
+        return f"unexpected argument {word}"
+    known = [option for action in subparser._actions for option in action.option_strings]
+    nearest = difflib.get_close_matches(word.partition("=")[0], known, n=1, cutoff=0.5)
+    remedy = f"did you mean {nearest[0]}?" if nearest else "--help lists what there is"
+    return f"unknown option {word}; {remedy}"
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one subcommand; exit status 0 is success, 2 the user's mistake, 130 an interrupt."""
-    args = build_parser().parse_args(argv)
+    args, unknown = build_parser().parse_known_args(argv)
     try:
+        if unknown:
+            raise InputError(_unknown_option(unknown[0], args.subparser))
         return args.run(args)
     except BrokenPipeError:
         # The reader (head, less) went away: not an error, but Python would complain at exit.
