@@ -183,16 +183,17 @@ def add_overrides(parser: argparse.ArgumentParser, cls: type) -> None:
         group = parser.add_argument_group(f"{section.name} settings")
         for setting in dataclasses.fields(settings):
             default = getattr(getattr(defaults, section.name), setting.name)
+            shown = yaml.safe_dump(default, default_flow_style=True).split("\n")[0]
             text = help_texts(settings).get(setting.name, "").replace("%", "%%")
+            hint = hints(settings)[setting.name]
+            choices = typing.get_args(hint) if typing.get_origin(hint) is Literal else ()
             group.add_argument(
                 f"--{section.name}.{setting.name}",
-                metavar="VALUE",
+                metavar="{" + ",".join(choices) + "}" if choices else "VALUE",
                 default=argparse.SUPPRESS,
-                help=f"{text} [{default}]".strip(),
+                help=f"{text} [{shown}]".strip(),
                 # A yes-no setting may stand alone: --run.deterministic
-                **(
-                    {"nargs": "?", "const": "true"} if hints(settings)[setting.name] is bool else {}
-                ),
+                **({"nargs": "?", "const": "true"} if hint is bool else {}),
             )
 
 
