@@ -66,6 +66,14 @@ def cpu_isa() -> str:
     return ("baseline", "avx2", "avx512")[torch.ops.jnrf.cpu_isa()]
 
 
+def compiled_devices(operator: str) -> frozenset[str]:
+    """Device types that have a compiled kernel of an operator; "meta" needs none."""
+    keys = {"cpu": "CPU", "cuda": "CUDA"}
+    has_kernel = torch._C._dispatch_has_kernel_for_dispatch_key
+    found = (kind for kind, key in keys.items() if has_kernel(f"jnrf::{operator}", key))
+    return frozenset({*found, "meta"})
+
+
 @cache
 def warn_reference(operator: str, device: str) -> None:
     """Say once an operator and device type that plain torch stands in for a missing kernel."""
