@@ -41,3 +41,130 @@ def fourier_mix_norm(
     """`jnrf_ext.ops.fourier_mix_norm` as its definition: ``LayerNorm(x + fourier_mix(x))``."""
     mixed = fourier_mix(x, cu_seqlens, scale, ortho)
     return functional.layer_norm(x + mixed, (x.shape[1],), weight, bias, eps)
+
+
+def select_tokens(
+    labels: Tensor, role_of_label: Tensor, cu_seqlens: Tensor, capacity: int | None = None
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """`jnrf_ext.ops.select_tokens` as its definition: ``torch.where`` of each role."""
+    capacity = labels.shape[0] if capacity is None else capacity
+    if labels.dim() == 2:
+        labels = labels.argmax(dim=1)
+    role = role_of_label[labels.long()]
+    selected, bounds = [], []
+    for bit in (1, 2):
+        found = torch.where((role & bit) != 0)[0]
+        kept = found[:capacity]
+        selected.append(torch.cat([kept, kept.new_full((capacity - len(kept),), -1)]))
+        starts = torch.searchsorted(found, cu_seqlens.to(found)).clamp(max=capacity)
+        bounds.append(starts.to(torch.int32))
+    return selected[0], selected[1], bounds[0], bounds[1]
+
+
+def _score_blocks(u, w, pos_u, pos_w, cu_u, cu_w, alpha, beta, gamma):
+    """A document after another: its first head row, first tail row, scores [heads, tails, R]."""
+    bounds_u, bounds_w = cu_u.tolist(), cu_w.tolist()
+    for b in range(len(bounds_u) - 1):
+        heads = slice(bounds_w[b], bounds_w[b + 1])
+        tails = slice(bounds_u[b], bounds_u[b + 1])
+        distance = (pos_w[heads, None] - pos_u[None, tails])[:, :, None]
+        polynomial = alpha * (distance**2) + beta * distance + gamma
+        yield (
+            heads.start,
+            tails.start,
+            torch.einsum("ird,jrd->ijr", w[heads], u[tails]) + polynomial,
+        )
+
+
+def relation_scores(
+    u: Tensor,
+    w: Tensor,
+    pos_u: Tensor,
+    pos_w: Tensor,
+    cu_u: Tensor,
+    cu_w: Tensor,
+    alpha: Tensor,
+    beta: Tensor,
+    gamma: Tensor,
+) -> Tensor:
+    """`jnrf_ext.ops.relation_scores` as its definition: an einsum and a polynomial a document."""
+    blocks = _score_blocks(u, w, pos_u, pos_w, cu_u, cu_w, alpha, beta, gamma)
+    scores = [block.flatten(0, 1) for _, _, block in blocks]
+    return torch.cat(scores) if scores else u.new_zeros(0, u.shape[1])
+
+
+def relation_loss(
+    u: Tensor,
+    w: Tensor,
+    pos_u: Tensor,
+    pos_w: Tensor,
+    cu_u: Tensor,
+    cu_w: Tensor,
+    alpha: Tensor,
+    beta: Tensor,
+    gamma: Tensor,
+    pairs: Tensor,
+    none_class: int,
+    class_weight: Tensor | None = None,
+) -> Tensor:
+    """`jnrf_ext.ops.relation_loss` as its definition: cross-entropy with a dense target."""
+    losses = []
+    listed = pairs.tolist()
+    for head, tail, scores in _score_blocks(u, w, pos_u, pos_w, cu_u, cu_w, alpha, beta, gamma):
+        target = pos_u.new_full(scores.shape[:2], none_class)
+        for i, j, label in listed:
+            if head <= i < head + scores.shape[0] and tail <= j < tail + scores.shape[1]:
+                target[i - head, j - tail] = label
+        losses.append(
+            functional.cross_entropy(
+                scores.flatten(0, 1), target.flatten(), weight=class_weight, reduction="sum"
+            )
+        )
+    return torch.stack(losses) if losses else u.new_zeros(0)
+
+
+def relation_decode(
+    u: Tensor,
+    w: Tensor,
+    pos_u: Tensor,
+    pos_w: Tensor,
+    cu_u: Tensor,
+    cu_w: Tensor,
+    alpha: Tensor,
+    beta: Tensor,
+    gamma: Tensor,
+    none_class: int,
+    none_bias: float = 0.0,
+    best_tail: bool = False,
+    allowed: Tensor | None = None,
+    type_w: Tensor | None = None,
+    type_u: Tensor | None = None,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """`jnrf_ext.ops.relation_decode` as its definition: a softmax a pair, then the best of it."""
+    found = []
+    for head, tail, scores in _score_blocks(u, w, pos_u, pos_w, cu_u, cu_w, alpha, beta, gamma):
+        num_heads, num_tails, _ = scores.shape
+        scores[:, :, none_class] += none_bias
+        if allowed is not None:
+            types_w, types_u = type_w[head : head + num_heads], type_u[tail : tail + num_tails]
+            forbidden = ~allowed[types_w[:, None], types_u[None, :]]
+            forbidden[:, :, none_class] = False
+            scores.masked_fill_(forbidden, float("-inf"))
+        probability = scores.softmax(dim=2)
+        # None stands first, so that it wins ties.
+        order = [none_class, *(r for r in range(scores.shape[2]) if r != none_class)]
+        best = probability[:, :, order].argmax(dim=2)
+        label = best.new_tensor(order)[best]
+        label[probability.isnan().any(dim=2)] = none_class
+        probability = probability.gather(2, label[:, :, None])[:, :, 0]
+        for i in range(num_heads):
+            (tails,) = torch.where(label[i] != none_class)
+            if best_tail and len(tails):
+                nearness = (pos_w[head + i] - pos_u[tail + tails]).abs().tolist()
+                chances = probability[i, tails].tolist()
+                first = min(range(len(tails)), key=lambda k: (-chances[k], nearness[k], k))
+                tails = tails[first : first + 1]
+            found += [(head + i, tail + j, label[i, j], probability[i, j]) for j in tails.tolist()]
+    heads, tails, labels, chances = zip(*found, strict=True) if found else ((), (), (), ())
+    rows = [pos_u.new_tensor(column, dtype=torch.int64) for column in (heads, tails, labels)]
+    return rows[0], rows[1], rows[2], u.new_tensor(chances)

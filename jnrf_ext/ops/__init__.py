@@ -1,5 +1,14 @@
 """The compiled operators: torch functions on packed documents, differentiable and traceable."""
 
 from jnrf_ext.ops.fourier_mix import fourier_mix, fourier_mix_norm
+from jnrf_ext.ops.relation import relation_decode, relation_loss, relation_scores
+from jnrf_ext.ops.select import select_tokens
 
-__all__ = ["fourier_mix", "fourier_mix_norm"]
+__all__ = [
+    "fourier_mix",
+    "fourier_mix_norm",
+    "relation_decode",
+    "relation_loss",
+    "relation_scores",
+    "select_tokens",
+]

@@ -1,0 +1,31 @@
+// Relation scores, their loss and their decoding, for the selected tokens of packed documents.
+#include <torch/csrc/stable/library.h>
+
+STABLE_TORCH_LIBRARY_FRAGMENT(jnrf, m) {
+  m.def(
+      "relation_scores(Tensor u, Tensor w, Tensor pos_u, Tensor pos_w, Tensor cu_u, Tensor cu_w, "
+      "Tensor alpha, Tensor beta, Tensor gamma) -> Tensor");
+  m.def(
+      "relation_scores_backward(Tensor grad, Tensor u, Tensor w, Tensor pos_u, Tensor pos_w, "
+      "Tensor cu_u, Tensor cu_w, Tensor alpha, Tensor beta, Tensor gamma) -> "
+      "(Tensor u, Tensor w, Tensor alpha, Tensor beta, Tensor gamma)");
+
+  // The loss of each document [B] and, with gradients, what each loss's gradient is: of u and w in
+  // their shapes, of alpha, beta and gamma float64 [B, 3, R]. Without, these have no elements.
+  m.def(
+      "relation_loss(Tensor u, Tensor w, Tensor pos_u, Tensor pos_w, Tensor cu_u, Tensor cu_w, "
+      "Tensor alpha, Tensor beta, Tensor gamma, Tensor pairs, int none_class, "
+      "Tensor? class_weight, bool gradients) -> "
+      "(Tensor loss, Tensor grad_u, Tensor grad_w, Tensor grad_coefficients)");
+  // These, times the gradient of each document's loss [B]; of alpha, beta and gamma [3, R].
+  m.def(
+      "relation_loss_backward(Tensor grad, Tensor grad_u, Tensor grad_w, "
+      "Tensor grad_coefficients, Tensor cu_u, Tensor cu_w) -> "
+      "(Tensor u, Tensor w, Tensor coefficients)");
+
+  m.def(
+      "relation_decode(Tensor u, Tensor w, Tensor pos_u, Tensor pos_w, Tensor cu_u, Tensor cu_w, "
+      "Tensor alpha, Tensor beta, Tensor gamma, int none_class, float none_bias, bool best_tail, "
+      "Tensor? allowed, Tensor? type_w, Tensor? type_u) -> "
+      "(Tensor head_rows, Tensor tail_rows, Tensor classes, Tensor probabilities)");
+}
