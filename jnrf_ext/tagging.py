@@ -78,6 +78,28 @@ def decode_words(tags, word_starts, labels: Sequence[str], scores=None) -> list[
     return _as_tuples(table, found, scores, len(tags))
 
 
+def best_mentions(text: str, encoded: Encoded, log_probs, labels: Sequence[str]) -> list[tuple]:
+    """The mentions of the most probable tags in which no word is cut and BIO holds.
+
+    ``log_probs`` float32 [n, L] are the log-probabilities of ``labels`` at each wordpiece. A word
+    is a run of letters and digits, so punctuation is no part of it; its wordpieces get one tag
+    together. Returns (type, first, last_exclusive, score) in order; the score is the mean
+    probability over the mention's wordpieces of being tagged with its type.
+    """
+    table = _label_table(tuple(labels))
+    log_probs = np.ascontiguousarray(log_probs, np.float32)
+    starts = _text.unit_starts(text, encoded.starts)
+    kinds, first, last = _text.best_mentions(log_probs, starts, table.parts, table.types)
+    of_type = np.zeros((len(labels), len(table.names)), np.float32)
+    typed = table.types >= 0
+    of_type[typed, table.types[typed]] = 1.0
+    totals = np.cumsum(np.exp(log_probs) @ of_type, axis=0, dtype=np.float64)
+    totals = np.concatenate([np.zeros((1, len(table.names))), totals])
+    scores = (totals[last, kinds] - totals[first, kinds]) / np.maximum(last - first, 1)
+    names = [table.names[k] for k in kinds.tolist()]
+    return list(zip(names, first.tolist(), last.tolist(), scores.tolist(), strict=True))
+
+
 def to_mentions(text: str, encoded: Encoded, spans: Sequence[tuple]) -> list[Mention]:
     """Mentions T1, T2, ... of the text, from what :func:`decode_tags` returned."""
     mentions = []

@@ -15,6 +15,7 @@
 #include "text/error.h"
 #include "text/pieces.h"
 #include "text/spans.h"
+#include "text/units.h"
 #include "text/word_cache.h"
 
 namespace py = pybind11;
@@ -119,6 +120,30 @@ py::tuple py_decode_words(const Array<int64_t>& tags, const Array<bool>& word_st
   {
     py::gil_scoped_release release;
     mentions = decode_words(t, w, labels);
+  }
+  return to_tuple(mentions);
+}
+
+py::array_t<bool> py_unit_starts(const py::str& text, const Array<int32_t>& starts) {
+  const auto s = read(starts, "starts");
+  const Characters characters = characters_of(text);
+  py::array_t<bool> out(starts.size());
+  const auto o = write(out);
+  py::gil_scoped_release release;
+  unit_starts(characters, s, o);
+  return out;
+}
+
+py::tuple py_best_mentions(const Array<float>& log_probs, const Array<bool>& starts,
+                           const Array<uint8_t>& parts, const Array<int32_t>& types) {
+  if (log_probs.ndim() != 2) throw InputError("log_probs must have two dimensions");
+  const std::span<const float> scores{log_probs.data(), static_cast<size_t>(log_probs.size())};
+  const auto s = read(starts, "starts");
+  const auto labels = label_table(read(parts, "parts"), read(types, "types"));
+  Mentions mentions;
+  {
+    py::gil_scoped_release release;
+    mentions = best_mentions(scores, s, labels);
   }
   return to_tuple(mentions);
 }
@@ -268,6 +293,9 @@ PYBIND11_MODULE(_text, m) {
   m.def("decode_bio", &py_decode_bio, py::arg("tags"), py::arg("parts"), py::arg("types"));
   m.def("decode_words", &py_decode_words, py::arg("tags"), py::arg("word_starts"), py::arg("parts"),
         py::arg("types"));
+  m.def("unit_starts", &py_unit_starts, py::arg("text"), py::arg("starts"));
+  m.def("best_mentions", &py_best_mentions, py::arg("log_probs"), py::arg("unit_starts"),
+        py::arg("parts"), py::arg("types"));
   m.def("describe_pieces", &py_describe, py::arg("text"), py::arg("starts"), py::arg("ends"));
   py::class_<Words>(m, "WordCache")
       .def(py::init<bool, size_t>(), py::arg("all_separators"), py::arg("max_bytes"))

@@ -32,6 +32,8 @@ struct Characters {
   }
 };
 
+inline bool is_alphanumeric(char32_t c) { return Py_UNICODE_ISALNUM(c); }
+
 inline bool is_space(char32_t c) { return Py_UNICODE_ISSPACE(c); }
 
 // The characters at which every supported pre-tokenizer splits, whatever its normalizer does.

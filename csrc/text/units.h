@@ -1,0 +1,26 @@
+// Tags of whole words: the most probable BIO sequence in which a word is never cut.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "text/bio.h"
+#include "text/characters.h"
+
+namespace jnrf::text {
+
+// Marks the wordpieces that do not continue a word: those whose first character and the character
+// before it are not both letters or digits. So punctuation is no part of a word, and "##" or any
+// other mark of a tokenizer need not be known. Throws InputError where a start is not in the text.
+void unit_starts(const Characters& text, std::span<const int32_t> starts, std::span<bool> out);
+
+// The mentions of the most probable sequence of BIO labels of units (words), where an I- follows
+// only a B- or I- of its type. `log_probs` [n, labels] are of wordpieces, n = starts.size(); a unit
+// labelled B- has B- at its first wordpiece and I- at the others, one labelled I- or O has that
+// throughout. Ties go to O, then to the label that comes first.
+// Throws InputError on arrays whose sizes do not fit.
+Mentions best_mentions(std::span<const float> log_probs, std::span<const bool> starts,
+                       std::span<const Label> labels);
+
+}  // namespace jnrf::text
