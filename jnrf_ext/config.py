@@ -10,20 +10,21 @@ from jnrf_ext.schema import Schema
 
 BEHAVIOURS = ("standard", "reference")
 POOLINGS = ("union", "predicted", "gold")
+POSITIONS = ("dyadic", "geometric")
 
 
 @dataclass
 class JNRFConfig:
     """Sizes, behaviour and labels of a :class:`jnrf_ext.JNRF` (arXiv 2302.04185, section 3).
 
-    The defaults are the paper's sizes and the `standard` behaviour with the training recipe that
-    did best on our corpora (docs/results.md). ``behaviour="reference"`` follows the authors'
-    code instead: whitespace words as units, one relation a head, I- words dropped.
+    The defaults are the `standard` behaviour with the sizes and choices that did best on our
+    corpora (docs/results.md); :meth:`reference` gives the paper's sizes and the authors' way of
+    computing: whitespace words as units, one relation a head, I- words dropped.
     """
 
-    vocab_size: int = 28_996
-    embedding_size: int = 768
-    hidden_size: int = 768
+    vocab_size: int = 30_522
+    embedding_size: int = 384
+    hidden_size: int = 256
     num_layers: int = 6
     expansion: int = 3
     #: One set of weights for all Fourier layers, as the paper's text says; its code has six.
@@ -31,25 +32,44 @@ class JNRFConfig:
     #: Linear-CELU steps before the output of the tag and the relation multi-layer perceptron.
     tag_layers: int = 3
     relation_layers: int = 3
-    #: Projection of a token for each relation class; None is the hidden size, as in the paper.
-    relation_size: int | None = None
-    #: Mixing window of each layer in tokens; 0 mixes the whole document, as in the paper.
-    mixing_windows: list[int] = field(default_factory=list)
+    #: Projection of a token for each relation class; null is the hidden size, as in the paper.
+    relation_size: int | None = 64
+    #: Mixing window of each layer in tokens, 0 for the whole document; none given is the paper's
+    #: way, whole documents throughout. Small windows give a tag its neighbours.
+    mixing_windows: list[int] = field(default_factory=lambda: [2, 2, 4, 4, 8, 0])
     #: Factor on the Fourier term beside the residual; 1 in the paper.
     fourier_scale: float = 1.0
+    #: Divide the Fourier term by sqrt(N H), so that it is of the size of the residual beside it.
+    orthonormal: bool = True
+    #: Wavelengths of the fixed positions: geometric as in the paper, or dyadic (2, 4, ... 4096).
+    positions: str = "dyadic"
+    position_scale: float = 0.5
+    #: Shift windows and positions of each document by a random offset below this, in training.
+    phase_jitter: int = 64
+    #: Factor on the wordpiece embeddings; `load_embeddings` sets it to bring them to unit size.
+    embedding_scale: float = 1.0
     #: A learnt embedding of the casing of each wordpiece, for uncased vocabularies.
-    use_shapes: bool = False
+    use_shapes: bool = True
+    #: Keep the wordpiece embeddings as they were pretrained.
     freeze_embeddings: bool = True
-    embedding_dropout: float = 0.0
-    layer_dropout: float = 0.0
-    head_dropout: float = 0.0
+    #: Dropout after the sum of embeddings and positions, in the Fourier layers' feed-forward
+    #: parts, and in the multi-layer perceptrons before tags and relations.
+    embedding_dropout: float = 0.1
+    layer_dropout: float = 0.1
+    head_dropout: float = 0.1
     #: Share of wordpieces replaced by [UNK] in training.
     wordpiece_dropout: float = 0.0
     label_smoothing: float = 0.0
     #: Which tokens the relation head sees in training: those tagged in gold, predicted, or both.
     pooling: str = "union"
+    #: The unit of distance in which the polynomial's coefficients are trained, in wordpieces.
+    distance_unit: float = 50.0
+    #: Start of the polynomial's alpha for related classes, in that unit; that of "none" is 0.
+    alpha_start: float = -10.0
+    #: Start of the polynomial's gamma for "none"; that of the other classes is 0.
+    none_start: float = 2.0
     #: Weight of the relation loss beside the tag loss.
-    relation_weight: float = 1.0
+    relation_weight: float = 0.3
     #: Weight of a related pair beside an unrelated one in the relation loss.
     related_weight: float = 1.0
     #: Added to the score of "none" when relations are decoded: above 0 favours precision.
@@ -60,7 +80,8 @@ class JNRFConfig:
     schema: Schema = field(default_factory=lambda: Schema(["O"], ["none"]))
 
     def __post_init__(self) -> None:
-        for name, allowed in (("behaviour", BEHAVIOURS), ("pooling", POOLINGS)):
+        choices = {"behaviour": BEHAVIOURS, "pooling": POOLINGS, "positions": POSITIONS}
+        for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise InputError(
                     f"model setting {name}={getattr(self, name)!r} is not known; "
@@ -79,6 +100,30 @@ class JNRFConfig:
                 f"model setting mixing_windows has {len(self.mixing_windows)} entries for "
                 f"{self.num_layers} layers; give one a layer (0 mixes the whole document), or none"
             )
+
+    @classmethod
+    def reference(cls, **settings) -> JNRFConfig:
+        """The paper's sizes, and the settings that compute what the authors' code computes."""
+        theirs = {
+            "vocab_size": 28_996,
+            "embedding_size": 768,
+            "hidden_size": 768,
+            "relation_size": None,
+            "mixing_windows": [],
+            "use_shapes": False,
+            "embedding_dropout": 0.0,
+            "layer_dropout": 0.0,
+            "head_dropout": 0.0,
+            "orthonormal": False,
+            "positions": "geometric",
+            "position_scale": 1.0,
+            "phase_jitter": 0,
+            "pooling": "predicted",
+            "distance_unit": 1.0,
+            "relation_weight": 1.0,
+            "behaviour": "reference",
+        }
+        return cls(**(theirs | settings))
 
     def to_dict(self) -> dict:
         """Plain JSON types; :meth:`from_dict` is the inverse."""

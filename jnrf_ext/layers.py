@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -29,75 +28,81 @@ class Mlp(nn.Module):
 
 
 class SinusoidalPositions(nn.Module):
-    """Fixed sine and cosine positions, computed to any length and kept only while they fit."""
+    """Fixed sine and cosine positions, computed to any length and kept only while they fit.
 
-    def __init__(self, hidden_size: int):
+    ``wavelengths`` "geometric" are the Transformer's and the paper's, from 2 pi to 10,000 times
+    that; "dyadic" are 2, 4, ... 4096 tokens, repeated over the features, which windows of powers
+    of two see as constants.
+    """
+
+    def __init__(self, hidden_size: int, wavelengths: str = "geometric", scale: float = 1.0):
         super().__init__()
-        self.hidden_size = hidden_size
+        # The same float32 arithmetic as the authors' stored table, so that checkpoints agree.
+        rates = torch.exp(torch.arange(0, hidden_size, 2) * (-math.log(10000.0) / hidden_size))
+        if wavelengths == "dyadic":
+            octave = torch.arange(hidden_size // 2) % 12 + 1
+            rates = 2 * math.pi / 2.0**octave
+        self.rates = rates
+        self.scale = scale
         self._table: Tensor | None = None
 
     def table(self, length: int, device: torch.device) -> Tensor:
         """Positions 0 to ``length - 1`` as float32 ``[length, hidden_size]``."""
-        if self._table is None or self._table.shape[0] < length or self._table.device != device:
-            # Same float32 arithmetic as the authors' stored table, so that checkpoints agree.
-            frequencies = torch.exp(
-                torch.arange(0, self.hidden_size, 2) * (-math.log(10000.0) / self.hidden_size)
-            )
-            angles = torch.arange(length).unsqueeze(1) * frequencies
-            table = torch.empty(length, self.hidden_size)
+        if self._table is None or len(self._table) < length or self._table.device != device:
+            angles = torch.arange(length).unsqueeze(1) * self.rates
+            table = torch.empty(length, 2 * len(self.rates))
             table[:, 0::2] = torch.sin(angles)
             table[:, 1::2] = torch.cos(angles)
-            self._table = table.to(device)
+            self._table = (self.scale * table).to(device)
         return self._table[:length]
 
-    def forward(self, cu_seqlens: Tensor, device: torch.device) -> Tensor:
-        """The positions of packed documents, each from 0: ``[T, hidden_size]``."""
+    def forward(self, cu_seqlens: Tensor, device: torch.device, first: int = 0) -> Tensor:
+        """The positions of packed documents, each from ``first``: ``[T, hidden_size]``."""
         lengths = cu_seqlens.diff().tolist()
-        table = self.table(max(lengths, default=0), device)
+        table = self.table(first + max(lengths, default=0), device)[first:]
         return torch.cat([table[:n] for n in lengths]) if lengths else table[:0]
 
 
 class FourierLayer(nn.Module):
     """``y = LN(x + s Re FFT2(x))``, ``z = LN(y + W2 GELU(W1 y))`` (section 3.1).
 
-    ``s`` is ``scale``, 1 in the paper. The mixing and its LayerNorm are one operator.
+    ``s`` is ``scale``, 1 in the paper; with ``ortho`` it is divided by sqrt(N H). The mixing and
+    its LayerNorm are one operator.
     """
 
-    def __init__(self, hidden_size: int, expansion: int, dropout: float, scale: float):
+    def __init__(self, hidden_size: int, expansion: int, dropout: float, scale: float, ortho: bool):
         super().__init__()
         self.norm1 = nn.LayerNorm(hidden_size)
         self.norm2 = nn.LayerNorm(hidden_size)
         self.fc1 = nn.Linear(hidden_size, hidden_size * expansion)
         self.fc2 = nn.Linear(hidden_size * expansion, hidden_size)
         self.dropout = nn.Dropout(dropout)
-        self.scale = scale
+        self.factor = (scale, ortho)
 
     def forward(self, x: Tensor, cu_seqlens: Tensor) -> Tensor:
         """``x [T, H]`` packed by ``cu_seqlens int32 [B + 1]`` -> ``[T, H]``."""
         y = ops.fourier_mix_norm(
-            x, self.norm1.weight, self.norm1.bias, cu_seqlens, self.norm1.eps, self.scale
+            x, self.norm1.weight, self.norm1.bias, cu_seqlens, self.norm1.eps, *self.factor
         )
         hidden = self.dropout(functional.gelu(self.fc1(y)))
         return self.norm2(y + self.dropout(self.fc2(hidden)))
 
 
 def split_windows(cu_seqlens: Tensor, window: int, shift: int = 0) -> Tensor:
-    """Cut each packed document into windows of ``window`` tokens, the first one ``shift`` long.
+    """Cut each packed document into windows of ``window`` tokens, starting ``shift`` tokens in.
 
     ``cu_seqlens int32 [B + 1]`` -> the same for the windows, so that an operator on packed
-    documents works within windows instead. ``window`` 0 leaves the documents whole; windows never
-    cross documents.
+    documents works within windows instead. The first window of a document is ``shift % window``
+    tokens short, the last one ends with it: windows never cross documents. ``window`` 0 leaves
+    the documents whole.
     """
     if window == 0:
         return cu_seqlens
-    bounds = cu_seqlens.tolist()
-    cuts = [0]
-    for start, end in pairwise(bounds):
-        first = start + (shift or window)
-        cuts.extend(range(first, end, window))
-        if end > start:
-            cuts.append(end)
-    return torch.tensor(cuts, dtype=torch.int32)
+    lengths = cu_seqlens.diff()
+    starts = cu_seqlens[:-1].repeat_interleave(lengths)
+    local = torch.arange(int(cu_seqlens[-1]), dtype=torch.int32) - starts
+    cuts = torch.where((local == 0) | ((local + shift) % window == 0))[0]
+    return torch.cat([cuts.int(), cu_seqlens[-1:]])
 
 
 class RelationHead(nn.Module):
@@ -106,6 +111,10 @@ class RelationHead(nn.Module):
     ``S[i,j,k] = <CELU(W_k r_i), CELU(U_k r_j)> + alpha_k d^2 + beta_k d + gamma_k`` with
     ``d = i - j`` in wordpieces. The multi-layer perceptron that gives ``r`` runs on the selected
     tokens only: row-wise layers commute with selection.
+
+    ``scale`` multiplies the dot product (1 in the paper). alpha and beta are trained per
+    ``distance_unit`` (1 in the paper), so that a step of the optimiser moves them by as much as
+    it moves the other scores.
     """
 
     def __init__(
@@ -115,9 +124,13 @@ class RelationHead(nn.Module):
         num_layers: int,
         projection_size: int,
         dropout: float,
+        scale: float = 1.0,
+        distance_unit: float = 1.0,
     ):
         super().__init__()
         self.num_classes = num_classes
+        self.scale = scale
+        self.distance_unit = distance_unit
         self.mlp = Mlp(hidden_size, hidden_size, num_layers, dropout)
         self.head_projection = nn.Linear(hidden_size, num_classes * projection_size)
         self.tail_projection = nn.Linear(hidden_size, num_classes * projection_size)
@@ -132,9 +145,9 @@ class RelationHead(nn.Module):
         shape = (-1, self.num_classes, self.head_projection.out_features // self.num_classes)
         w = functional.celu(self.head_projection(r[where[: len(heads)]])).view(shape)
         u = functional.celu(self.tail_projection(r[where[len(heads) :]])).view(shape)
-        return w, u
+        return w * self.scale, u
 
     @property
     def polynomial(self) -> tuple[Tensor, Tensor, Tensor]:
-        """The trainable coefficients alpha, beta, gamma, each ``[R]``."""
-        return self.alpha, self.beta, self.gamma
+        """The coefficients alpha, beta, gamma for distances in wordpieces, each ``[R]``."""
+        return self.alpha / self.distance_unit**2, self.beta / self.distance_unit, self.gamma

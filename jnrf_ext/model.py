@@ -46,11 +46,16 @@ class JNRFOutput:
     relation_loss: Tensor | None = None
 
 
-def roles_of_tags(schema: Schema) -> list[int]:
-    """The role bits of each tag: 1 may be the head of some relation, 2 the tail, 3 both."""
+def roles_of_tags(schema: Schema, begin_only: bool = False) -> list[int]:
+    """The role bits of each tag: 1 may be the head of some relation, 2 the tail, 3 both.
+
+    With ``begin_only`` a mention is pooled at its first wordpiece alone.
+    """
     heads, tails = schema.head_types, schema.tail_types
     return [
-        0 if tag == OUTSIDE else HEAD * (tag[2:] in heads) + TAIL * (tag[2:] in tails)
+        0
+        if tag == OUTSIDE or (begin_only and tag.startswith("I-"))
+        else HEAD * (tag[2:] in heads) + TAIL * (tag[2:] in tails)
         for tag in schema.tags
     ]
 
@@ -71,32 +76,60 @@ class JNRF(nn.Module, PretrainedMixin):
         self.embedding = nn.Embedding(config.vocab_size, config.embedding_size)
         self.embedding.weight.requires_grad_(not config.freeze_embeddings)
         self.shape_embedding = nn.Embedding(NUM_SHAPES, hidden) if config.use_shapes else None
-        if self.shape_embedding is not None:
-            nn.init.zeros_(self.shape_embedding.weight)
         self.embedding_mlp = Mlp(config.embedding_size, hidden, 1)
         self.embedding_dropout = nn.Dropout(config.embedding_dropout)
-        self.positions = SinusoidalPositions(hidden)
+        self.positions = SinusoidalPositions(hidden, config.positions, config.position_scale)
         self.layers = nn.ModuleList(
-            FourierLayer(hidden, config.expansion, config.layer_dropout, config.fourier_scale)
+            FourierLayer(
+                hidden,
+                config.expansion,
+                config.layer_dropout,
+                config.fourier_scale,
+                config.orthonormal,
+            )
             for _ in range(1 if config.share_layers else config.num_layers)
         )
         self.tag_mlp = Mlp(hidden, hidden, config.tag_layers, config.head_dropout)
         self.tag_output = nn.Linear(hidden, len(schema.tags))
+        size = config.relation_size or hidden
+        standard = config.behaviour == "standard"
         self.relation_head = RelationHead(
             hidden,
             len(schema.relations),
             config.relation_layers,
-            config.relation_size or hidden,
+            size,
             config.head_dropout,
+            scale=size**-0.5 if standard else 1.0,
+            distance_unit=config.distance_unit,
         )
         self.no_relation = schema.relations.index(schema.no_relation)
         # These follow from the schema and are not saved.
         self.register_buffer(
-            "tag_roles", torch.tensor(roles_of_tags(schema), dtype=torch.int32), persistent=False
+            "tag_roles",
+            torch.tensor(roles_of_tags(schema, begin_only=standard), dtype=torch.int32),
+            persistent=False,
         )
         class_weight = torch.full((len(schema.relations),), config.related_weight)
         class_weight[self.no_relation] = 1.0
         self.register_buffer("class_weight", class_weight, persistent=False)
+        if standard:
+            self._initialise()
+
+    def _initialise(self) -> None:
+        """Start where training does best; the reference keeps torch's and the paper's values."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight, std=module.in_features**-0.5)
+                nn.init.zeros_(module.bias)
+        if self.shape_embedding is not None:
+            nn.init.normal_(self.shape_embedding.weight, std=0.1)
+        head = self.relation_head
+        with torch.no_grad():
+            head.alpha.fill_(self.config.alpha_start)
+            head.beta.zero_()
+            head.gamma.zero_()
+            head.alpha[self.no_relation] = 0.0
+            head.gamma[self.no_relation] = self.config.none_start
 
     def load_embeddings(self, weight: Tensor) -> None:
         """Copy pretrained wordpiece embeddings ``[vocab_size, embedding_size]`` into the model."""
@@ -107,6 +140,8 @@ class JNRF(nn.Module, PretrainedMixin):
             )
         with torch.no_grad():
             self.embedding.weight.copy_(weight)
+        if self.config.behaviour == "standard":
+            self.config.embedding_scale = 1 / float(weight.float().square().mean().sqrt())
 
     def encode(self, input_ids: Tensor, cu_seqlens: Tensor, shapes: Tensor | None) -> Tensor:
         """Wordpieces ``int64 [T]`` -> contextual rows ``[T, H]`` after all Fourier layers."""
@@ -114,8 +149,10 @@ class JNRF(nn.Module, PretrainedMixin):
         if self.training and config.wordpiece_dropout > 0:
             dropped = torch.rand(input_ids.shape, device=input_ids.device)
             input_ids = input_ids.masked_fill(dropped < config.wordpiece_dropout, config.unknown_id)
-        x = self.embedding_mlp(self.embedding(input_ids))
-        x = x + self.positions(cu_seqlens, x.device)
+        jitter = config.phase_jitter if self.training else 0
+        phase = int(torch.randint(jitter, ())) if jitter > 0 else 0
+        x = self.embedding_mlp(self.embedding(input_ids) * config.embedding_scale)
+        x = x + self.positions(cu_seqlens, x.device, phase)
         if self.shape_embedding is not None and shapes is not None:
             x = x + self.shape_embedding(shapes)
         x = self.embedding_dropout(x)
@@ -123,7 +160,7 @@ class JNRF(nn.Module, PretrainedMixin):
         for index, window in enumerate(windows):
             layer = self.layers[0 if config.share_layers else index]
             # Every second windowed layer starts half a window in, so that borders move.
-            shift = window // 2 if index % 2 else 0
+            shift = phase + (window // 2 if index % 2 else 0)
             x = layer(x, split_windows(cu_seqlens, window, shift))
         return x
 
@@ -200,19 +237,16 @@ class JNRF(nn.Module, PretrainedMixin):
         rows = self._pair_rows(output, pairs)
         losses = ops.relation_loss(*operands, rows, self.no_relation, self.class_weight)
         n_heads, n_tails = output.cu_heads.diff(), output.cu_tails.diff()
-        n_pairs = (n_heads.long() * n_tails.long()).to(losses)
         if config.behaviour == "reference":
             # The authors' rule: relations count only where more than ten of each were selected.
             counted = ((n_heads > 10) & (n_tails > 10)).to(losses)
-            mean = losses / n_pairs.clamp(min=1)
+            mean = losses / (n_heads.long() * n_tails).clamp(min=1)
             output.relation_loss = (mean * counted).sum() / counted.sum().clamp(min=1)
-            output.loss = torch.where(
-                counted.sum() > 0,
-                0.5 * (output.tag_loss + output.relation_loss),
-                output.tag_loss,
-            )
+            joint = 0.5 * (output.tag_loss + output.relation_loss)
+            output.loss = torch.where(counted.sum() > 0, joint, output.tag_loss)
             return
-        output.relation_loss = losses.sum() / n_pairs.sum().clamp(min=1)
+        # By head, not by pair: a mean over pairs would drown the few related ones in long notes.
+        output.relation_loss = losses.sum() / n_heads.sum().clamp(min=1)
         output.loss = output.tag_loss + config.relation_weight * output.relation_loss
 
     @staticmethod

@@ -111,7 +111,7 @@ def import_reference(state_path: Path, labels_path: Path, tokenizer_path: Path) 
         state = convert_state(dict(state), len(schema.relations))
         vocab_size, embedding_size = state["embedding.weight"].shape
         hidden = state["tag_output.weight"].shape[1]
-        config = JNRFConfig(
+        config = JNRFConfig.reference(
             vocab_size=vocab_size,
             embedding_size=embedding_size,
             hidden_size=hidden,
@@ -119,8 +119,6 @@ def import_reference(state_path: Path, labels_path: Path, tokenizer_path: Path) 
             expansion=state["layers.0.fc1.weight"].shape[0] // hidden,
             tag_layers=_count(state, r"tag_mlp\.linears\.\d+\.weight"),
             relation_layers=_count(state, r"relation_head\.mlp\.linears\.\d+\.weight"),
-            behaviour="reference",
-            pooling="predicted",
             schema=schema,
         )
     except (pickle.UnpicklingError, EOFError, KeyError, ValueError, TypeError) as error:

@@ -11,7 +11,7 @@ from jnrf_ext.config import JNRFConfig
 from jnrf_ext.errors import InputError
 
 #: Settings of the model that follow from the corpus, the tokenizer and the embeddings.
-DERIVED = ("vocab_size", "embedding_size", "unknown_id", "schema")
+DERIVED = ("vocab_size", "embedding_size", "embedding_scale", "unknown_id", "schema")
 
 
 @dataclass
@@ -40,7 +40,7 @@ class DataConfig:
     #: Which of two overlapping mentions keeps its tokens
     overlap: Literal["longest", "last"] = "longest"
     #: Which wordpieces of two related mentions form the gold pairs
-    pair_tokens: Literal["first", "all"] = "first"
+    pair_tokens: Literal["first", "all"] = "all"
 
 
 def _model_settings() -> list[tuple]:
@@ -82,7 +82,7 @@ class OptimConfig:
     #: Highest learning rate
     lr: float = 1e-3
     #: Learning rate of the distance polynomials, or null: the same as lr
-    lr_polynomial: float | None = None
+    lr_polynomial: float | None = 1e-2
     #: Decay of the weight matrices; biases, norms and polynomials have none
     weight_decay: float = 0.01
     #: Decay rates of the two running means

@@ -1,0 +1,220 @@
+"""Text in, documents with mentions and relations out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from jnrf_ext import ops
+from jnrf_ext.document import Document, Mention, Relation
+from jnrf_ext.errors import InputError
+from jnrf_ext.tagging import best_mentions, decode_words, to_mentions
+from jnrf_ext.tokenizer import Encoded
+
+if TYPE_CHECKING:
+    from jnrf_ext.model import JNRF
+
+
+def extract_documents(
+    model: JNRF, texts: list[str], ids: list[str], batch_tokens: int = 16_384
+) -> list[Document]:
+    """One document a text, named by ``ids``; see :meth:`jnrf_ext.JNRF.extract`."""
+    if model.tokenizer is None:
+        raise InputError(
+            "this model has no tokenizer, so it cannot read text; "
+            "give one: JNRF(config, tokenizer), or put tokenizer.json into its folder"
+        )
+    if len(ids) != len(texts):
+        raise InputError(f"{len(texts)} texts but {len(ids)} ids; give one id a text")
+    words = model.config.behaviour == "reference"
+    encoded = model.tokenizer.encode_batch(texts, words=words)
+    documents: list[Document] = []
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            for group in _groups([len(e) for e in encoded], batch_tokens):
+                names, parts = ids[group], encoded[group]
+                documents.extend(_extract_group(model, texts[group], names, parts))
+    finally:
+        model.train(was_training)
+    return documents
+
+
+def _groups(lengths: list[int], budget: int) -> Iterator[slice]:
+    """Neighbouring documents that fit the token budget together (a longer one goes alone)."""
+    start, total = 0, 0
+    for index, length in enumerate(lengths):
+        if index > start and total + length > budget:
+            yield slice(start, index)
+            start, total = index, 0
+        total += length
+    if start < len(lengths):
+        yield slice(start, len(lengths))
+
+
+def _extract_group(
+    model: JNRF, texts: list[str], ids: list[str], encoded: list[Encoded]
+) -> list[Document]:
+    device = model.embedding.weight.device
+    input_ids = torch.from_numpy(np.concatenate([e.ids for e in encoded])).long().to(device)
+    shapes = torch.from_numpy(np.concatenate([e.shapes for e in encoded])).long().to(device)
+    lengths = [0, *(len(e) for e in encoded)]
+    bounds = np.cumsum(lengths)
+    cu_seqlens = torch.from_numpy(bounds.astype(np.int32))
+    x = model.encode(input_ids, cu_seqlens, shapes)
+    log_probs = model.tag_output(model.tag_mlp(x)).float().log_softmax(dim=-1).cpu()
+    decode = _decode_reference if model.config.behaviour == "reference" else _decode_standard
+    return decode(model, x, log_probs, texts, ids, encoded, bounds.tolist())
+
+
+def _decode_standard(
+    model: JNRF,
+    x: Tensor,
+    log_probs: Tensor,
+    texts: list[str],
+    ids: list[str],
+    encoded: list[Encoded],
+    bounds: list[int],
+) -> list[Document]:
+    """Merged mentions, pooled at their first wordpieces; any number of tails a head."""
+    schema = model.config.schema
+    documents: list[Document] = []
+    head_mentions: list[tuple[Mention, int]] = []
+    tail_mentions: list[tuple[Mention, int]] = []
+    heads, tails, cu_heads, cu_tails = [], [], [0], [0]
+    for index, (start, end) in enumerate(pairwise(bounds)):
+        text, pieces = texts[index], encoded[index]
+        spans = best_mentions(text, pieces, log_probs[start:end].numpy(), schema.tags)
+        document = Document(ids[index], text, to_mentions(text, pieces, spans))
+        documents.append(document)
+        for mention, (kind, first, *_) in zip(document.mentions, spans, strict=True):
+            if kind in schema.head_types:
+                heads.append(start + first)
+                head_mentions.append((mention, index))
+            if kind in schema.tail_types:
+                tails.append(start + first)
+                tail_mentions.append((mention, index))
+        cu_heads.append(len(heads))
+        cu_tails.append(len(tails))
+    types = {name: i for i, name in enumerate(schema.entity_types)}
+    found = _decode_pairs(
+        model,
+        x,
+        (heads, tails, cu_heads, cu_tails),
+        none_bias=model.config.none_bias,
+        allowed=_allowed(model),
+        type_w=torch.tensor([types[m.type] for m, _ in head_mentions], dtype=torch.int64),
+        type_u=torch.tensor([types[m.type] for m, _ in tail_mentions], dtype=torch.int64),
+    )
+    for head_row, tail_row, relation, score in found:
+        head, index = head_mentions[head_row]
+        tail, _ = tail_mentions[tail_row]
+        if head is tail:
+            continue  # a type with both roles meets itself on the diagonal
+        relations = documents[index].relations
+        kind = schema.relations[relation]
+        relations.append(Relation(f"R{len(relations) + 1}", kind, head.id, tail.id, score))
+    return documents
+
+
+def _decode_reference(
+    model: JNRF,
+    x: Tensor,
+    log_probs: Tensor,
+    texts: list[str],
+    ids: list[str],
+    encoded: list[Encoded],
+    bounds: list[int],
+) -> list[Document]:
+    """The authors' way: words as units, one relation a head, its type from the head's tag.
+
+    A word takes the tag of its first wordpiece; I- words are dropped. Of the tail words that any
+    wordpiece of a head word is related to, the nearest in words is kept.
+    """
+    schema = model.config.schema
+    tags = log_probs.argmax(dim=-1)
+    scores = log_probs.amax(dim=-1).exp()
+    roles = model.tag_roles.cpu()[tags]
+    heads, tails = torch.where(roles & 1 > 0)[0], torch.where(roles & 2 > 0)[0]
+    edges = torch.tensor(bounds)
+    selection = (
+        heads.tolist(),
+        tails.tolist(),
+        torch.searchsorted(heads, edges).tolist(),
+        torch.searchsorted(tails, edges).tolist(),
+    )
+    related: dict[int, set[int]] = {}
+    for head_row, tail_row, _, _ in _decode_pairs(model, x, selection):
+        related.setdefault(selection[0][head_row], set()).add(selection[1][tail_row])
+    kind_of = {pair: r for r, pairs in schema.arguments.items() for pair in pairs}
+    documents = []
+    for index, (start, end) in enumerate(pairwise(bounds)):
+        pieces = encoded[index]
+        spans = decode_words(
+            tags[start:end].numpy(), pieces.word_starts, schema.tags, scores[start:end].numpy()
+        )
+        document = Document(ids[index], texts[index], to_mentions(texts[index], pieces, spans))
+        word_of = np.cumsum(pieces.word_starts) - 1
+        mention_of_word = {
+            int(word_of[first]): mention
+            for mention, (_, first, *_) in zip(document.mentions, spans, strict=True)
+        }
+        for mention, (_, first, last, *_) in zip(document.mentions, spans, strict=True):
+            word = int(word_of[first])
+            tail_words = sorted(
+                {
+                    int(word_of[tail - start])
+                    for piece in range(first, last)
+                    for tail in related.get(start + piece, ())
+                }
+            )
+            candidates = [
+                w
+                for w in tail_words
+                if w in mention_of_word and (mention.type, mention_of_word[w].type) in kind_of
+            ]
+            if candidates:
+                tail = mention_of_word[min(candidates, key=lambda w: abs(w - word))]
+                name = f"R{len(document.relations) + 1}"
+                kind = kind_of[mention.type, tail.type]
+                document.relations.append(Relation(name, kind, mention.id, tail.id))
+        documents.append(document)
+    return documents
+
+
+def _decode_pairs(
+    model: JNRF, x: Tensor, selection: tuple[list[int], ...], **options
+) -> Iterator[tuple[int, int, int, float]]:
+    """Related pairs among selected tokens: head row, tail row, class, probability."""
+    heads, tails, cu_heads, cu_tails = selection
+    if not heads or not tails:
+        return iter(())
+    device = x.device
+    operands = model.relation_operands(
+        x,
+        torch.tensor(heads, device=device),
+        torch.tensor(tails, device=device),
+        torch.tensor(cu_heads, dtype=torch.int32, device=device),
+        torch.tensor(cu_tails, dtype=torch.int32, device=device),
+    )
+    options = {k: v.to(device) if isinstance(v, Tensor) else v for k, v in options.items()}
+    columns = ops.relation_decode(*operands, model.no_relation, **options)
+    return zip(*(column.tolist() for column in columns), strict=True)
+
+
+def _allowed(model: JNRF) -> Tensor:
+    """Which class may join which head and tail type: bool ``[n_types, n_types, R]``."""
+    schema = model.config.schema
+    types = {name: i for i, name in enumerate(schema.entity_types)}
+    allowed = torch.zeros(len(types), len(types), len(schema.relations), dtype=torch.bool)
+    allowed[:, :, model.no_relation] = True
+    for relation, pairs in schema.arguments.items():
+        for head, tail in pairs:
+            allowed[types[head], types[tail], schema.relations.index(relation)] = True
+    return allowed

@@ -1,0 +1,95 @@
+"""The layers on packed documents."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jnrf_ext.layers import FourierLayer, Mlp, RelationHead, SinusoidalPositions, split_windows
+
+
+def test_positions_start_anew_in_each_document():
+    positions = SinusoidalPositions(8)
+    packed = positions(torch.tensor([0, 3, 3, 5], dtype=torch.int32), torch.device("cpu"))
+    table = positions.table(3, torch.device("cpu"))
+    assert torch.equal(packed, torch.cat([table, table[:2]]))
+
+
+def test_positions_have_no_upper_limit():
+    table = SinusoidalPositions(4).table(200_000, torch.device("cpu"))
+    exact = torch.arange(200_000, dtype=torch.float64)
+    # float32 angles near 2e5 are exact to about 0.01 radian.
+    assert (table[:, 0].double() - exact.sin()).abs().max() < 0.02
+
+
+def test_positions_of_no_documents_are_empty():
+    positions = SinusoidalPositions(8)
+    assert positions(torch.tensor([0], dtype=torch.int32), torch.device("cpu")).shape == (0, 8)
+
+
+@given(
+    lengths=st.lists(st.integers(0, 40), max_size=6),
+    window=st.integers(1, 12),
+    shift=st.integers(0, 11),
+)
+def test_windows_partition_each_document(lengths, window, shift):
+    bounds = torch.tensor([0, *lengths]).cumsum(0).int()
+    cuts = split_windows(bounds, window, shift).tolist()
+    assert cuts[0] == 0
+    assert cuts[-1] == sum(lengths)
+    assert set(bounds.tolist()) <= set(cuts)
+    sizes = [b - a for a, b in zip(cuts, cuts[1:], strict=False)]
+    assert all(0 < size <= window for size in sizes)
+
+
+def test_a_shift_shortens_the_first_window():
+    bounds = torch.tensor([0, 7, 10], dtype=torch.int32)
+    assert split_windows(bounds, 4, 3).tolist() == [0, 1, 5, 7, 8, 10]
+
+
+def test_window_zero_is_the_whole_document():
+    bounds = torch.tensor([0, 5, 9], dtype=torch.int32)
+    assert torch.equal(split_windows(bounds, 0), bounds)
+
+
+@pytest.mark.parametrize("window", [0, 4])
+def test_a_packed_layer_equals_its_documents_one_by_one(window):
+    torch.manual_seed(0)
+    layer = FourierLayer(16, 3, 0.0, 1.0, ortho=True).double()
+    lengths = [1, 7, 16]
+    x = torch.randn(sum(lengths), 16, dtype=torch.float64)
+    bounds = torch.tensor([0, *lengths]).cumsum(0).int()
+    packed = layer(x, split_windows(bounds, window))
+    single = [
+        layer(part, split_windows(torch.tensor([0, len(part)], dtype=torch.int32), window))
+        for part in x.split(lengths)
+    ]
+    torch.testing.assert_close(packed, torch.cat(single))
+
+
+def test_the_perceptron_has_one_output_layer_more_than_its_depth():
+    mlp = Mlp(4, 6, 3)
+    assert len([m for m in mlp.modules() if isinstance(m, torch.nn.Linear)]) == 4
+    assert mlp(torch.zeros(5, 4)).shape == (5, 6)
+
+
+def test_projecting_selected_tokens_equals_selecting_projected_ones():
+    torch.manual_seed(0)
+    head = RelationHead(8, 3, 2, 5, 0.0).double()
+    x = torch.randn(10, 8, dtype=torch.float64)
+    heads, tails = torch.tensor([1, 4, 9]), torch.tensor([4, 5])
+    w, u = head.project(x, heads, tails)
+    everything = torch.arange(10)
+    w_all, u_all = head.project(x, everything, everything)
+    torch.testing.assert_close(w, w_all[heads])
+    torch.testing.assert_close(u, u_all[tails])
+    assert w.shape == (3, 3, 5)
+
+
+def test_no_selected_tokens_project_to_nothing():
+    head = RelationHead(8, 3, 2, 5, 0.0)
+    none = torch.empty(0, dtype=torch.int64)
+    w, u = head.project(torch.randn(4, 8), none, none)
+    assert w.shape == u.shape == (0, 3, 5)

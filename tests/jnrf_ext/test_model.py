@@ -1,0 +1,204 @@
+"""The whole model on packed documents: selection, scores, losses, edge cases."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from jnrf_ext import JNRF, InputError, JNRFConfig, Schema
+from jnrf_ext.model import roles_of_tags
+
+SCHEMA = Schema.from_types(
+    ["Drug", "Dosage", "Reason", "Note"],
+    {"Dosage-Drug": [("Dosage", "Drug")], "Reason-Drug": [("Reason", "Drug")]},
+)
+
+
+def small_model(**settings) -> JNRF:
+    torch.manual_seed(0)
+    defaults = {
+        "vocab_size": 50,
+        "embedding_size": 12,
+        "hidden_size": 16,
+        "num_layers": 2,
+        "mixing_windows": [],
+        "use_shapes": False,
+        "embedding_dropout": 0.0,
+        "layer_dropout": 0.0,
+        "head_dropout": 0.0,
+        "schema": SCHEMA,
+    }
+    return JNRF(JNRFConfig(**(defaults | settings)))
+
+
+def batch(lengths):
+    generator = torch.Generator().manual_seed(1)
+    tokens = sum(lengths)
+    ids = torch.randint(50, (tokens,), generator=generator)
+    tags = torch.randint(len(SCHEMA.tags), (tokens,), generator=generator)
+    return ids, torch.tensor([0, *lengths]).cumsum(0).int(), tags
+
+
+def test_roles_come_from_the_relation_schema():
+    roles = dict(zip(SCHEMA.tags, roles_of_tags(SCHEMA), strict=True))
+    assert roles == {
+        "O": 0,
+        "B-Dosage": 1,
+        "I-Dosage": 1,
+        "B-Drug": 2,
+        "I-Drug": 2,
+        "B-Note": 0,
+        "I-Note": 0,
+        "B-Reason": 1,
+        "I-Reason": 1,
+    }
+
+
+def test_a_mention_may_be_pooled_at_its_first_wordpiece_alone():
+    roles = dict(zip(SCHEMA.tags, roles_of_tags(SCHEMA, begin_only=True), strict=True))
+    assert roles["B-Drug"] == 2
+    assert roles["I-Drug"] == 0
+
+
+def test_a_type_may_have_both_roles():
+    schema = Schema.from_types(["Event"], {"BEFORE": [("Event", "Event")]})
+    assert roles_of_tags(schema) == [0, 3, 3]
+
+
+@pytest.mark.parametrize("windows", [[], [2, 0]])
+def test_packed_documents_equal_single_ones(windows):
+    model = small_model(mixing_windows=windows).double().eval()
+    ids, bounds, _ = batch([5, 1, 30])
+    packed = model(ids, bounds, return_scores=True)
+    for index, document in enumerate(ids.split([5, 1, 30])):
+        single = model(
+            document, torch.tensor([0, len(document)], dtype=torch.int32), return_scores=True
+        )
+        start = int(bounds[index])
+        logits = packed.tag_logits[start : start + len(document)]
+        torch.testing.assert_close(logits, single.tag_logits)
+        torch.testing.assert_close(packed.relation_scores[index], single.relation_scores[0])
+
+
+def test_scores_have_a_row_a_head_and_a_column_a_tail():
+    model = small_model().eval()
+    ids, bounds, _ = batch([40, 60])
+    output = model(ids, bounds, return_scores=True)
+    sizes = zip(output.cu_heads.diff().tolist(), output.cu_tails.diff().tolist(), strict=True)
+    assert [tuple(s.shape) for s in output.relation_scores] == [(h, t, 3) for h, t in sizes]
+    roles = model.tag_roles[output.tag_logits.argmax(-1)]
+    assert torch.equal(output.heads, torch.where(roles & 1 > 0)[0])
+    assert torch.equal(output.tails, torch.where(roles & 2 > 0)[0])
+
+
+@pytest.mark.parametrize("pooling", ["gold", "predicted", "union"])
+def test_pooling_decides_which_tokens_are_scored(pooling):
+    model = small_model(pooling=pooling)
+    ids, bounds, tags = batch([30])
+    output = model(ids, bounds, tags=tags)
+    gold = model.tag_roles[tags] & 1 > 0
+    predicted = model.tag_roles[output.tag_logits.argmax(-1)] & 1 > 0
+    expected = {"gold": gold, "predicted": predicted, "union": gold | predicted}[pooling]
+    assert torch.equal(output.heads, torch.where(expected)[0])
+
+
+def test_every_trained_parameter_gets_a_gradient():
+    model = small_model(use_shapes=True)
+    ids, bounds, tags = batch([20, 25])
+    head = int(torch.where(tags == SCHEMA.tags.index("B-Dosage"))[0][0])
+    in_document = (head < 20) == (torch.arange(45) < 20)
+    tail = int(torch.where((tags == SCHEMA.tags.index("B-Drug")) & in_document)[0][0])
+    output = model(
+        ids, bounds, torch.zeros_like(ids), tags=tags, pairs=torch.tensor([[head, tail, 1]])
+    )
+    output.loss.backward()
+    silent = [
+        name
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad and (parameter.grad is None or not parameter.grad.any())
+    ]
+    assert silent == []
+    assert model.embedding.weight.grad is None
+
+
+def test_the_relation_loss_is_the_cross_entropy_over_selected_pairs_a_head():
+    model = small_model(pooling="gold").double()
+    ids, bounds, tags = batch([30])
+    heads = torch.where(model.tag_roles[tags] & 1 > 0)[0]
+    tails = torch.where(model.tag_roles[tags] & 2 > 0)[0]
+    pairs = torch.tensor([[int(heads[0]), int(tails[1]), 2]])
+    output = model(ids, bounds, tags=tags, pairs=pairs, return_scores=True)
+    target = torch.zeros(len(heads), len(tails), dtype=torch.int64)
+    target[0, 1] = 2
+    total = torch.nn.functional.cross_entropy(
+        output.relation_scores[0].flatten(0, 1), target.flatten(), reduction="sum"
+    )
+    expected = total / len(heads)
+    torch.testing.assert_close(output.relation_loss, expected)
+
+
+def test_reference_behaviour_counts_relations_only_beyond_ten_heads_and_tails():
+    model = small_model(behaviour="reference", pooling="gold")
+    ids, bounds, tags = batch([12])
+    output = model(ids, bounds, tags=tags)
+    assert torch.equal(output.loss, output.tag_loss)
+    ids, bounds, tags = batch([400])
+    output = model(ids, bounds, tags=tags)
+    torch.testing.assert_close(output.loss, 0.5 * (output.tag_loss + output.relation_loss))
+
+
+def test_documents_without_tokens_are_no_trouble():
+    model = small_model().eval()
+    output = model(
+        torch.empty(0, dtype=torch.int64),
+        torch.tensor([0, 0, 0], dtype=torch.int32),
+        return_scores=True,
+    )
+    assert output.tag_logits.shape == (0, len(SCHEMA.tags))
+    assert [s.shape for s in output.relation_scores] == [(0, 0, 3), (0, 0, 3)]
+
+
+def test_a_schema_without_relations_trains_on_tags_alone():
+    model = small_model(schema=Schema.from_types(["Drug"], {}))
+    ids, bounds, tags = batch([20])
+    output = model(ids, bounds, tags=tags.clamp(max=2))
+    output.loss.backward()
+    assert float(output.relation_loss.detach()) == 0
+
+
+def test_shared_layers_have_the_weights_of_one():
+    shared, own = small_model(share_layers=True), small_model(share_layers=False)
+    assert len(shared.layers) == 1
+    assert len(own.layers) == 2
+    ids, bounds, _ = batch([9])
+    assert shared(ids, bounds).tag_logits.shape == own(ids, bounds).tag_logits.shape
+
+
+def test_dropout_is_off_in_evaluation():
+    model = small_model(
+        embedding_dropout=0.5, layer_dropout=0.5, head_dropout=0.5, wordpiece_dropout=0.5
+    )
+    ids, bounds, _ = batch([30])
+    assert not torch.equal(model(ids, bounds).tag_logits, model(ids, bounds).tag_logits)
+    model.eval()
+    assert torch.equal(model(ids, bounds).tag_logits, model(ids, bounds).tag_logits)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"behaviour": "fast"}, "behaviour='fast' is not known"),
+        ({"pooling": "max"}, "pooling='max' is not known"),
+        ({"hidden_size": 15}, "must be even"),
+        ({"num_layers": 0}, "must be at least 1"),
+        ({"mixing_windows": [4]}, "1 entries for 2 layers"),
+    ],
+)
+def test_settings_that_make_no_model_are_named(settings, message):
+    with pytest.raises(InputError, match=message):
+        small_model(**settings)
+
+
+def test_embeddings_of_another_size_are_refused():
+    with pytest.raises(InputError, match=r"\[10, 12\], the model's \[50, 12\]"):
+        small_model().load_embeddings(torch.zeros(10, 12))
