@@ -1,0 +1,98 @@
+"""A whole training step of JNRF at the paper's sizes against the authors' way of computing it."""
+
+from __future__ import annotations
+
+import torch
+from authors_model import AuthorsModel
+from torch import Tensor
+from torch.nn import functional
+
+from jnrf.import_reference import convert_state
+from jnrf_ext import JNRF, JNRFConfig, Schema
+
+TOKENS, HIDDEN, VOCABULARY = 4096, 768, 28_996
+TYPES = ["ADE", "Dosage", "Drug", "Duration", "Form", "Frequency", "Reason", "Route", "Strength"]
+TAGS = [f"B-{t}" for t in TYPES] + [f"I-{t}" for t in TYPES] + ["O"]
+RELATIONS = [f"{t}-Drug" for t in TYPES if t != "Drug"] + ["Z"]
+TAILS = [TAGS.index("B-Drug"), TAGS.index("I-Drug")]
+HEADS = [i for i in range(len(TAGS) - 1) if i not in TAILS]
+ENTITY_SHARE = 0.2
+GOLD_PAIRS = 300
+
+
+def models(device: torch.device) -> tuple[AuthorsModel, JNRF, Tensor]:
+    """Both models with the same weights, and a document of which a fifth is tagged as entities."""
+    torch.manual_seed(0)
+    theirs = AuthorsModel(
+        VOCABULARY, 768, HIDDEN, 6, 3, len(TAGS), len(RELATIONS), TAILS, HEADS
+    ).to(device)
+    ids = torch.randint(VOCABULARY, (TOKENS,), device=device)
+    with torch.no_grad():
+        # Untrained weights tag nearly everything alike: spread the logits over the document, even
+        # out the labels, and place "O" above all but the wanted share.
+        theirs.NER.bias.zero_()
+        logits = theirs(ids)[0]
+        theirs.NER.weight.div_(logits.std(0, keepdim=True).T)
+        theirs.NER.bias.copy_(-(logits / logits.std(0)).mean(0))
+        logits = theirs(ids)[0]
+        best = logits[:, :-1].amax(-1) - logits[:, -1]
+        theirs.NER.bias[-1] += best.quantile(1 - ENTITY_SHARE)
+    schema = Schema(TAGS, RELATIONS, {r: [tuple(r.split("-"))] for r in RELATIONS[:-1]}, "Z")
+    ours = JNRF(JNRFConfig.reference(schema=schema)).to(device)
+    ours.load_state_dict(convert_state(theirs.state_dict(), len(RELATIONS)))
+    return theirs, ours, ids
+
+
+def test_training_step(compare, device):
+    """Forward, loss, backward, clipping by value and Adam on one document, float32."""
+    theirs, ours, ids = models(device)
+    with torch.no_grad():
+        _, _, heads, tails = theirs(ids)
+    generator = torch.Generator().manual_seed(1)
+    pairs = torch.stack(
+        [
+            heads.cpu()[torch.randint(len(heads), (GOLD_PAIRS,), generator=generator)],
+            tails.cpu()[torch.randint(len(tails), (GOLD_PAIRS,), generator=generator)],
+            torch.randint(len(RELATIONS) - 1, (GOLD_PAIRS,), generator=generator),
+        ],
+        dim=1,
+    )
+    # One class a pair: both sides must not depend on which of two listings wins.
+    pairs = pairs[torch.unique(pairs[:, :2], dim=0, return_inverse=True)[1].unique()].to(device)
+    tags = torch.randint(len(TAGS), (TOKENS,), generator=generator).to(device)
+    cu_seqlens = torch.tensor([0, TOKENS], dtype=torch.int32)
+    # A learning rate of 0 costs the same and keeps the work the same from step to step.
+    optimisers = {m: torch.optim.Adam(m.parameters(), lr=0.0) for m in (theirs, ours)}
+
+    def finish(model: torch.nn.Module, loss: Tensor) -> float:
+        optimisers[model].zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_value_(model.parameters(), 5e-5)
+        optimisers[model].step()
+        return loss.item()
+
+    def their_step() -> float:
+        target = torch.full((TOKENS, TOKENS), len(RELATIONS) - 1, dtype=torch.int32, device=device)
+        target[pairs[:, 0], pairs[:, 1]] = pairs[:, 2].int()
+        logits, scores, heads, tails = theirs(ids)
+        relation = functional.cross_entropy(
+            scores.flatten(0, 1), target[heads][:, tails].flatten().long()
+        )
+        return finish(theirs, 0.5 * (functional.cross_entropy(logits, tags) + relation))
+
+    def our_step() -> float:
+        return finish(ours, ours(ids, cu_seqlens, tags=tags, pairs=pairs).loss)
+
+    compare(
+        "training step, paper sizes",
+        f"N={TOKENS} H={HIDDEN}, {len(heads)} heads, {len(tails)} tails",
+        ours=our_step,
+        peer=their_step,
+        peer_name="authors' model",
+        target=1.3 if device.type == "cpu" else 10.0,
+        # A token at a tie may be selected by one side alone.
+        tolerance=1e-3,
+        seconds=30.0,
+        memory=True,
+        memory_target=4.0 if device.type == "cuda" else None,
+    )
