@@ -8,12 +8,12 @@ import re
 from pathlib import Path
 
 import torch
-from jnrf_ext.tokenizer import Tokenizer
 from torch import Tensor
 
 from jnrf_ext import JNRF, JNRFConfig
 from jnrf_ext.errors import InputError
 from jnrf_ext.schema import OUTSIDE, Schema
+from jnrf_ext.tokenizer import Tokenizer
 
 #: The authors' name for "no relation", and for us to recognise their label files by.
 NO_RELATION = "Z"

@@ -9,8 +9,8 @@ import pytest
 import torch
 from authors_model import AuthorsModel
 
-from jnrf_ext import JNRF, InputError, Tokenizer
 from jnrf.import_reference import import_reference
+from jnrf_ext import JNRF, InputError, Tokenizer
 
 # LabelEncoder sorts: B-..., I-..., O; and relations end in Z.
 TYPES = ["ADE", "Dosage", "Drug", "Duration", "Form", "Frequency", "Reason", "Route", "Strength"]
