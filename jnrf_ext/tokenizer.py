@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -63,8 +64,7 @@ class Tokenizer:
         self._tokenizer = tokenizer
         self._description = json.loads(tokenizer.to_str())
         self._whole_words = splits_at_whitespace(self._description)
-        self._cache = _text.WordCache(all_separators=False, max_bytes=_CACHE_BYTES)
-        self._words_cache = _text.WordCache(all_separators=True, max_bytes=_CACHE_BYTES)
+        self.clear_cache()
         vocabulary = tokenizer.get_vocab(with_added_tokens=True)
         #: Rows that an embedding matrix needs: one more than the largest id.
         self.vocab_size: int = max(vocabulary.values(), default=-1) + 1
@@ -130,6 +130,11 @@ class Tokenizer:
     def __reduce__(self):
         return (Tokenizer.from_json, (self._tokenizer.to_str(),))
 
+    def clear_cache(self) -> None:
+        """Forget all words met so far (at most 2 x 64 MiB are kept between texts)."""
+        self._cache = _text.WordCache(all_separators=False, max_bytes=_CACHE_BYTES)
+        self._words_cache = _text.WordCache(all_separators=True, max_bytes=_CACHE_BYTES)
+
     def id_of(self, piece: str) -> int | None:
         """The id of a wordpiece, None when the vocabulary does not have it."""
         return self._tokenizer.token_to_id(piece)
@@ -178,9 +183,10 @@ class Tokenizer:
 
     def _encode_apart(self, words: list[str]):
         """(counts, ids, starts, ends) of words, each tokenised as a text of its own."""
-        encodings = self._tokenizer.encode_batch(
-            [word.replace("#", "*") for word in words], add_special_tokens=False
-        )
+        words = [word.replace("#", "*") for word in words]
+        if self._whole_words:
+            return self._encode_joined(words)
+        encodings = self._tokenizer.encode_batch(words, add_special_tokens=False)
         columns = [_columns(encoding) for encoding in encodings]
         counts = [len(ids) for ids, _, _ in columns]
         ids, starts, ends = map(np.concatenate, zip(*columns, strict=True))
@@ -189,8 +195,9 @@ class Tokenizer:
 
 def _columns(encoding: tokenizers.Encoding) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     ids = np.array(encoding.ids, np.int32)
-    offsets = np.array(encoding.offsets, np.int32).reshape(-1, 2)
-    return ids, offsets[:, 0], offsets[:, 1]
+    # Twice as fast as np.array of the list of pairs.
+    offsets = np.fromiter(chain.from_iterable(encoding.offsets), np.int32, 2 * len(ids))
+    return ids, offsets[::2], offsets[1::2]
 
 
 def _not_text(text: str, error: Exception) -> Exception:

@@ -87,11 +87,12 @@ def encode_document(
     # Relations attach to a mention's first unit; a later fragment of a split mention has none.
     place: dict[str, tuple[int, int]] = {}
     lost_owners, previous = set(), -1
-    for unit, (owner, whole) in enumerate(zip(units.owners, kept.tolist(), strict=True)):
+    columns = (units.owners, units.first.tolist(), units.last.tolist(), kept.tolist())
+    for owner, first, last, whole in zip(*columns, strict=True):
         if not whole:
             lost_owners.add(owner)
         elif owner != previous:
-            place[known[owner].id] = (int(units.first[unit]), int(units.last[unit]))
+            place[known[owner].id] = (first, last)
         previous = owner
     lost["overlapping mention"] += len(lost_owners)
     pairs = _label_pairs(document, place, schema, options, lost)
@@ -113,8 +114,8 @@ def _wordpiece_units(
     mentions: list[Mention], encoded: Encoded, options: ExampleOptions, lost: Counter[str]
 ) -> _Units:
     """Align mentions with wordpieces, and bring discontinuous ones into BIO's reach."""
-    fragments = [fragment for mention in mentions for fragment in mention.fragments]
-    spans = np.array(fragments, np.int64).reshape(-1, 2)
+    bounds = [at for mention in mentions for fragment in mention.fragments for at in fragment]
+    spans = np.array(bounds, np.int64).reshape(-1, 2)
     firsts, lasts = align(encoded.starts, encoded.ends, spans[:, 0], spans[:, 1])
     _count_moved_boundaries(encoded, spans, firsts, lasts, lost)
     firsts, lasts = firsts.tolist(), lasts.tolist()
@@ -191,32 +192,43 @@ def _label_pairs(
     """The labelled (head wordpiece, tail wordpiece, class) of the document's relations."""
     types = {mention.id: mention.type for mention in document.mentions}
     classes = {name: c for c, name in enumerate(schema.relations) if name != schema.no_relation}
-    allowed = {name: set(map(tuple, pairs)) for name, pairs in schema.arguments.items()}
-    labelled: dict[tuple[int, int], int] = {}
-    taken: dict[tuple[str, str], int] = {}
+    joined = {
+        (name, *pair): classes[name]
+        for name, pairs in schema.arguments.items()
+        if name in classes
+        for pair in pairs
+    }
+    labelled: dict[tuple[str, str], int] = {}
     for relation in document.relations:
         head, tail = relation.head, relation.tail
-        if relation.type not in classes:
-            lost["relation of an unknown type"] += 1
-        elif head not in types or tail not in types:
-            lost["relation on a missing mention"] += 1
-        elif (types[head], types[tail]) not in allowed.get(relation.type, ()):
-            lost["relation between types the schema does not join"] += 1
+        label = joined.get((relation.type, types.get(head), types.get(tail)))
+        if label is None:
+            if relation.type not in classes:
+                lost["relation of an unknown type"] += 1
+            elif head not in types or tail not in types:
+                lost["relation on a missing mention"] += 1
+            else:
+                lost["relation between types the schema does not join"] += 1
         elif head not in place or tail not in place:
             lost["relation on a lost mention"] += 1
         else:
-            lost["several relations on one pair"] += (head, tail) in taken
-            taken[head, tail] = classes[relation.type]
-    for (head, tail), relation_class in taken.items():
-        (head_first, head_last), (tail_first, tail_last) = place[head], place[tail]
-        if options.pair_tokens == "first":
-            labelled[head_first, tail_first] = relation_class
-        else:
-            for i in range(head_first, head_last):
-                for j in range(tail_first, tail_last):
-                    labelled[i, j] = relation_class
-    rows = [(i, j, c) for (i, j), c in sorted(labelled.items())]
-    return np.array(rows, np.int64).reshape(-1, 3)
+            lost["several relations on one pair"] += (head, tail) in labelled
+            labelled[head, tail] = label
+    rows = sorted((*place[head], *place[tail], c) for (head, tail), c in labelled.items())
+    table = np.array([value for row in rows for value in row], np.int64).reshape(-1, 5)
+    return table[:, [0, 2, 4]] if options.pair_tokens == "first" else _all_with_all(table)
+
+
+def _all_with_all(table: np.ndarray) -> np.ndarray:
+    """Pairs of all wordpieces of (head first, head last, tail first, tail last, class) rows."""
+    head_first, head_last, tail_first, tail_last, label = table.T
+    tails = tail_last - tail_first
+    counts = (head_last - head_first) * tails
+    row = np.repeat(np.arange(len(table)), counts)
+    number = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+    head, tail = head_first[row] + number // tails[row], tail_first[row] + number % tails[row]
+    pairs = np.stack([head, tail, label[row]], axis=1)
+    return pairs[np.lexsort((tail, head))]
 
 
 def _count_other_annotations(document: Document, lost: Counter[str]) -> None:
