@@ -24,6 +24,7 @@ from jnrf_ext.errors import InputError
 
 #: A standoff line is one line: a line break inside a mention or a note becomes a space.
 _LINE_BREAKS = str.maketrans("\r\n", "  ")
+_WORD = re.compile(r"\S+")
 
 
 def fragments_text(text: str, fragments: Sequence[tuple[int, int]]) -> str:
@@ -40,8 +41,11 @@ def to_brat(document: Document) -> str:
 
     Kinds come in the order T, E, R, ``*``, A, N, ``#``, and within a kind as the document has
     them. Mention text is taken from the document by its offsets; ``Mention.text`` serves where the
-    document has no text. Scores have no place in brat and are left out.
+    document has no text. Scores have no place in brat and are left out. Raises
+    :class:`InputError` for a name or an id that brat cannot hold, rather than write a file that
+    does not read back.
     """
+    _check_names(document)
     lines = []
     for mention in document.mentions:
         spans = ";".join(f"{start} {end}" for start, end in mention.fragments)
@@ -66,6 +70,33 @@ def to_brat(document: Document) -> str:
         tail_text = f"\t{_one_line(note.text)}" if note.text else ""
         lines.append(f"{note.id}\t{note.type} {note.target}{tail_text}")
     return "".join(f"{line}\n" for line in lines)
+
+
+def _check_names(document: Document) -> None:
+    kinds = {
+        "T": document.mentions,
+        "R": document.relations,
+        "E": document.events,
+        "AM": document.attributes,
+        "N": document.normalizations,
+        "#": document.notes,
+    }
+    for starts, items in kinds.items():
+        for item in items:
+            if item.id[:1] not in starts or not _WORD.fullmatch(item.id):
+                raise InputError(
+                    f"document {document.id!r}: brat cannot hold the id {item.id!r}; it must start "
+                    f"with {' or '.join(starts)} and have no white space"
+                )
+    names = {item.type for items in (*kinds.values(), document.equivalences) for item in items}
+    roles = {role for event in document.events for role, _ in event.arguments}
+    roles.update(role for r in document.relations for role in (r.head_role, r.tail_role))
+    for name in sorted(names | roles):
+        if not _WORD.fullmatch(name):
+            raise InputError(
+                f"document {document.id!r}: brat cannot hold the name {name!r}; names there have "
+                "no white space, use _ instead"
+            )
 
 
 def _one_line(text: str) -> str:

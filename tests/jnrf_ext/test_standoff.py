@@ -80,6 +80,23 @@ def test_mention_text_comes_from_the_offsets_not_from_the_mention():
     assert to_brat(document) == "T1\tDrug 8 15\taspirin\n"
 
 
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"mentions": [Mention("T1", "Adverse event", ((0, 7),))]}, "the name 'Adverse event'"),
+        ({"mentions": [Mention("T1", "", ((0, 7),))]}, "the name ''"),
+        ({"mentions": [Mention("m1", "Drug", ((0, 7),))]}, "the id 'm1'; it must start with T"),
+        ({"mentions": [Mention("T 1", "Drug", ((0, 7),))]}, "the id 'T 1'"),
+        ({"relations": [Relation("R1", "X", "T1", "T2", None, "a b")]}, "the name 'a b'"),
+        ({"equivalences": [Equivalence("a\tb", ("T1",))]}, "the name"),
+        ({"attributes": [Attribute("", "Negated", "T1")]}, "start with A or M"),
+    ],
+)
+def test_what_brat_cannot_hold_is_an_error_rather_than_a_broken_file(change, complaint):
+    with pytest.raises(InputError, match=complaint):
+        to_brat(Document("x", TEXT, **change))
+
+
 def test_fragments_are_joined_by_spaces_and_astral_characters_count_as_one():
     assert fragments_text("a😀b\r\nc", [(1, 2), (2, 6)]) == "😀 b  c"
 

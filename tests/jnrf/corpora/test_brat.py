@@ -12,7 +12,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jnrf.corpora.brat import read_document, read_folder, write_folder
-from jnrf_ext.document import Attribute, Document, Equivalence, Event, Mention, Note, Relation
+from jnrf_ext.document import (
+    Attribute,
+    Document,
+    Equivalence,
+    Event,
+    Mention,
+    Normalization,
+    Note,
+    Relation,
+)
 from jnrf_ext.errors import InputError
 from jnrf_ext.standoff import to_brat
 
@@ -328,12 +337,13 @@ def test_writing_into_a_file_is_an_error(tmp_path):
 names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=5).filter(
     lambda name: not any(map(str.isspace, name))
 )
+lines = st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=8)
 roles = names.filter(lambda name: ":" not in name)
 
 
 @st.composite
 def documents(draw) -> Document:
-    """Any text with any mentions, relations and notes on it."""
+    """Any text with any annotations on it."""
     text = draw(st.text(st.characters(codec="utf-8"), min_size=1, max_size=40))
     document = Document("d", text)
     for number in range(draw(st.integers(0, 4))):
@@ -350,8 +360,15 @@ def documents(draw) -> Document:
             arguments = draw(st.lists(st.tuples(roles, ids), max_size=3).map(tuple))
             document.events.append(Event(f"E{number}", draw(roles), draw(ids), arguments))
         for number in range(draw(st.integers(0, 2))):
-            said = draw(st.text(st.characters(codec="utf-8", exclude_characters="\r\n")))
-            document.notes.append(Note(f"#{number}", draw(names), draw(ids), said))
+            value = draw(st.none() | names)
+            document.attributes.append(Attribute(f"A{number}", draw(names), draw(ids), value))
+        for number in range(draw(st.integers(0, 2))):
+            entry = Normalization(f"N{number}", draw(names), draw(ids), draw(names), draw(lines))
+            document.normalizations.append(entry)
+        for members in draw(st.lists(st.lists(ids, min_size=1, max_size=3), max_size=2)):
+            document.equivalences.append(Equivalence(draw(names), tuple(members)))
+        for number in range(draw(st.integers(0, 2))):
+            document.notes.append(Note(f"#{number}", draw(names), draw(ids), draw(lines)))
     return document
 
 
