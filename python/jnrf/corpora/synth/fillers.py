@@ -93,7 +93,50 @@ SENTENCES = (
     "{He} was ruled out for (MI|PE|influenza|tuberculosis) (by enzymes|with a negative {procedure}|"
     "x3).",
     "Tylenol level and tox screen were negative.",
+    "(Speech and swallow|Nutrition|Wound care) (evaluated|saw) {him} and (cleared {him} for thin "
+    "liquids|made no new recommendations|suggested supplements between meals).",
+    "A Foley catheter was (placed|removed) on {date}, and {he} voided without difficulty.",
+    "{He} was found (on the floor|at home) by {his} (neighbor|daughter|son), {2-9} hours after "
+    "{he} "
+    "was last seen well.",
+    "Urinalysis was (positive for nitrites|bland|notable for {20-90} WBCs), culture (pending|grew "
+    "mixed flora).",
+    "{He} weighed the risks of surgery and (declined|agreed to) (the operation|{procedure}).",
+    "(Bilateral|Left|Right) lower extremity ultrasound was negative for DVT.",
+    "The (ulcer|abscess) on the (left|right) heel was debrided by {specialist} on {date}.",
+    "{He} spiked to {100.4-103.5} overnight and was pan-cultured; lines were (changed|left in).",
+    "Hematocrit fell from {33-41} to {22-30} without (melena|hematemesis|any sign of bleeding).",
+    "{specialist} felt that the {symptom} was (unlikely to be cardiac|multifactorial|viral).",
+    "{pt} was extubated on {date} and weaned to {2-5} L of oxygen.",
+    "{He} has not had {symptom} since {his} last visit {2-9} months ago.",
+    "Repeat {procedure} in {2-9} weeks was recommended to follow {finding}.",
+    "Bowel sounds returned on post-operative day {2-5}.",
+    "{He} was placed on (contact|droplet|fall) precautions.",
+    "The (chest tube|drain|epidural catheter) was (removed|pulled) on {date}.",
+    "On the morning of discharge {he} (felt well|was ambulating|was tolerating a diet).",
+    "{He} scored {20-30} on the mini-mental exam and was not agitated.",
+    "The family (reported|noted) {symptom} at home for {2-9} weeks, worse at night.",
+    "EF was {20-65}% with (mild|moderate|severe) (mitral|tricuspid) regurgitation.",
+    "{He} stayed off nicotine during the stay and wishes to quit smoking.",
+    "Lipids showed an LDL of {60-190} mg/dL; A1c was {5.4-11.0}%.",
+    "Nursing notes mention (one episode|two episodes) of {symptom}, not witnessed by the team.",
+    "Insurance did not cover (home services|a longer stay), so {he} went to [**Hospital{1-4}**] "
+    "rehab.",
     "Vital signs were checked every 4 hours and (remained stable|were unremarkable).",
+    # Near misses: said as one says it of drugs.
+    "{He} was (started|placed|put) on (a cardiac diet|BiPAP|CPAP|tube feeds|telemetry|dialysis) "
+    "for {symptom}.",
+    "{He} developed {symptom} (after dinner|after the procedure|following surgery|on day {2-9}).",
+    "{symptom} was (attributed to|thought to be due to|felt secondary to) (anxiety|the procedure|"
+    "dehydration|poor intake|a viral syndrome|{condition}).",
+    "{He} was treated (surgically|with radiation|conservatively|with ice and rest) for {symptom}.",
+    "{He} received {2-9} sessions of (physical therapy|dialysis|phototherapy) for {symptom}.",
+    "{His} course was complicated by {symptom} (from|in the setting of) (a fall|{condition}).",
+    "Oxygen was (increased|decreased) to {2-6} L every {2-6} hours as needed for {symptom}.",
+    "{He} had {symptom} (daily|twice a day|every night) for {2-9} weeks before admission.",
+    "The (dressing|pump|catheter) was changed (daily|bid|every 8 hours) for {5-14} days.",
+    "{He} was switched from (nasal cannula|CPAP) to (face mask|BiPAP) because of {symptom}.",
+    "(Compression stockings|A heating pad|Ice packs) (twice a day|bid|prn) for {symptom}.",
 )
 
 PRESENTATION = (

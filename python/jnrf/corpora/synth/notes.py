@@ -18,11 +18,11 @@ from jnrf_ext.document import Document
 _SHARES = {
     "presentation": 0.10,
     "history": 0.05,
-    "admission": 0.15,
+    "admission": 0.11,
     "social": 0.02,
     "physical": 0.05,
     "labs": 0.06,
-    "discharge": 0.17,
+    "discharge": 0.13,
     "instructions": 0.07,
 }
 #: More lines than this no note has, however long; then each line comes once, in its order.
@@ -126,9 +126,9 @@ class _Note:
             chance = self.rng.random()
             if chance < filler_share:
                 template = self.rng.choice(fillers.SENTENCES)
-            elif chance < filler_share + (1 - filler_share) * 0.3:
+            elif chance < filler_share + (1 - filler_share) * 0.38:
                 template = self.rng.choice(phrases.ADVERSE)
-            elif chance < filler_share + (1 - filler_share) * 0.5:
+            elif chance < filler_share + (1 - filler_share) * 0.55:
                 template = self.rng.choice(phrases.COMBINATION)
             else:
                 template = self.rng.choice(phrases.TREATMENT)
@@ -146,7 +146,7 @@ class _Note:
         else:
             pieces = self.writer.write(self.rng.choice(phrases.TREATMENT))
             count = self.rng.randrange(1, 5)
-        return Block(pieces + self._sentences(count, 0.5), self.rng.choice(("\n", "\n\n")))
+        return Block(pieces + self._sentences(count, 0.6), self.rng.choice(("\n", "\n\n")))
 
     def _conditions(self) -> Callable[[], Block]:
         mark = self.rng.choice(("- ", "", "* "))

@@ -28,11 +28,11 @@ class Order:
         self.reason = pick(drug_class.reasons, rng)
 
     def _choose_name(self) -> str:
-        if self.is_named and self.rng.random() < 0.15:
+        if self.is_named and self.rng.random() < 0.12:
             return self._coin()
         names = entries(self.drug_class.names)
         # The early names of a class are the common ones, as in a real ward.
-        return names[min(int(self.rng.expovariate(3.0 / len(names))), len(names) - 1)]
+        return names[min(int(self.rng.expovariate(3.5 / len(names))), len(names) - 1)]
 
     def _coin(self) -> str:
         """A drug that no lexicon has: generic names tell their class, brand names do not."""
@@ -68,6 +68,9 @@ class Order:
         return self.strength.replace(" mg", " MG", 1) if chance < 0.2 else self.strength
 
     def _write_dosage(self) -> str:
+        # What goes into a vein is mostly ordered by its strength.
+        if self.drug_class.kind == "iv" and self.is_named and self.rng.random() < 0.8:
+            return self.strength
         return pick(self.kind.dosages, self.rng)
 
     def _write_form(self) -> str:

@@ -126,6 +126,9 @@ class Writer:
         said = self.rng.choice((self.pronouns[0], self.pronouns[0], "the patient", "pt"))
         return said[0].upper() + said[1:] if slot[0] == "H" else said
 
+    def _say_him(self, slot: str) -> str:
+        return "her" if self.is_woman else "him"
+
     def _say_his(self, slot: str) -> str:
         said = self.pronouns[1]
         return said.capitalize() if slot[0] == "H" else said
