@@ -52,7 +52,11 @@ class ExampleOptions:
 
 @dataclass(slots=True)
 class Example:
-    """One document as a model sees it; n wordpieces, P labelled pairs."""
+    """One document as a model sees it; n wordpieces, P labelled pairs.
+
+    ``lost`` has kinds in words ("overlapping mention", "relation on a lost mention", "attribute"
+    ...). Every relation is either one labelled pair of mentions or counted there once.
+    """
 
     document: Document
     encoded: Encoded
