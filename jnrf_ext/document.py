@@ -122,8 +122,8 @@ class Document:
         return to_brat(self)
 
     def to_dict(self) -> dict:
-        """Plain JSON types (:func:`jnrf_ext.standoff.document_to_dict`)."""
-        from jnrf_ext.standoff import document_to_dict
+        """Plain JSON types (:func:`jnrf_ext.document_dict.document_to_dict`)."""
+        from jnrf_ext.document_dict import document_to_dict
 
         return document_to_dict(self)
 

@@ -1,51 +1,14 @@
-"""Writing documents as brat, as JSON, and as text to read."""
+"""Writing documents as brat, and as text to read."""
 
 from __future__ import annotations
 
-import json
-
 import pytest
+from one_of_each import TEXT, a_document
 
-from jnrf_ext.document import (
-    Attribute,
-    Document,
-    Equivalence,
-    Event,
-    Mention,
-    Normalization,
-    Note,
-    Relation,
-)
+from jnrf_ext.document import Attribute, Document, Equivalence, Mention, Relation
+from jnrf_ext.document_dict import document_to_dict
 from jnrf_ext.errors import InputError
-from jnrf_ext.standoff import document_from_dict, document_to_dict, fragments_text, to_brat
-
-TEXT = "Started aspirin 81 mg po\ndaily for pain."
-
-
-def a_document() -> Document:
-    """One of every kind of annotation."""
-    return Document(
-        "note",
-        TEXT,
-        mentions=[
-            Mention("T1", "Drug", ((8, 15),), "aspirin", 0.75),
-            Mention("T2", "Strength", ((16, 21),), "81 mg"),
-            Mention("T3", "Sig", ((22, 24), (25, 30)), "po daily"),
-            Mention("T4", "Start", ((0, 7),), "Started"),
-        ],
-        relations=[
-            Relation("R1", "Strength-Drug", "T2", "T1", score=0.5),
-            Relation("R2", "Of", "T4", "T1", None, "Theme", "Agent", head_ref="E1"),
-        ],
-        events=[
-            Event("E1", "Start", "T4", (("Theme", "T1"), ("Dose", "T2"))),
-            Event("E2", "X", "T3"),
-        ],
-        equivalences=[Equivalence("SAME", ("T1", "E1", "T2"))],
-        attributes=[Attribute("A1", "Negated", "T1"), Attribute("M2", "Trend", "E1", "going UP")],
-        normalizations=[Normalization("N1", "Reference", "T1", "RxNorm:1191", "aspirin")],
-        notes=[Note("#1", "AnnotatorNotes", "T1", "as\tbefore")],
-    )
+from jnrf_ext.standoff import fragments_text, to_brat
 
 
 def test_brat_text_has_one_line_for_each_annotation():
@@ -99,59 +62,6 @@ def test_what_brat_cannot_hold_is_an_error_rather_than_a_broken_file(change, com
 
 def test_fragments_are_joined_by_spaces_and_astral_characters_count_as_one():
     assert fragments_text("a😀b\r\nc", [(1, 2), (2, 6)]) == "😀 b  c"
-
-
-def test_dict_round_trip_keeps_everything_and_is_json():
-    document = a_document()
-    document.warnings["malformed T line"] = 2
-    assert document_from_dict(json.loads(json.dumps(document_to_dict(document)))) == document
-
-
-def test_dict_leaves_out_what_is_unset():
-    relation = document_to_dict(a_document())["relations"][0]
-    assert relation == {
-        "id": "R1",
-        "type": "Strength-Drug",
-        "head": "T2",
-        "tail": "T1",
-        "score": 0.5,
-    }
-
-
-def test_a_dict_of_id_and_text_alone_is_a_document():
-    assert document_from_dict({"id": "x", "text": "Hi"}) == Document("x", "Hi")
-
-
-@pytest.mark.parametrize(
-    ("change", "complaint"),
-    [
-        ({"text": None}, "text must be a string"),
-        ({"text": "half \ud800"}, "surrogate"),
-        ({"mentions": {}}, "mentions must be a list"),
-        ({"mentions": [7]}, r"mentions\[0\] must be an object"),
-        ({"mentions": [{"type": "A"}]}, r"mentions\[0\]: fragments|id must be a string"),
-        ({"mentions": [{"id": "T1", "type": "A", "fragments": [[0, 99]]}]}, "T1: fragments"),
-        ({"mentions": [{"id": "T1", "type": "A", "fragments": [[2, 2]]}]}, "T1: fragments"),
-        ({"mentions": [{"id": "T1", "type": "A", "fragments": [[3, 4], [0, 1]]}]}, "in order"),
-        ({"mentions": [{"id": "T1", "type": "A", "fragments": []}]}, "T1: fragments"),
-        ({"mentions": [{"id": "T1", "type": "A", "fragments": [[False, True]]}]}, "pairs of int"),
-        ({"mentions": [{"id": "T1", "type": "A", "fragments": [[0, 1]]}] * 2}, "make ids unique"),
-        ({"relations": [{"id": "R1", "type": "A", "head": "T9", "tail": "T9"}]}, "joins T9"),
-        ({"equivalences": [{"type": "A", "members": [1]}]}, "list of strings"),
-        ({"warnings": {"x": "many"}}, "warnings"),
-    ],
-)
-def test_a_faulty_dict_is_an_input_error_that_names_document_and_field(change, complaint):
-    with pytest.raises(InputError, match=complaint) as error:
-        document_from_dict({"id": "note-1", "text": "abcdef"} | change)
-    assert "document 'note-1'" in str(error.value)
-    assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize("data", [None, [], {"text": "no id"}])
-def test_what_is_no_document_is_an_input_error(data):
-    with pytest.raises(InputError, match="not a document"):
-        document_from_dict(data)
 
 
 def test_a_document_prints_its_mentions_and_relations():

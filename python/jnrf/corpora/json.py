@@ -9,8 +9,8 @@ from pathlib import Path
 from jnrf.corpora.brat import check_file_name
 from jnrf.files import write_atomically
 from jnrf_ext.document import Document
+from jnrf_ext.document_dict import document_from_dict, document_to_dict
 from jnrf_ext.errors import InputError
-from jnrf_ext.standoff import document_from_dict, document_to_dict
 
 SUFFIXES = (".json", ".jsonl")
 
