@@ -39,14 +39,18 @@ def _group_keys(gold: Columns, system: Columns) -> list[np.ndarray]:
 
 def _number_rows(keys: list[np.ndarray]) -> np.ndarray:
     """Numbers rows 0, 1, ... so that rows equal in every key get the same number."""
-    order = np.lexsort(keys)
-    changes = np.zeros(len(order), dtype=bool)
+    numbers = np.zeros(len(keys[0]), dtype=np.int64)
+    largest = 0
     for key in keys:
-        ordered = key[order]
-        changes[1:] |= ordered[1:] != ordered[:-1]
-    numbers = np.empty(len(order), dtype=np.int64)
-    numbers[order] = np.cumsum(changes)
-    return numbers
+        lowest = int(key.min(initial=0))
+        size = int(key.max(initial=0)) - lowest + 1
+        # As many keys as fit in 62 bits make one number: sorting is what takes the time.
+        if (largest + 1) * size >= 1 << 62:
+            numbers = np.unique(numbers, return_inverse=True)[1]
+            largest = int(numbers.max(initial=0))
+        numbers = numbers * size + (key - lowest)
+        largest = (largest + 1) * size - 1
+    return np.unique(numbers, return_inverse=True)[1]
 
 
 def _equal(gold: Columns, system: Columns) -> tuple[np.ndarray, np.ndarray]:
