@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import accumulate
 
 from jnrf.report.compare import compare
@@ -55,7 +56,9 @@ def _mention(mention: Mention | None, units: list[int]) -> dict | None:
 def _relation(item: Mention | Relation | None) -> dict | None:
     if item is None:
         return None
-    score = None if item.score is None else round(item.score, 3)
+    # JSON has no NaN, and a page that shows the rest is better than none.
+    known = item.score is not None and math.isfinite(item.score)
+    score = round(float(item.score), 3) if known else None
     return {"id": item.id, "type": item.type, "score": score}
 
 

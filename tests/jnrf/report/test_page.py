@@ -161,6 +161,11 @@ def test_fragments_outside_of_the_text_are_left_out():
     assert document_data(document, document)["mentions"][0]["gold"]["fragments"] == [[0, 5]]
 
 
+def test_a_score_that_is_not_a_number_is_left_out():
+    document = Document("d", "drug", [Mention("T1", "Drug", ((0, 4),), score=float("nan"))])
+    assert document_data(document, document)["mentions"][0]["gold"]["score"] is None
+
+
 def test_a_run_without_epochs_scores_or_documents_has_a_page(run):
     page = render("empty", {}, [], {}, [], {})
     assert "No epoch was finished." in page
