@@ -2,10 +2,14 @@
 #include "cpu/fourier_mix_kernel.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <tuple>
+#include <type_traits>
+#include <vector>
 
+#include "cpu/scratch.h"
 #include "ops/fourier_mix_checks.h"
 
 namespace jnrf::cpu {
@@ -13,131 +17,188 @@ namespace {
 
 using torch::headeronly::ScalarType;
 
-constexpr int64_t kBlockRows = 32;   // rows and mirrored rows of a block stay in the L2 cache
-constexpr int64_t kMaxChunks = 128;  // partial sums of weight gradients that are kept
-constexpr int64_t kGrain = 16384;    // elements of x that are worth a thread
+constexpr int64_t kChunkRows = 128;         // rows that a thread folds and transforms at a time
+constexpr int64_t kChunkColumns = 48;       // columns likewise, or more of them
+constexpr int64_t kChunkNumbers = 1 << 16;  // where documents are short: as many as these numbers
+constexpr int64_t kGrain = 16384;           // elements of x that are worth a thread
 
 // What the result of the transform is multiplied by.
 struct Factor {
   double scale;
   bool ortho;  // also divide by sqrt(N H), which makes the transform keep the mean square
 
-  double of(const MixBlock& block, int64_t hidden) const {
-    return ortho ? scale / std::sqrt(static_cast<double>(block.length * hidden)) : scale;
+  // Half of it: the fold averages two numbers.
+  template <typename T>
+  T half(const MixBlock& block, int64_t hidden) const {
+    const double factor =
+        ortho ? scale / std::sqrt(static_cast<double>(block.length * hidden)) : scale;
+    return static_cast<T>(factor / 2);
   }
 };
 
-struct Plan {
-  std::vector<MixBlock> blocks;
-  std::vector<std::pair<int64_t, int64_t>> groups;  // length, documents of that length
-  int64_t rows = 0;                                 // of the folded batch
-  int64_t hidden = 0;
-  int64_t chunks = 0;
-  int64_t grain = 1;
+// Documents of equal length, whose columns lie together and are transformed together.
+struct Group {
+  int64_t length;
+  int64_t columns;            // where they begin
+  std::vector<int64_t> rows;  // of each document, its first folded row
 };
 
-Plan make_plan(const std::vector<Document>& documents, int64_t hidden, int64_t tokens) {
-  Plan plan;
-  plan.hidden = hidden;
-  std::map<int64_t, int64_t> group_of;  // by length
+struct ColumnChunk {
+  const Group* group;
+  int64_t first, last;  // of the group's documents x (H/2+1) columns
+};
+
+// How one call's work is cut, by the shape alone.
+struct Plan {
+  int64_t hidden, half;
+  int64_t rows = 0;     // folded rows of all documents
+  int64_t numbers = 0;  // in the columns of all documents
+  std::map<int64_t, Group> groups;
+  std::vector<MixBlock> blocks;
+  std::vector<size_t> row_chunks;  // first block of each chunk, and the number of blocks
+  std::vector<ColumnChunk> column_chunks;
+
+  Plan(const std::vector<Document>& documents, int64_t hidden);
+};
+
+Plan::Plan(const std::vector<Document>& documents, int64_t hidden)
+    : hidden(hidden), half(hidden / 2 + 1) {
   for (const Document& document : documents) {
     if (document.length == 0) continue;
-    const auto [entry, added] =
-        group_of.try_emplace(document.length, static_cast<int64_t>(plan.groups.size()));
-    if (added) plan.groups.emplace_back(document.length, 0);
-    const int64_t group = entry->second, slot = plan.groups[group].second++;
-    const int64_t rows = document.length / 2 + 1;
-    for (int64_t begin = 0; begin < rows; begin += kBlockRows) {
-      plan.blocks.push_back({document.first, document.length, plan.rows, begin,
-                             std::min(begin + kBlockRows, rows), group, slot});
-    }
-    plan.rows += rows;
+    groups[document.length].rows.push_back(rows);
+    rows += document.length / 2 + 1;
   }
-  plan.chunks = std::min<int64_t>(plan.blocks.size(), kMaxChunks);
-  plan.grain = std::max<int64_t>(1, kGrain * plan.chunks / std::max<int64_t>(tokens * hidden, 1));
-  return plan;
-}
-
-// Calls work(block, chunk) for every block; the blocks of a chunk are one thread's, in order.
-template <typename F>
-void for_blocks(const Plan& plan, const F& work) {
-  const auto count = static_cast<int64_t>(plan.blocks.size());
-  torch::stable::parallel_for(0, plan.chunks, plan.grain, [&](int64_t first, int64_t last) {
-    for (int64_t chunk = first; chunk < last; ++chunk) {
-      for (int64_t i = chunk * count / plan.chunks; i < (chunk + 1) * count / plan.chunks; ++i) {
-        work(plan.blocks[i], chunk);
+  for (auto& [length, group] : groups) {
+    group.length = length;
+    group.columns = numbers;
+    const int64_t columns = static_cast<int64_t>(group.rows.size()) * half;
+    numbers += columns * length;
+    const int64_t wanted = std::max(kChunkColumns, kChunkNumbers / length);
+    const int64_t chunks = std::max<int64_t>(1, columns / wanted);
+    for (int64_t c = 0; c < chunks; ++c) {
+      column_chunks.push_back({&group, c * columns / chunks, (c + 1) * columns / chunks});
+    }
+  }
+  // The long ones first, so that no thread is left with one at the end.
+  std::reverse(column_chunks.begin(), column_chunks.end());
+  std::map<int64_t, int64_t> seen;  // documents of a length so far
+  int64_t row = 0, filled = kChunkRows;
+  for (const Document& document : documents) {
+    if (document.length == 0) continue;
+    const int64_t length = document.length, count = length / 2 + 1;
+    const int64_t columns = groups[length].columns + seen[length]++ * half * length;
+    for (int64_t begin = 0; begin < count;) {
+      if (filled == kChunkRows) {
+        row_chunks.push_back(blocks.size());
+        filled = 0;
       }
+      const int64_t end = std::min(count, begin + kChunkRows - filled);
+      blocks.push_back({document.first, length, begin, end, row, columns});
+      filled += end - begin;
+      begin = end;
+    }
+    row += count;
+  }
+  row_chunks.push_back(blocks.size());
+}
+
+// Calls work(i) for i = 0..count-1 on the threads, where all of them together cost `elements`.
+template <typename F>
+void in_parallel(size_t count, int64_t elements, const F& work) {
+  const auto tasks = static_cast<int64_t>(count);
+  const int64_t grain = std::max<int64_t>(1, kGrain * tasks / std::max<int64_t>(elements, 1));
+  torch::stable::parallel_for(0, tasks, grain, [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) work(static_cast<size_t>(i));
+  });
+}
+
+// Tensors within a parallel region: the FFT library then keeps to the thread that calls it.
+template <typename T>
+Tensor fft_of(T* data, int64_t rows, int64_t length) {
+  const std::array<int64_t, 2> sizes{rows, length}, strides{length, 1};
+  return real_fft(torch::stable::from_blob(
+      data, sizes, strides, torch::stable::Device(torch::headeronly::DeviceType::CPU),
+      std::is_same_v<T, float> ? ScalarType::Float : ScalarType::Double));
+}
+
+// Runs all passes; fold_block(block, chunk, to) is the one that differs between the operators.
+template <typename T, typename F>
+void mix(const Plan& plan, const MixFinish<T>& work, const F& fold_block) {
+  const int64_t hidden = plan.hidden, half = plan.half, elements = 2 * plan.rows * hidden;
+  const size_t chunks = plan.row_chunks.size() - 1;
+  const size_t halves_size = plan.rows * 2 * half;
+  const Scratch scratch((plan.numbers + halves_size) * sizeof(T));
+  T *halves = scratch.data<T>(), *columns = halves + halves_size;
+  const auto combine = JNRF_PICK_KERNEL(combine<T>);
+  const auto spread = JNRF_PICK_KERNEL(spread<T>);
+  const auto finish = JNRF_PICK_KERNEL(finish<T>);
+
+  in_parallel(chunks, elements, [&](size_t chunk) {
+    static thread_local std::vector<T> folded;
+    folded.resize(kChunkRows * hidden);
+    const size_t first = plan.row_chunks[chunk], last = plan.row_chunks[chunk + 1];
+    int64_t rows = 0;
+    for (size_t i = first; i < last; ++i) {
+      fold_block(plan.blocks[i], chunk, folded.data() + rows * hidden);
+      rows += plan.blocks[i].end - plan.blocks[i].begin;
+    }
+    const Tensor spectra = fft_of(folded.data(), rows, hidden);
+    const T* from = static_cast<const T*>(spectra.const_data_ptr());
+    for (size_t i = first; i < last; ++i) {
+      const MixBlock& block = plan.blocks[i];
+      combine(block, hidden, from, columns + block.columns);
+      from += 2 * half * (block.end - block.begin);
+    }
+  });
+  in_parallel(plan.column_chunks.size(), elements, [&](size_t i) {
+    const auto& [group, first, last] = plan.column_chunks[i];
+    const int64_t length = group->length;
+    const Tensor spectra = fft_of(columns + group->columns + first * length, last - first, length);
+    const T* from = static_cast<const T*>(spectra.const_data_ptr());
+    for (int64_t column = first; column < last;) {
+      const int64_t document = column / half, start = document * half;
+      const int64_t end = std::min(last, start + half);
+      spread(length, hidden, column - start, end - start, from,
+             halves + group->rows[document] * 2 * half);
+      from += 2 * (length / 2 + 1) * (end - column);
+      column = end;
+    }
+  });
+  in_parallel(chunks, elements, [&](size_t chunk) {
+    for (size_t i = plan.row_chunks[chunk]; i < plan.row_chunks[chunk + 1]; ++i) {
+      finish(plan.blocks[i], hidden, halves + plan.blocks[i].row * 2 * half, work);
     }
   });
 }
 
-// From the folded rows to the spectra of the columns, a tensor a group.
 template <typename T>
-std::vector<Tensor> transform(const Plan& plan, const Tensor& folded) {
-  const Tensor rows = real_fft(folded);
-  const int64_t half = plan.hidden / 2 + 1;
-  std::vector<Tensor> columns;
-  std::vector<T*> pointers;
-  for (const auto& [length, documents] : plan.groups) {
-    columns.push_back(torch::stable::new_empty(folded, {documents * half, length}));
-    pointers.push_back(static_cast<T*>(columns.back().mutable_data_ptr()));
-  }
-  const auto combine = JNRF_PICK_KERNEL(combine<T>);
-  const T* data = static_cast<const T*>(rows.const_data_ptr());
-  for_blocks(plan, [&](const MixBlock& block, int64_t) {
-    combine(block, plan.hidden, data, pointers.data());
-  });
-  for (Tensor& group : columns) group = real_fft(group);
-  return columns;
-}
-
-template <typename T>
-void finish_all(const Plan& plan, const std::vector<Tensor>& spectra, MixFinish<T> work) {
-  std::vector<const T*> pointers;
-  for (const Tensor& group : spectra) {
-    pointers.push_back(static_cast<const T*>(group.const_data_ptr()));
-  }
-  work.spectra = pointers.data();
-  const auto finish = JNRF_PICK_KERNEL(finish<T>);
-  for_blocks(plan, [&](const MixBlock& block, int64_t) { finish(block, plan.hidden, work); });
-}
-
-template <typename T>
-void mix(const Plan& plan, const Tensor& x, Factor factor, MixFinish<T> work) {
-  const Tensor folded = torch::stable::new_empty(x, {plan.rows, plan.hidden});
-  T* to = static_cast<T*>(folded.mutable_data_ptr());
-  const T* from = static_cast<const T*>(x.const_data_ptr());
+void mix(const Plan& plan, const T* x, Factor factor, const MixFinish<T>& work) {
   const auto fold = JNRF_PICK_KERNEL(fold<T>);
-  for_blocks(plan, [&](const MixBlock& block, int64_t) {
-    fold(block, plan.hidden, static_cast<T>(factor.of(block, plan.hidden) / 2), from, to);
+  mix(plan, work, [&](const MixBlock& block, size_t, T* to) {
+    fold(block, plan.hidden, factor.half<T>(block, plan.hidden), x, to);
   });
-  finish_all(plan, transform<T>(plan, folded), work);
 }
 
+// norm.grad_sum becomes the gradient of x.
 template <typename T>
-void norm_backward(const Plan& plan, Factor factor, NormBackward<T> norm, const Tensor& grad_sum,
-                   const Tensor& grad_x, T* grad_weight, T* grad_bias) {
+void norm_backward(const Plan& plan, Factor factor, const NormBackward<T>& norm) {
   const int64_t hidden = plan.hidden;
-  const Tensor folded = torch::stable::new_empty(grad_sum, {plan.rows, hidden});
-  const Tensor partial = torch::stable::new_zeros(grad_sum, {plan.chunks, 2, hidden});
-  T* to = static_cast<T*>(folded.mutable_data_ptr());
-  T* sums = static_cast<T*>(partial.mutable_data_ptr());
-  const auto fold = JNRF_PICK_KERNEL(norm_backward_fold<T>);
-  for_blocks(plan, [&](const MixBlock& block, int64_t chunk) {
-    NormBackward<T> mine = norm;
-    mine.grad_weight = sums + 2 * chunk * hidden;
-    mine.grad_bias = mine.grad_weight + hidden;
-    fold(block, hidden, static_cast<T>(factor.of(block, hidden) / 2), mine, to);
-  });
-  for (int64_t chunk = 0; chunk < plan.chunks; ++chunk) {
-    const T* part = sums + 2 * chunk * hidden;
-    for (int64_t i = 0; i < hidden; ++i) grad_weight[i] += part[i];
-    for (int64_t i = 0; i < hidden; ++i) grad_bias[i] += part[hidden + i];
-  }
+  const size_t chunks = plan.row_chunks.size() - 1;
+  std::vector<T> sums(chunks * 2 * hidden);
   MixFinish<T> work{};
-  work.residual = norm.grad_sum;
-  work.out = static_cast<T*>(grad_x.mutable_data_ptr());
-  finish_all(plan, transform<T>(plan, folded), work);
+  work.residual = work.out = norm.grad_sum;
+  const auto fold = JNRF_PICK_KERNEL(norm_backward_fold<T>);
+  mix(plan, work, [&](const MixBlock& block, size_t chunk, T* to) {
+    NormBackward<T> mine = norm;
+    mine.grad_weight = sums.data() + 2 * chunk * hidden;
+    mine.grad_bias = mine.grad_weight + hidden;
+    fold(block, hidden, factor.half<T>(block, hidden), mine, to);
+  });
+  for (size_t chunk = 0; chunk < chunks; ++chunk) {
+    const T* part = sums.data() + 2 * chunk * hidden;
+    for (int64_t i = 0; i < hidden; ++i) norm.grad_weight[i] += part[i];
+    for (int64_t i = 0; i < hidden; ++i) norm.grad_bias[i] += part[hidden + i];
+  }
 }
 
 // Calls run(T{}) with the tensor's element type.
@@ -156,14 +217,15 @@ Tensor fourier_mix(const Tensor& x, const Tensor& cu_seqlens, double scale, bool
   constexpr const char* op = "jnrf::fourier_mix";
   check_matrix(op, "x", x);
   const int64_t tokens = x.size(0), hidden = x.size(1);
-  const Plan plan = make_plan(checked_documents(op, cu_seqlens, tokens), hidden, tokens);
+  const Plan plan(checked_documents(op, cu_seqlens, tokens), hidden);
   const Tensor out = torch::stable::new_empty(x, {tokens, hidden});
   for_type(op, x, [&](auto type) {
     using T = decltype(type);
     if (out.numel() == 0) return;
     MixFinish<T> work{};
     work.out = static_cast<T*>(out.mutable_data_ptr());
-    mix(plan, torch::stable::contiguous(x), {scale, ortho}, work);
+    const Tensor dense = torch::stable::contiguous(x);
+    mix(plan, static_cast<const T*>(dense.const_data_ptr()), {scale, ortho}, work);
   });
   return out;
 }
@@ -177,7 +239,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> fourier_mix_norm(const Tensor& x, con
   const int64_t tokens = x.size(0), hidden = x.size(1);
   check_like(op, "weight", weight, x, {hidden});
   check_like(op, "bias", bias, x, {hidden});
-  const Plan plan = make_plan(checked_documents(op, cu_seqlens, tokens), hidden, tokens);
+  const Plan plan(checked_documents(op, cu_seqlens, tokens), hidden);
   const int64_t saved = save ? tokens : 0;
   const Tensor out = torch::stable::new_empty(x, {tokens, hidden});
   const Tensor sum = torch::stable::new_empty(x, {saved, hidden});
@@ -200,7 +262,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> fourier_mix_norm(const Tensor& x, con
       work.mean = static_cast<T*>(mean.mutable_data_ptr());
       work.rstd = static_cast<T*>(rstd.mutable_data_ptr());
     }
-    mix(plan, dense, {scale, ortho}, work);
+    mix(plan, work.residual, {scale, ortho}, work);
   });
   return {out, sum, mean, rstd};
 }
@@ -217,7 +279,7 @@ std::tuple<Tensor, Tensor, Tensor> fourier_mix_norm_backward(const Tensor& grad,
   check_like(op, "mean", mean, grad, {tokens});
   check_like(op, "rstd", rstd, grad, {tokens});
   check_like(op, "weight", weight, grad, {hidden});
-  const Plan plan = make_plan(checked_documents(op, cu_seqlens, tokens), hidden, tokens);
+  const Plan plan(checked_documents(op, cu_seqlens, tokens), hidden);
   const Tensor grad_x = torch::stable::new_empty(grad, {tokens, hidden});
   const Tensor grad_weight = torch::stable::new_zeros(grad, {hidden});
   const Tensor grad_bias = torch::stable::new_zeros(grad, {hidden});
@@ -227,14 +289,11 @@ std::tuple<Tensor, Tensor, Tensor> fourier_mix_norm_backward(const Tensor& grad,
     const Tensor inputs[] = {torch::stable::contiguous(grad), torch::stable::contiguous(sum),
                              torch::stable::contiguous(mean), torch::stable::contiguous(rstd),
                              torch::stable::contiguous(weight)};
-    const Tensor grad_sum = torch::stable::new_empty(grad, {tokens, hidden});
     const auto input = [&](int i) { return static_cast<const T*>(inputs[i].const_data_ptr()); };
-    const NormBackward<T> norm{input(0), input(1), input(2),
-                               input(3), input(4), static_cast<T*>(grad_sum.mutable_data_ptr()),
-                               nullptr,  nullptr};
-    norm_backward(plan, {scale, ortho}, norm, grad_sum, grad_x,
-                  static_cast<T*>(grad_weight.mutable_data_ptr()),
-                  static_cast<T*>(grad_bias.mutable_data_ptr()));
+    const auto output = [](const Tensor& to) { return static_cast<T*>(to.mutable_data_ptr()); };
+    norm_backward<T>(plan, {scale, ortho},
+                     {input(0), input(1), input(2), input(3), input(4), output(grad_x),
+                      output(grad_weight), output(grad_bias)});
   });
   return {grad_x, grad_weight, grad_bias};
 }

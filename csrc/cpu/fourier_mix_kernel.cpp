@@ -22,47 +22,60 @@ void fold_row(const T* a, const T* b, T* to, int64_t hidden, T factor) {
   for (; m < hidden; ++m) to[m] = factor * (a[m] + b[hidden - m]);
 }
 
-// place += residual, then its LayerNorm to `out`.
-template <typename T>
-void norm_row(const MixFinish<T>& work, int64_t hidden, int64_t token, T* place) {
+// place = residual + y for row k of a document, where y[k,j] = direct[j] and y[k,H-j] = mirrored[j]
+// for j = 0..H/2. Returns the sum of the row.
+template <bool WithResidual, typename T>
+T unfold_row(const T* direct, const T* mirrored, const T* residual, T* place, int64_t hidden) {
   constexpr int width = kLanes<T>;
-  const T* residual = work.residual + token * hidden;
+  const int64_t half = hidden / 2 + 1;
+  Vec<T> lanes = {};
+  T total = 0;
+  const auto put = [&](int64_t i, Vec<T> value) {
+    if constexpr (WithResidual) value += load(residual + i);
+    store<T>(place + i, value);
+    lanes += value;
+  };
+  const auto put_one = [&](int64_t i, T value) {
+    if constexpr (WithResidual) value += residual[i];
+    place[i] = value;
+    total += value;
+  };
+  int64_t i = 0;
+  for (; i + width <= half; i += width) put(i, load(direct + i));
+  for (; i < half; ++i) put_one(i, direct[i]);
+  for (; i + width <= hidden; i += width) {
+    put(i, reversed<T>(load(mirrored + hidden - i - width + 1)));
+  }
+  for (; i < hidden; ++i) put_one(i, mirrored[hidden - i]);
+  return total + sum<T>(lanes);
+}
+
+// The LayerNorm of a row whose sum is known.
+template <typename T>
+void norm_row(const MixFinish<T>& work, int64_t hidden, int64_t token, const T* row, T total) {
+  constexpr int width = kLanes<T>;
   T* out = work.out + token * hidden;
   const int64_t full = hidden / width * width;
-  Vec<T> total = {};
-  for (int64_t i = 0; i < full; i += width) {
-    const Vec<T> z = load(place + i) + load(residual + i);
-    store<T>(place + i, z);
-    total += z;
-  }
-  T mean = sum<T>(total);
-  for (int64_t i = full; i < hidden; ++i) mean += place[i] += residual[i];
-  mean /= static_cast<T>(hidden);
+  const T mean = total / static_cast<T>(hidden);
   Vec<T> square = {};
   for (int64_t i = 0; i < full; i += width) {
-    const Vec<T> z = load(place + i) - mean;
-    square += z * z;
+    const Vec<T> centred = load(row + i) - mean;
+    square += centred * centred;
   }
   T variance = sum<T>(square);
-  for (int64_t i = full; i < hidden; ++i) variance += (place[i] - mean) * (place[i] - mean);
+  for (int64_t i = full; i < hidden; ++i) variance += (row[i] - mean) * (row[i] - mean);
   variance /= static_cast<T>(hidden);
   const T rstd = T(1) / std::sqrt(variance + static_cast<T>(work.eps));
   for (int64_t i = 0; i < full; i += width) {
-    store<T>(out + i,
-             (load(place + i) - mean) * rstd * load(work.weight + i) + load(work.bias + i));
+    store<T>(out + i, (load(row + i) - mean) * rstd * load(work.weight + i) + load(work.bias + i));
   }
   for (int64_t i = full; i < hidden; ++i) {
-    out[i] = (place[i] - mean) * rstd * work.weight[i] + work.bias[i];
+    out[i] = (row[i] - mean) * rstd * work.weight[i] + work.bias[i];
   }
   if (work.mean) {
     work.mean[token] = mean;
     work.rstd[token] = rstd;
   }
-}
-
-template <typename T>
-void add_row(T* place, const T* residual, int64_t hidden) {
-  for (int64_t i = 0; i < hidden; ++i) place[i] += residual[i];
 }
 
 template <typename T>
@@ -114,47 +127,20 @@ bool tile(int64_t i0, int64_t i1, int64_t j0, int64_t j1, int width, const F& sq
   return true;
 }
 
-// The values of y for rows k and -k of the block, without residual.
+// A square of complex numbers a row `stride` apart -> its Re - Im and Re + Im, transposed.
 template <typename T>
-void mirror_block(const MixBlock& block, int64_t hidden, const T* spectrum, T* place) {
-  constexpr int width = kLanes<T>;
-  const int64_t length = block.length, stride = length / 2 + 1, columns = hidden / 2 + 1;
-  const auto one = [&](int64_t k, int64_t j) {
-    const T real = spectrum[2 * (j * stride + k)], imaginary = spectrum[2 * (j * stride + k) + 1];
-    T *here = place + k * hidden, *there = place + mirror(k, length) * hidden;
-    there[j] = here[mirror(j, hidden)] = real + imaginary;
-    here[j] = there[mirror(j, hidden)] = real - imaginary;
-  };
-  const auto square = [&](int64_t j, int64_t k) {
-    Vec<T> minus[width], plus[width];
+[[gnu::always_inline]] inline void load_square(const T* from, int64_t stride,
+                                               Vec<T> (&minus)[kLanes<T>],
+                                               Vec<T> (&plus)[kLanes<T>]) {
 #pragma GCC unroll 8
-    for (int l = 0; l < width; ++l) {
-      Vec<T> real, imaginary;
-      load_complex(spectrum + 2 * ((j + l) * stride + k), real, imaginary);
-      minus[l] = real - imaginary;
-      plus[l] = real + imaginary;
-    }
-    transpose<T>(minus);
-    transpose<T>(plus);
-#pragma GCC unroll 8
-    for (int l = 0; l < width; ++l) {
-      T *here = place + (k + l) * hidden, *there = place + (length - k - l) * hidden;
-      store<T>(there + j, plus[l]);
-      store<T>(here + hidden - j - width + 1, reversed<T>(plus[l]));
-      store<T>(here + j, minus[l]);
-      store<T>(there + hidden - j - width + 1, reversed<T>(minus[l]));
-    }
-  };
-  // Row 0 and column 0 are their own mirrors and stay out of the squares.
-  const int64_t first = std::max<int64_t>(block.begin, 1);
-  if (block.begin == 0) {
-    for (int64_t j = 0; j < columns; ++j) one(0, j);
+  for (int l = 0; l < kLanes<T>; ++l) {
+    Vec<T> real, imaginary;
+    load_complex(from + 2 * l * stride, real, imaginary);
+    minus[l] = real - imaginary;
+    plus[l] = real + imaginary;
   }
-  for (int64_t k = first; k < block.end; ++k) one(k, 0);
-  if (tile(1, columns, first, block.end, width, square)) return;
-  for (int64_t j = 1; j < columns; ++j) {
-    for (int64_t k = first; k < block.end; ++k) one(k, j);
-  }
+  transpose<T>(minus);
+  transpose<T>(plus);
 }
 
 }  // namespace
@@ -162,10 +148,8 @@ void mirror_block(const MixBlock& block, int64_t hidden, const T* spectrum, T* p
 template <typename T>
 void fold(const MixBlock& block, int64_t hidden, T factor, const T* x, T* folded) {
   x += block.token * hidden;
-  folded += block.row * hidden;
-  for (int64_t n = block.begin; n < block.end; ++n) {
-    fold_row(x + mirror(n, block.length) * hidden, x + n * hidden, folded + n * hidden, hidden,
-             factor);
+  for (int64_t n = block.begin; n < block.end; ++n, folded += hidden) {
+    fold_row(x + mirror(n, block.length) * hidden, x + n * hidden, folded, hidden, factor);
   }
 }
 
@@ -173,81 +157,98 @@ template <typename T>
 void norm_backward_fold(const MixBlock& block, int64_t hidden, T factor,
                         const NormBackward<T>& norm, T* folded) {
   T* grad_sum = norm.grad_sum + block.token * hidden;
-  folded += block.row * hidden;
-  for (int64_t n = block.begin; n < block.end; ++n) {
+  for (int64_t n = block.begin; n < block.end; ++n, folded += hidden) {
     const int64_t there = mirror(n, block.length);
     norm_backward_row(norm, hidden, block.token + n);
     if (there != n) norm_backward_row(norm, hidden, block.token + there);
-    fold_row(grad_sum + there * hidden, grad_sum + n * hidden, folded + n * hidden, hidden, factor);
+    fold_row(grad_sum + there * hidden, grad_sum + n * hidden, folded, hidden, factor);
   }
 }
 
 template <typename T>
-void combine(const MixBlock& block, int64_t hidden, const T* rows, T* const* columns) {
+void combine(const MixBlock& block, int64_t hidden, const T* rows, T* columns) {
   constexpr int width = kLanes<T>;
-  const int64_t length = block.length, stride = hidden / 2 + 1;
-  rows += 2 * block.row * stride;
-  T* to = columns[block.group] + block.slot * stride * length;
+  const int64_t length = block.length, half = hidden / 2 + 1;
+  rows -= 2 * block.begin * half;
   const auto one = [&](int64_t n, int64_t j) {
-    const T real = rows[2 * (n * stride + j)], imaginary = rows[2 * (n * stride + j) + 1];
-    to[j * length + mirror(n, length)] = real + imaginary;
-    to[j * length + n] = real - imaginary;
+    const T real = rows[2 * (n * half + j)], imaginary = rows[2 * (n * half + j) + 1];
+    columns[j * length + mirror(n, length)] = real + imaginary;
+    columns[j * length + n] = real - imaginary;
   };
   const auto square = [&](int64_t j, int64_t n) {
     Vec<T> minus[width], plus[width];
+    load_square(rows + 2 * (n * half + j), half, minus, plus);
 #pragma GCC unroll 8
     for (int l = 0; l < width; ++l) {
-      Vec<T> real, imaginary;
-      load_complex(rows + 2 * ((n + l) * stride + j), real, imaginary);
-      minus[l] = real - imaginary;
-      plus[l] = real + imaginary;
-    }
-    transpose<T>(minus);
-    transpose<T>(plus);
-#pragma GCC unroll 8
-    for (int l = 0; l < width; ++l) {
-      T* column = to + (j + l) * length;
+      T* column = columns + (j + l) * length;
       store<T>(column + length - n - width + 1, reversed<T>(plus[l]));
       store<T>(column + n, minus[l]);
     }
   };
+  // Row 0 is its own mirror and stays out of the squares.
   const int64_t first = std::max<int64_t>(block.begin, 1);
   if (block.begin == 0) {
-    for (int64_t j = 0; j < stride; ++j) one(0, j);
+    for (int64_t j = 0; j < half; ++j) one(0, j);
   }
-  if (tile(0, stride, first, block.end, width, square)) return;
+  if (tile(0, half, first, block.end, width, square)) return;
   for (int64_t n = first; n < block.end; ++n) {
-    for (int64_t j = 0; j < stride; ++j) one(n, j);
+    for (int64_t j = 0; j < half; ++j) one(n, j);
   }
 }
 
 template <typename T>
-void finish(const MixBlock& block, int64_t hidden, const MixFinish<T>& work) {
-  const int64_t length = block.length;
-  const int64_t size = (hidden / 2 + 1) * (length / 2 + 1);
-  // The sum is built where it will be kept; without that, where the result goes.
-  T* place = (work.sum ? work.sum : work.out) + block.token * hidden;
-  mirror_block(block, hidden, work.spectra[block.group] + 2 * block.slot * size, place);
-  if (!work.residual) return;
-  const auto row = [&](int64_t k) {
-    const int64_t token = block.token + k;
-    if (work.weight) {
-      norm_row(work, hidden, token, place + k * hidden);
-    } else {
-      add_row(place + k * hidden, work.residual + token * hidden, hidden);
+void spread(int64_t length, int64_t hidden, int64_t first, int64_t last, const T* spectrum,
+            T* halves) {
+  constexpr int width = kLanes<T>;
+  const int64_t stride = length / 2 + 1, half = hidden / 2 + 1;
+  spectrum -= 2 * first * stride;
+  const auto square = [&](int64_t k, int64_t j) {
+    Vec<T> minus[width], plus[width];
+    load_square(spectrum + 2 * (j * stride + k), stride, minus, plus);
+#pragma GCC unroll 8
+    for (int l = 0; l < width; ++l) {
+      store<T>(halves + 2 * (k + l) * half + j, minus[l]);
+      store<T>(halves + 2 * (k + l) * half + half + j, plus[l]);
     }
   };
+  if (tile(0, stride, first, last, width, square)) return;
+  for (int64_t k = 0; k < stride; ++k) {
+    for (int64_t j = first; j < last; ++j) {
+      const T real = spectrum[2 * (j * stride + k)], imaginary = spectrum[2 * (j * stride + k) + 1];
+      halves[2 * k * half + j] = real - imaginary;
+      halves[2 * k * half + half + j] = real + imaginary;
+    }
+  }
+}
+
+template <typename T>
+void finish(const MixBlock& block, int64_t hidden, const T* halves, const MixFinish<T>& work) {
+  const int64_t half = hidden / 2 + 1;
+  const auto row = [&](int64_t k, const T* direct, const T* mirrored) {
+    const int64_t token = block.token + k;
+    // The sum is built where it will be kept; without that, where the result goes.
+    T* place = (work.sum ? work.sum : work.out) + token * hidden;
+    if (!work.residual) {
+      unfold_row<false, T>(direct, mirrored, nullptr, place, hidden);
+      return;
+    }
+    const T total =
+        unfold_row<true>(direct, mirrored, work.residual + token * hidden, place, hidden);
+    if (work.weight) norm_row(work, hidden, token, place, total);
+  };
   for (int64_t k = block.begin; k < block.end; ++k) {
-    row(k);
-    if (mirror(k, length) != k) row(mirror(k, length));
+    const T *direct = halves + 2 * k * half, *mirrored = direct + half;
+    row(k, direct, mirrored);
+    if (mirror(k, block.length) != k) row(mirror(k, block.length), mirrored, direct);
   }
 }
 
 #define JNRF_INSTANTIATE(T)                                                                  \
   template void fold(const MixBlock&, int64_t, T, const T*, T*);                             \
   template void norm_backward_fold(const MixBlock&, int64_t, T, const NormBackward<T>&, T*); \
-  template void combine(const MixBlock&, int64_t, const T*, T* const*);                      \
-  template void finish(const MixBlock&, int64_t, const MixFinish<T>&);
+  template void combine(const MixBlock&, int64_t, const T*, T*);                             \
+  template void spread(int64_t, int64_t, int64_t, int64_t, const T*, T*);                    \
+  template void finish(const MixBlock&, int64_t, const T*, const MixFinish<T>&);
 JNRF_INSTANTIATE(float)
 JNRF_INSTANTIATE(double)
 

@@ -11,12 +11,12 @@
 //   combine  Hartley = Re - Im; row -n of column j is
 //            row n of column -j = Re + Im; transposed   [H/2+1, N] real
 //            (a real FFT of every row)                  [H/2+1, N/2+1] complex
-//   finish   the same again, and y[k,-j] = y[-k,j]      [N, H]
+//   spread   the same again, transposed back            [N/2+1, 2, H/2+1] real: y[k,j], y[-k,j]
+//   finish   y[k,-j] = y[-k,j]                          [N, H]
 // which is half the work of a real 2-D FFT and a quarter of a complex one. `finish` also adds the
 // residual and normalises; `norm_backward_fold` is the LayerNorm's backward with the fold.
 //
-// Work is cut into blocks of rows n (and their mirrors N-n) by the shape alone, so that sums do
-// not depend on the number of threads.
+// Work is cut by the shape alone, so that results do not depend on the number of threads.
 #pragma once
 
 #include <cstdint>
@@ -25,22 +25,21 @@
 
 namespace jnrf::cpu {
 
+// Rows n of a document and, by the way, their mirrors N-n.
 struct MixBlock {
   int64_t token;       // first token of the document
   int64_t length;      // N
-  int64_t row;         // first row of the document in the folded batch
-  int64_t begin, end;  // rows n of this block, within 0..N/2
-  int64_t group;       // documents of equal length form a group, transformed in one call
-  int64_t slot;        // place of the document in its group
+  int64_t begin, end;  // the rows n, within 0..N/2
+  int64_t row;         // the document's first row among the folded rows of all documents
+  int64_t columns;     // where its columns [H/2+1, N] begin among those of all documents
 };
 
 template <typename T>
 struct MixFinish {
-  const T* const* spectra;  // per group [documents, H/2+1, N/2+1] complex
-  const T* residual;        // [T, H] or null
-  T* out;                   // [T, H]
-  const T* weight;          // [H], or null: no LayerNorm, and what follows is not used
-  const T* bias;            // [H]
+  const T* residual;  // [T, H] or null; may be `out` unless it is normalised
+  T* out;             // [T, H]
+  const T* weight;    // [H], or null: no LayerNorm, and what follows is not used
+  const T* bias;      // [H]
   double eps;
   T* sum;          // [T, H] what is normalised, or null
   T *mean, *rstd;  // [T], null with sum
@@ -57,12 +56,20 @@ struct NormBackward {
 
 }  // namespace jnrf::cpu
 
-JNRF_DECLARE_KERNELS(template <typename T> void fold(const MixBlock& block, int64_t hidden,
-                                                     T factor, const T* x, T* folded);
-                     template <typename T>
-                     void norm_backward_fold(const MixBlock& block, int64_t hidden, T factor,
-                                             const NormBackward<T>& norm, T* folded);
-                     template <typename T> void combine(const MixBlock& block, int64_t hidden,
-                                                        const T* rows, T* const* columns);
-                     template <typename T>
-                     void finish(const MixBlock& block, int64_t hidden, const MixFinish<T>& work);)
+// `folded`, `rows` begin with the block's first row; `columns`, `halves` with the document's first.
+// clang-format off
+JNRF_DECLARE_KERNELS(
+    template <typename T>
+    void fold(const MixBlock& block, int64_t hidden, T factor, const T* x, T* folded);
+    template <typename T>
+    void norm_backward_fold(const MixBlock& block, int64_t hidden, T factor,
+                            const NormBackward<T>& norm, T* folded);
+    template <typename T>
+    void combine(const MixBlock& block, int64_t hidden, const T* rows, T* columns);
+    // The columns first..last of a document; `spectrum` begins with column `first`.
+    template <typename T>
+    void spread(int64_t length, int64_t hidden, int64_t first, int64_t last, const T* spectrum,
+                T* halves);
+    template <typename T>
+    void finish(const MixBlock& block, int64_t hidden, const T* halves, const MixFinish<T>& work);)
+// clang-format on
