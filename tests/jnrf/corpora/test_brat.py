@@ -383,7 +383,7 @@ def test_any_document_survives_being_written_and_read(tmp_path, document):
 
 
 PIECES = (
-    r"T1 T2 T3 E1 E2 R1 R2 A1 M1 N1 #1 * Arg1:T1 Arg1:E1 Arg2:T2 X:T1 X:E2 X X 0 1 2 3 5 ; : ² -1 "
+    "T1 T2 T3 E1 E2 R1 R2 A1 M1 N1 #1 * Arg1:T1 Arg1:E1 Arg2:T2 X:T1 X:E2 X X 0 1 2 3 5 ; : ² -1 "
     "0~3 0~1;2~4 2~4;0~1 \t \t \t ~ ~ \r \ufeff \x00"
 )
 pieces = st.sampled_from([piece.replace("~", " ") for piece in PIECES.split(" ")])
