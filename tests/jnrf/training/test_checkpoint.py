@@ -104,11 +104,15 @@ def test_a_folder_is_replaced_as_a_whole(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["last"]
 
 
+#: System calls that change folders: mkdir of the new one, two renames, rmdir of the old one
+MOMENTS = range(1, 5)
+
+
 class Killed(BaseException):
     """Stands for the end of the process: nothing of ours may handle it."""
 
 
-@pytest.mark.parametrize("at", range(1, 6))
+@pytest.mark.parametrize("at", MOMENTS)
 def test_a_kill_at_any_moment_leaves_a_whole_folder(tmp_path, monkeypatch, at):
     """The system calls that change folders, one after another, are the moments that matter."""
     target = tmp_path / "last"
@@ -125,12 +129,11 @@ def test_a_kill_at_any_moment_leaves_a_whole_folder(tmp_path, monkeypatch, at):
 
         return wrapped
 
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr("os.rename", counted(os.rename))
-        patch.setattr("os.mkdir", counted(os.mkdir))
-        patch.setattr("os.rmdir", counted(os.rmdir))
-        replace_folder(target, put("new"))
-        raise Killed  # fewer moments than asked for: the end is one as well
+    with monkeypatch.context() as patch:
+        for name in ("rename", "mkdir", "rmdir"):
+            patch.setattr(os, name, counted(getattr(os, name)))
+        with pytest.raises(Killed):
+            replace_folder(target, put("new"))
     assert recover(target)
     assert (target / "file").read_text() in ("old", "new")
     replace_folder(target, put("newer"))

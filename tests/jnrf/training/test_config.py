@@ -123,7 +123,7 @@ def test_a_file_that_is_no_configuration_is_named_with_its_line(tmp_path, conten
 
 
 def test_a_missing_configuration_file_is_named(tmp_path):
-    with pytest.raises(InputError, match="cannot read settings from .*nothing.yaml"):
+    with pytest.raises(InputError, match=r"cannot read settings from .*nothing\.yaml"):
         settings.read_yaml(tmp_path / "nothing.yaml")
 
 

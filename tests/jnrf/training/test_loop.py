@@ -1,0 +1,331 @@
+"""The training loop: it learns, it stops and goes on, and it says what is wrong."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from tiny_corpus import TINY, write_corpus
+
+from jnrf.training import loop, settings
+from jnrf.training.checkpoint import recover
+from jnrf.training.config import TrainConfig
+from jnrf.training.interrupt import Interrupted
+from jnrf.training.log import read_rows
+from jnrf_ext import JNRF
+from jnrf_ext.errors import InputError
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    return write_corpus(tmp_path / "corpus", documents=3)
+
+
+def configure(out, train, **overrides):
+    values = TINY | {"run.epochs": 2, "data.train": str(train), "run.out": str(out)} | overrides
+    return TrainConfig.from_dict(settings.merge({}, values))
+
+
+def weights(folder):
+    return (Path(folder) / "model.safetensors").read_bytes()
+
+
+# ------------------------------------------------------------------ learning
+
+
+def test_a_small_model_learns_two_documents_by_heart(tmp_path):
+    corpus = write_corpus(tmp_path / "corpus", documents=2, sentences=6)
+    summary = loop.train(
+        configure(
+            tmp_path / "run",
+            corpus,
+            **{
+                "data.dev": str(corpus),
+                "model.hidden_size": 32,
+                "optim.lr": 0.01,
+                "run.epochs": 60,
+                "run.eval_every": 20,
+            },
+        )
+    )
+    rows = read_rows(tmp_path / "run" / "metrics.jsonl")
+    assert rows[-1]["loss"] < rows[0]["loss"] / 10
+    assert summary.headlines["dev"]["corrected"]["mentions_strict"] > 0.95
+    assert summary.headlines["dev"]["corrected"]["relations_strict"] > 0.9
+
+
+def test_frozen_embeddings_stay_and_the_rest_moves(tmp_path, corpus):
+    from safetensors.torch import load_file
+
+    first = loop.train(configure(tmp_path / "a", corpus, **{"optim.lr": 1e-9}))
+    second = loop.train(configure(tmp_path / "b", corpus, **{"optim.lr": 0.1}))
+    a, b = (load_file(Path(s.folder) / "last" / "model.safetensors") for s in (first, second))
+    assert all((a[name] != b[name]).any() for name in a if a[name].ndim > 1)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path, corpus):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        loop.train(configure(tmp_path / name, corpus, **{"run.seed": seed}))
+    assert weights(tmp_path / "a/last") == weights(tmp_path / "b/last")
+    assert weights(tmp_path / "a/last") != weights(tmp_path / "c/last")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "steps"),
+    [
+        ({}, 3),
+        ({"optim.accumulate": 2}, 2),
+        ({"run.max_tokens": 10_000}, 1),
+    ],
+)
+def test_steps_an_epoch_follow_from_packing_and_accumulation(tmp_path, corpus, overrides, steps):
+    loop.train(configure(tmp_path / "run", corpus, **overrides | {"run.epochs": 1}))
+    assert read_rows(tmp_path / "run/metrics.jsonl")[-1]["step"] == steps
+
+
+# ------------------------------------------------------------------ the best epoch
+
+
+def test_the_best_epoch_is_kept_and_training_stops_when_nothing_is_gained(
+    tmp_path, corpus, monkeypatch
+):
+    f1 = iter([0.1, 0.6, 0.5, 0.6, 0.2])
+    names = ("mentions_lenient", "mentions_strict", "relations_lenient", "relations_strict")
+    monkeypatch.setattr(
+        loop.evaluation, "headlines", lambda scores: dict.fromkeys(names, next(f1, 0.0))
+    )
+    config = configure(
+        tmp_path / "run", corpus, **{"data.dev": str(corpus), "run.epochs": 9, "run.patience": 2}
+    )
+    summary = loop.train(config)
+    assert (summary.best_epoch, summary.epochs) == (2, 4)
+    assert weights(tmp_path / "run/best") != weights(tmp_path / "run/last")
+
+
+def test_without_dev_documents_the_last_weights_are_the_best(tmp_path, corpus, capsys):
+    loop.train(configure(tmp_path / "run", corpus))
+    assert weights(tmp_path / "run/best") == weights(tmp_path / "run/last")
+    assert "no dev documents: the last weights will be taken as the best" in capsys.readouterr().out
+
+
+def test_a_share_of_the_training_documents_can_be_held_out(tmp_path, corpus):
+    summary = loop.train(configure(tmp_path / "run", corpus, **{"data.holdout": 0.34}))
+    assert summary.scores["dev"]["corrected"]["documents"] == 1
+
+
+# ------------------------------------------------------------------ what a run leaves
+
+
+def test_a_run_leaves_its_settings_scores_predictions_and_page(tmp_path, corpus):
+    test = write_corpus(tmp_path / "test", documents=1, seed=9)
+    summary = loop.train(
+        configure(
+            tmp_path / "run", corpus, **{"data.dev": str(corpus), "data.test": str(test)}
+        )
+    )
+    run = tmp_path / "run"
+    assert TrainConfig.from_dict(settings.read_yaml(run / "config.yaml")).run.epochs == 2
+    assert [row["epoch"] for row in read_rows(run / "metrics.jsonl")] == [1, 2]
+    assert sorted(p.name for p in (run / "predictions/dev").iterdir()) == [
+        "note0.ann", "note1.ann", "note2.ann",
+    ]  # fmt: skip
+    assert [p.name for p in (run / "predictions/test").iterdir()] == ["note0.ann"]
+    assert "<html" in (run / "report.html").read_text().lower()
+    data = json.loads((run / "summary.json").read_text())
+    assert data["headlines"] == summary.headlines
+    assert set(data["scores"]["test"]) == {"corrected", "official"}
+    assert data["parameters"]["trainable"] > 0
+    assert data["tokens_per_second"] > 0
+    assert data["peak_memory_bytes"] > 2**20
+    assert JNRF.from_pretrained(run / "best").extract("He takes aspirin.").text
+
+
+# ------------------------------------------------------------------ corpora that are not ideal
+
+
+def test_a_corpus_without_relations_trains_the_tags_and_is_judged_by_mentions(
+    tmp_path, corpus, capsys
+):
+    for path in corpus.glob("*.ann"):
+        lines = path.read_text().splitlines()
+        path.write_text("".join(f"{x}\n" for x in lines if x.startswith("T")))
+    summary = loop.train(configure(tmp_path / "run", corpus, **{"data.dev": str(corpus)}))
+    assert summary.metric == "mentions_lenient"
+    assert "no relations in the training documents" in capsys.readouterr().out
+
+
+def test_one_document_is_enough(tmp_path):
+    corpus = write_corpus(tmp_path / "corpus", documents=1)
+    loop.train(configure(tmp_path / "run", corpus, **{"data.dev": str(corpus)}))
+    assert (tmp_path / "run/best").is_dir()
+
+
+def test_documents_without_text_are_left_out_of_training_and_predicted_as_empty(
+    tmp_path, corpus, capsys
+):
+    (corpus / "empty.txt").write_text("")
+    (corpus / "blank.txt").write_text(" \n")
+    loop.train(configure(tmp_path / "run", corpus, **{"data.dev": str(corpus)}))
+    assert "2 documents without text left out" in capsys.readouterr().out
+    assert (tmp_path / "run/predictions/dev/empty.ann").read_text() == ""
+
+
+def test_dev_labels_that_training_never_saw_are_counted_and_said(tmp_path, corpus, capsys):
+    dev = write_corpus(tmp_path / "dev", documents=1, sentences=2)
+    path = dev / "note0.ann"
+    path.write_text(path.read_text().replace("\tReason ", "\tIndication "))
+    loop.train(configure(tmp_path / "run", corpus, **{"data.dev": str(dev)}))
+    assert "dev: labels that training has never seen" in (out := capsys.readouterr().out)
+    assert "Indication 2" in out
+
+
+# ------------------------------------------------------------------ a user's mistakes
+
+
+@pytest.mark.parametrize("text", [None, " \n"])
+def test_a_folder_without_texts_is_an_error(tmp_path, text):
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    if text is not None:
+        (folder / "a.txt").write_text(text)
+    with pytest.raises(InputError, match=str(folder)):
+        loop.train(configure(tmp_path / "run", folder))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_holds_a_run_is_not_trained_over(tmp_path, corpus):
+    loop.train(configure(tmp_path / "run", corpus))
+    before = weights(tmp_path / "run/last")
+    with pytest.raises(InputError, match=r"already holds a run; continue it with --resume, or"):
+        loop.train(configure(tmp_path / "run", corpus, **{"run.seed": 1}))
+    assert weights(tmp_path / "run/last") == before
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_weights(tmp_path, corpus):
+    config = configure(
+        tmp_path / "run", corpus, **{"optim.lr": 1e30, "optim.warmup": 0, "optim.clip_norm": 0}
+    )
+    with pytest.raises(InputError, match=r"at step [1-6] \(epoch .*lower optim.lr .*clip_norm 1"):
+        loop.train(config)
+    assert JNRF.from_pretrained(tmp_path / "run/last")
+
+
+def test_an_unknown_device_is_said(tmp_path, corpus):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has CUDA")
+    with pytest.raises(InputError, match="torch sees no CUDA device"):
+        loop.train(configure(tmp_path / "run", corpus, **{"run.device": "cuda"}))
+
+
+# ------------------------------------------------------------------ stopping and going on
+
+DROPOUT = {
+    "model.layer_dropout": 0.2,
+    "model.head_dropout": 0.2,
+    "model.wordpiece_dropout": 0.1,
+    "run.checkpoint_every": 2,
+    "run.epochs": 3,
+}
+
+#: A run that kills itself as nothing can catch: SIGKILL, where told
+KILLED_RUN = """
+    import os, signal, sys
+    from jnrf.training import checkpoint, loop
+    from jnrf.training.config import TrainConfig
+    from jnrf.training import settings
+
+    def kill_at(count, call):
+        def counted(*args, **kwargs):
+            nonlocal count
+            count -= 1
+            if count == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return call(*args, **kwargs)
+        return counted
+
+    where, count, path = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+    if where == "step":
+        loop.take_step = kill_at(count, loop.take_step)
+    elif where == "rename":
+        os.rename = kill_at(count, os.rename)
+    else:
+        loop.evaluation.predict = kill_at(count, loop.evaluation.predict)
+    loop.train(TrainConfig.from_dict(settings.read_yaml(path)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("where", "count"),
+    [
+        ("step", 6),  # the third of an epoch, one after a checkpoint
+        ("rename", 6),  # last/ is moved away, its successor not yet in place
+        ("predict", 2),  # the epoch is trained, not yet scored
+    ],
+)
+def test_a_killed_run_resumes_to_the_very_same_weights(tmp_path, corpus, where, count):
+    dev = {"data.dev": str(corpus)}
+    loop.train(configure(tmp_path / "whole", corpus, **DROPOUT, **dev))
+
+    config = configure(tmp_path / "killed", corpus, **DROPOUT, **dev)
+    (tmp_path / "config.yaml").write_text(config.to_yaml())
+    killed = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(KILLED_RUN), where, str(count)]
+        + [str(tmp_path / "config.yaml")],
+        capture_output=True,
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    assert not (tmp_path / "killed/summary.json").exists()
+    loop.train(config, resume=True)
+
+    for name in ("last", "best"):
+        assert weights(tmp_path / "whole" / name) == weights(tmp_path / "killed" / name)
+    whole, resumed = (read_rows(tmp_path / run / "metrics.jsonl") for run in ("whole", "killed"))
+    timing = ("seconds", "tokens_per_second")
+    assert [{k: v for k, v in row.items() if k not in timing} for row in resumed] == [
+        {k: v for k, v in row.items() if k not in timing} for row in whole
+    ]
+
+
+def test_ctrl_c_saves_what_there_is_and_tells_how_to_go_on(tmp_path, corpus, monkeypatch):
+    loop.train(configure(tmp_path / "whole", corpus, **DROPOUT))
+    config = configure(tmp_path / "run", corpus, **DROPOUT)
+    steps = 0
+    take_step = loop.take_step
+
+    def interrupt_at_the_fifth(*args):
+        nonlocal steps
+        steps += 1
+        if steps == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+        return take_step(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "take_step", interrupt_at_the_fifth)
+        with pytest.raises(Interrupted, match=r"epoch 2 after step 5, .*jnrf train --resume --out"):
+            loop.train(config)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    loop.train(config, resume=True)
+    assert weights(tmp_path / "run/last") == weights(tmp_path / "whole/last")
+
+
+def test_resuming_a_complete_run_gives_its_summary_again(tmp_path, corpus):
+    config = configure(tmp_path / "run", corpus, **{"data.dev": str(corpus)})
+    assert loop.train(config) == loop.train(config, resume=True)
+
+
+def test_a_run_whose_documents_changed_is_not_resumed(tmp_path, corpus):
+    config = configure(tmp_path / "run", corpus)
+    loop.train(config)
+    (tmp_path / "run/summary.json").unlink()
+    (corpus / "note0.txt").write_text("Other words.\n")
+    (corpus / "note0.ann").write_text("")
+    with pytest.raises(InputError, match="training documents are not those"):
+        loop.train(config, resume=True)
+    assert recover(tmp_path / "run/last")
