@@ -9,6 +9,8 @@ import textwrap
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 from tiny_corpus import TINY, write_corpus
 
 from jnrf.training import loop, settings
@@ -18,6 +20,7 @@ from jnrf.training.interrupt import Interrupted
 from jnrf.training.log import read_rows
 from jnrf_ext import JNRF
 from jnrf_ext.errors import InputError
+from jnrf_ext.tokenizer import Tokenizer
 
 
 @pytest.fixture
@@ -58,13 +61,18 @@ def test_a_small_model_learns_two_documents_by_heart(tmp_path):
     assert summary.headlines["dev"]["corrected"]["relations_strict"] > 0.9
 
 
-def test_frozen_embeddings_stay_and_the_rest_moves(tmp_path, corpus):
-    from safetensors.torch import load_file
+def test_pretrained_embeddings_are_taken_and_stay_as_they_are(tmp_path, corpus):
+    source = tmp_path / "encoder"
+    source.mkdir()
+    tokenizer = Tokenizer.train([p.read_text() for p in corpus.glob("*.txt")], 120)
+    tokenizer.save(source / "tokenizer.json")
+    pretrained = torch.randn(tokenizer.vocab_size, 12)
+    save_file({"embeddings.word_embeddings.weight": pretrained}, source / "model.safetensors")
 
-    first = loop.train(configure(tmp_path / "a", corpus, **{"optim.lr": 1e-9}))
-    second = loop.train(configure(tmp_path / "b", corpus, **{"optim.lr": 0.1}))
-    a, b = (load_file(Path(s.folder) / "last" / "model.safetensors") for s in (first, second))
-    assert all((a[name] != b[name]).any() for name in a if a[name].ndim > 1)
+    loop.train(configure(tmp_path / "run", corpus, **{"model.embeddings": str(source)}))
+    model = JNRF.from_pretrained(tmp_path / "run/best")
+    assert torch.equal(model.embedding.weight, pretrained)
+    assert model.tokenizer.to_json() == tokenizer.to_json()
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path, corpus):
@@ -215,8 +223,6 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_weights(tmp_p
 
 
 def test_an_unknown_device_is_said(tmp_path, corpus):
-    import torch
-
     if torch.cuda.is_available():
         pytest.skip("this machine has CUDA")
     with pytest.raises(InputError, match="torch sees no CUDA device"):
@@ -282,6 +288,7 @@ def test_a_killed_run_resumes_to_the_very_same_weights(tmp_path, corpus, where, 
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     assert not (tmp_path / "killed/summary.json").exists()
+    assert (tmp_path / "killed/last").exists() == (where != "rename")
     loop.train(config, resume=True)
 
     for name in ("last", "best"):
