@@ -97,10 +97,9 @@ def test_files_that_cannot_be_read_are_left_out_and_named(model, notes, tmp_path
     (notes / "note3.txt").mkdir()
     outcome, written = predict(model, notes, tmp_path / "out")
     assert sorted(written) == ["note0.ann", "note2.ann", "note4.ann"]
-    assert [name in reason for name, reason in zip(("note1", "note3"), outcome.unreadable)] == [
-        True,
-        True,
-    ]
+    first, second = outcome.unreadable
+    assert "note1.txt" in first
+    assert "note3.txt" in second
 
 
 def test_strict_stops_at_the_first_such_file(model, notes, tmp_path):
@@ -120,7 +119,7 @@ def test_progress_is_told_in_files_the_unreadable_ones_included(model, notes, tm
 def test_annotations_that_predict_did_not_write_are_not_written_over(tmp_path):
     gold = write_corpus(tmp_path / "gold")
     before = (gold / "note0.ann").read_bytes()
-    with pytest.raises(InputError, match="did not write.*give another --out, or --overwrite"):
+    with pytest.raises(InputError, match=r"did not write.*give another --out, or --overwrite"):
         claim_folder(gold, "m", overwrite=False)
     assert (gold / "note0.ann").read_bytes() == before
     assert not (gold / MARK).exists()

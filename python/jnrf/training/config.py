@@ -144,7 +144,16 @@ class TrainConfig:
 
     @classmethod
     def from_dict(cls, data: dict) -> TrainConfig:
-        """From plain nested data; unknown keys and impossible values are InputErrors."""
+        """From plain nested data; unknown keys and impossible values are InputErrors.
+
+        ``model.behaviour: reference`` changes the defaults of the model's other settings to those
+        that compute what the authors' code does (:meth:`JNRFConfig.reference`).
+        """
+        model = data.get("model") if isinstance(data, dict) else None
+        if isinstance(model, dict) and model.get("behaviour") == "reference":
+            theirs = JNRFConfig.reference()
+            names = {name for name, *_ in _model_settings()}
+            data = data | {"model": {name: getattr(theirs, name) for name in names} | model}
         config = settings.from_dict(cls, data)
         check(config)
         return config

@@ -65,7 +65,7 @@ def open_folder(out: str | None, resume: bool) -> RunFolder:
     """The folder of a new run, which must hold none yet, or of one to resume, which must."""
     if not out:
         raise InputError(
-            "which run to resume? give --out RUN" if resume else "no folder for it: give --out RUN"
+            "which run to resume? give --out RUN" if resume else "where to? give --out RUN"
         )
     folder = RunFolder(Path(out))
     if folder.root.exists() and not folder.root.is_dir():

@@ -91,7 +91,7 @@ def test_ctrl_c_ends_with_130_and_one_line(tmp_path, corpus, monkeypatch, capsys
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "no folder for the run: give --out RUN"),
+        ([], "where to? give --out RUN"),
         (["--out", "OUT"], "no training documents: give --train DIR"),
         (["--train", "OUT/none", "--out", "OUT"], "no file or folder"),
         (["--train", "CORPUS", "--dev", "OUT/none", "--out", "OUT"], "no file or folder"),

@@ -103,6 +103,14 @@ def test_a_wrong_setting_is_named_with_what_would_be_right(key, value, message):
         config_of(**{key: value})
 
 
+def test_the_reference_behaviour_brings_the_settings_that_go_with_it():
+    model = config_of(**{"model.behaviour": "reference", "model.hidden_size": "64"}).model
+    theirs = JNRFConfig.reference()
+    assert model.hidden_size == 64
+    assert (model.positions, model.orthonormal) == (theirs.positions, theirs.orthonormal)
+    assert model.mixing_windows == []
+
+
 def test_a_section_that_is_no_mapping_is_named():
     with pytest.raises(InputError, match="optim must be settings"):
         TrainConfig.from_dict({"optim": 3})

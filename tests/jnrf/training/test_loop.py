@@ -131,9 +131,7 @@ def test_a_share_of_the_training_documents_can_be_held_out(tmp_path, corpus):
 def test_a_run_leaves_its_settings_scores_predictions_and_page(tmp_path, corpus):
     test = write_corpus(tmp_path / "test", documents=1, seed=9)
     summary = loop.train(
-        configure(
-            tmp_path / "run", corpus, **{"data.dev": str(corpus), "data.test": str(test)}
-        )
+        configure(tmp_path / "run", corpus, **{"data.dev": str(corpus), "data.test": str(test)})
     )
     run = tmp_path / "run"
     assert TrainConfig.from_dict(settings.read_yaml(run / "config.yaml")).run.epochs == 2
@@ -280,9 +278,9 @@ def test_a_killed_run_resumes_to_the_very_same_weights(tmp_path, corpus, where, 
 
     config = configure(tmp_path / "killed", corpus, **DROPOUT, **dev)
     (tmp_path / "config.yaml").write_text(config.to_yaml())
+    words = [where, str(count), str(tmp_path / "config.yaml")]
     killed = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(KILLED_RUN), where, str(count)]
-        + [str(tmp_path / "config.yaml")],
+        [sys.executable, "-c", textwrap.dedent(KILLED_RUN), *words],
         capture_output=True,
         check=False,
     )
