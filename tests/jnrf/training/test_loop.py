@@ -49,9 +49,14 @@ def test_a_small_model_learns_two_documents_by_heart(tmp_path):
             **{
                 "data.dev": str(corpus),
                 "model.hidden_size": 32,
+                "model.embedding_dropout": 0,
+                "model.layer_dropout": 0,
+                "model.head_dropout": 0,
+                "model.phase_jitter": 0,
+                "model.relation_weight": 1,
                 "optim.lr": 0.01,
                 "run.epochs": 60,
-                "run.eval_every": 20,
+                "run.eval_every": 60,
             },
         )
     )
