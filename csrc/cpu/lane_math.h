@@ -22,9 +22,11 @@ inline uint32_t bits_of(float x) {
   return bits;
 }
 
-// exp(x) for x <= 0, within about 1 unit in the last place; below -87.3 the smallest normal number.
+// exp(x) for x <= 0, within about 1 unit in the last place; 0 below -69. What is left out, less
+// than 10^-30, would make subnormal products, which processors multiply a hundred times slower.
 inline float exp_lane(float x) {
-  x = x < -87.33f ? -87.33f : x;
+  const bool vanishes = x < -69.0f;
+  x = vanishes ? 0.0f : x;
   // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits of the sum.
   const float shifted = x * 1.44269504f + 12582912.0f;
   const float n = shifted - 12582912.0f;
@@ -38,7 +40,7 @@ inline float exp_lane(float x) {
   p = p * r + 0.5f;
   p = p * r + 1.0f;
   p = p * r + 1.0f;
-  return p * float_of((bits_of(shifted) << 23) + 0x3f800000u);
+  return vanishes ? 0.0f : p * float_of((bits_of(shifted) << 23) + 0x3f800000u);
 }
 
 // log(x) for normal x > 0; not a number for infinity and what is not a number.

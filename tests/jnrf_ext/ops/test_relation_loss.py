@@ -153,6 +153,20 @@ def test_distances_of_long_documents_stay_exact(span):
     assert relative_distance(found[0], wanted[0]) < 1e-5
 
 
+def test_vanishing_probabilities_are_zero_and_never_subnormal():
+    # Subnormal numbers would make the products of the backward a hundred times slower.
+    scores = torch.linspace(0, -110, 300)
+    given = operands([1], [300], 2, 1, torch.float32)._replace(
+        w=torch.ones(1, 2, 1), u=torch.stack([torch.zeros(300), scores], dim=1)[:, :, None]
+    )
+    given = given._replace(alpha=torch.zeros(2), beta=torch.zeros(2), gamma=torch.zeros(2))
+    u = given.u.clone().requires_grad_()
+    losses = ops.relation_loss(*given._replace(u=u), NO_PAIRS, 0)
+    (grad,) = torch.autograd.grad(losses.sum(), u)
+    assert torch.allclose(grad[:, 1, 0], scores.sigmoid(), rtol=1e-5, atol=1e-30)
+    assert not ((grad != 0) & (grad.abs() < torch.finfo(torch.float32).tiny)).any()
+
+
 def test_a_second_backward_gives_the_same_gradients_again():
     given = operands([3], [4], 3, 5).trainable()
     loss = ops.relation_loss(*given, NO_PAIRS, 0).sum()
