@@ -57,6 +57,20 @@ inline void store(T* to, Vector<T> v) {
   std::memcpy(to, &v, sizeof(v));
 }
 
+// Lane i of the result is lane index[i] of a followed by b.
+template <typename T>
+inline Vector<T> shuffle(Vector<T> a, Vector<T> b, typename VectorOf<T>::index index) {
+#ifdef __clang__
+  Vector<T> result;
+  for (int lane = 0; lane < kLanes<T>; ++lane) {
+    result[lane] = index[lane] < kLanes<T> ? a[index[lane]] : b[index[lane] - kLanes<T>];
+  }
+  return result;
+#else
+  return __builtin_shuffle(a, b, index);
+#endif
+}
+
 // c[M, panel] (+)= a[M, depth] * panel[depth, panel]; a[m, k] lies at a[m * row_step + k * step].
 template <int M, typename T>
 void multiply_rows(const T* a, int64_t row_step, int64_t step, const T* panel, int64_t depth, T* c,
@@ -110,14 +124,52 @@ inline void pack_rows(const T* from, int64_t step, int64_t depth, int64_t column
   }
 }
 
+// Exchanges the off-diagonal halves of the 2 x 2 blocks of `Half` lanes that two rows are part of.
+template <int Half, typename T>
+inline void exchange(Vector<T>& a, Vector<T>& b) {
+  using Index = typename VectorOf<T>::index;
+  Index low, high;
+  for (int lane = 0; lane < kLanes<T>; ++lane) {
+    low[lane] = lane & Half ? kLanes<T> + lane - Half : lane;
+    high[lane] = lane & Half ? kLanes<T> + lane : lane + Half;
+  }
+  const Vector<T> first = shuffle<T>(a, b, low);
+  b = shuffle<T>(a, b, high);
+  a = first;
+}
+
+// Transposes kLanes rows of kLanes, blocks of half the size within blocks.
+template <int Half, typename T>
+inline void transpose(Vector<T>* rows) {
+  if constexpr (Half > 0) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kLanes<T>; ++i) {
+      if (!(i & Half)) exchange<Half, T>(rows[i], rows[i + Half]);
+    }
+    transpose<Half / 2, T>(rows);
+  }
+}
+
 // panel[k, c] = from[c * step + k], columns beyond `columns` zero.
 template <typename T>
 inline void pack_columns(const T* from, int64_t step, int64_t depth, int64_t columns, T* panel) {
-  for (int64_t c = 0; c < kPanel<T>; ++c) {
-    if (c < columns) {
-      for (int64_t k = 0; k < depth; ++k) panel[k * kPanel<T> + c] = from[c * step + k];
-    } else {
-      for (int64_t k = 0; k < depth; ++k) panel[k * kPanel<T> + c] = T(0);
+  constexpr int kSide = kLanes<T>;
+  for (int64_t c = 0; c < kPanel<T>; c += kSide) {
+    int64_t k = 0;
+    for (; k + kSide <= depth; k += kSide) {
+      Vector<T> rows[kSide];
+#pragma GCC unroll 16
+      for (int i = 0; i < kSide; ++i) {
+        rows[i] = c + i < columns ? load(from + (c + i) * step + k) : Vector<T>{};
+      }
+      if (c < columns) transpose<kSide / 2, T>(rows);
+#pragma GCC unroll 16
+      for (int i = 0; i < kSide; ++i) store(panel + (k + i) * kPanel<T> + c, rows[i]);
+    }
+    for (; k < depth; ++k) {
+      for (int64_t i = c; i < c + kSide; ++i) {
+        panel[k * kPanel<T> + i] = i < columns ? from[i * step + k] : T(0);
+      }
     }
   }
 }

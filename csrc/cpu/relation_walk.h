@@ -69,8 +69,8 @@ class RelationWalk {
   void for_panels(int64_t group, const F& work) {
     panels_.clear();
     const int64_t first = plan.group_begin[group], last = plan.group_begin[group + 1];
-    int64_t wanted = 4 * static_cast<int64_t>(torch::stable::get_num_threads());
-    if (wanted == 4) wanted = 1;
+    const int64_t threads = torch::stable::get_num_threads();
+    const int64_t wanted = threads > 1 ? 4 * threads : 1;
     int64_t columns = 0;
     for (int64_t t = first; t < last; ++t) columns += plan.tiles[t].step / kernels.panel;
     // Few panels are cut by rows too, though each cut means packing the tails once more.
