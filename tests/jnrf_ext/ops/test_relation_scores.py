@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 import torch
 from relation_inputs import (
@@ -13,7 +15,8 @@ from relation_inputs import (
     relative_distance,
 )
 
-from jnrf_ext import ops, reference
+from jnrf_ext import _loader, ops, reference
+from jnrf_ext.ops import relation
 
 EPS = torch.finfo(torch.float32).eps
 
@@ -168,6 +171,26 @@ def test_every_instruction_set_gives_the_scores(isa):
     in_float32, in_float64 = distances_with_instruction_set(isa)["relation_scores"]
     assert in_float32 < 2e-6
     assert in_float64 < 1e-13
+
+
+def test_without_a_kernel_the_reference_runs_and_says_so_once(monkeypatch):
+    given = operands([2, 1], [3, 2], 3, 4)
+    nowhere = dict.fromkeys(relation._COMPILED, frozenset())
+    monkeypatch.setattr(relation, "_COMPILED", nowhere)
+    _loader.warn_reference.cache_clear()
+    with pytest.warns(UserWarning, match="relation_scores runs as its plain-torch reference"):
+        scores = ops.relation_scores(*given)
+    assert torch.equal(scores, reference.relation_scores(*given))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ops.relation_scores(*given)
+    with pytest.warns(UserWarning, match="relation_loss"):
+        loss = ops.relation_loss(*given, torch.tensor([[0, 1, 2]]), 0)
+    assert torch.equal(loss, reference.relation_loss(*given, torch.tensor([[0, 1, 2]]), 0))
+    with pytest.warns(UserWarning, match="relation_decode"):
+        decoded = ops.relation_decode(*given, 0)
+    expected = reference.relation_decode(*given, 0)
+    assert all(torch.equal(a, b) for a, b in zip(decoded, expected, strict=True))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jnrf_ext import ops, reference
+from jnrf_ext import _loader, ops, reference
+from jnrf_ext.ops import select
 
 #: Labels 0 neither, 1 head, 2 tail, 3 both.
 ROLES = torch.arange(4, dtype=torch.int32)
@@ -94,6 +95,15 @@ def test_no_documents_and_no_tokens_give_empty_answers():
     nothing = torch.empty(0, dtype=torch.int64)
     assert lists(ops.select_tokens(nothing, ROLES, cu(0))) == [[], [], [0], [0]]
     assert lists(ops.select_tokens(nothing, ROLES, cu(0, 0))) == [[], [], [0, 0], [0, 0]]
+
+
+def test_without_a_kernel_the_reference_runs_and_says_so(monkeypatch):
+    monkeypatch.setattr(select, "_COMPILED", frozenset())
+    _loader.warn_reference.cache_clear()
+    labels = torch.tensor([0, 1, 2, 3])
+    with pytest.warns(UserWarning, match="select_tokens runs as its plain-torch reference"):
+        selected = ops.select_tokens(labels, ROLES, cu(0, 4), 3)
+    assert lists(selected) == [[1, 3, -1], [2, 3, -1], [0, 2], [0, 2]]
 
 
 @pytest.mark.parametrize(
