@@ -31,8 +31,18 @@ def extract_documents(
         )
     if len(ids) != len(texts):
         raise InputError(f"{len(texts)} texts but {len(ids)} ids; give one id a text")
-    words = model.config.behaviour == "reference"
-    encoded = model.tokenizer.encode_batch(texts, words=words)
+    return extract_encoded(model, texts, ids, encode_texts(model, texts), batch_tokens)
+
+
+def encode_texts(model: JNRF, texts: list[str]) -> list[Encoded]:
+    """The wordpieces of texts, as the model's behaviour has them."""
+    return model.tokenizer.encode_batch(texts, words=model.config.behaviour == "reference")
+
+
+def extract_encoded(
+    model: JNRF, texts: list[str], ids: list[str], encoded: list[Encoded], batch_tokens: int
+) -> list[Document]:
+    """:func:`extract_documents` for texts whose wordpieces (:func:`encode_texts`) are known."""
     documents: list[Document] = []
     was_training = model.training
     model.eval()
