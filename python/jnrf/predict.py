@@ -13,6 +13,7 @@ from jnrf.files import write_atomically
 from jnrf_ext import JNRF
 from jnrf_ext.document import Document
 from jnrf_ext.errors import InputError
+from jnrf_ext.extract import encode_texts, extract_encoded
 from jnrf_ext.standoff import to_brat
 
 #: Says that a folder's .ann files are predictions and may be written over; readers skip it.
@@ -91,10 +92,11 @@ def predict_files(
     for files, documents in _batches(texts, batch_tokens, strict, outcome.unreadable):
         names = [document.id for document in documents]
         contents = [document.text for document in documents]
-        for predicted in model.extract(contents, ids=names, batch_tokens=batch_tokens):
+        encoded = encode_texts(model, contents)
+        for predicted in extract_encoded(model, contents, names, encoded, batch_tokens):
             write_atomically(out / f"{predicted.id}.ann", to_brat(predicted))
         outcome.documents += len(documents)
-        outcome.wordpieces += sum(map(len, model.tokenizer.encode_batch(contents)))
+        outcome.wordpieces += sum(map(len, encoded))
         outcome.seconds = time.monotonic() - start
         told(files, outcome)
     return outcome
