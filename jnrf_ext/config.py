@@ -48,17 +48,18 @@ class JNRFConfig:
     phase_jitter: int = 64
     #: Factor on the wordpiece embeddings; `load_embeddings` sets it to bring them to unit size.
     embedding_scale: float = 1.0
-    #: A learnt embedding of the casing of each wordpiece, for uncased vocabularies.
-    use_shapes: bool = True
+    #: A learnt embedding of each wordpiece's casing and of the space or line break before it,
+    #: which uncased vocabularies lose.
+    use_surface: bool = True
     #: Keep the wordpiece embeddings as they were pretrained.
     freeze_embeddings: bool = True
-    #: Dropout after the sum of embeddings and positions, in the Fourier layers' feed-forward
+    #: Dropout after the sum of embeddings and positions, after the Fourier layers' feed-forward
     #: parts, and in the multi-layer perceptrons before tags and relations.
     embedding_dropout: float = 0.1
-    layer_dropout: float = 0.1
-    head_dropout: float = 0.1
-    #: Share of wordpieces replaced by [UNK] in training.
-    wordpiece_dropout: float = 0.0
+    layer_dropout: float = 0.15
+    head_dropout: float = 0.15
+    #: Share of wordpieces replaced by [MASK] in training ([UNK] where there is no [MASK]).
+    wordpiece_dropout: float = 0.1
     label_smoothing: float = 0.0
     #: Which tokens the relation head sees in training: those tagged in gold, predicted, or both.
     pooling: str = "union"
@@ -69,14 +70,14 @@ class JNRFConfig:
     #: Start of the polynomial's gamma for "none"; that of the other classes is 0.
     none_start: float = 2.0
     #: Weight of the relation loss beside the tag loss.
-    relation_weight: float = 0.3
+    relation_weight: float = 0.15
     #: Weight of a related pair beside an unrelated one in the relation loss.
-    related_weight: float = 1.0
+    related_weight: float = 1.5
     #: Added to the score of "none" when relations are decoded: above 0 favours precision.
     none_bias: float = 0.0
     behaviour: str = "standard"
-    #: Wordpiece id that stands for an unknown word.
-    unknown_id: int = 0
+    #: Wordpiece id that stands for a replaced one.
+    mask_id: int = 0
     schema: Schema = field(default_factory=lambda: Schema(["O"], ["none"]))
 
     def __post_init__(self) -> None:
@@ -110,9 +111,11 @@ class JNRFConfig:
             "hidden_size": 768,
             "relation_size": None,
             "mixing_windows": [],
-            "use_shapes": False,
+            "use_surface": False,
             "embedding_dropout": 0.0,
             "layer_dropout": 0.0,
+            "wordpiece_dropout": 0.0,
+            "related_weight": 1.0,
             "head_dropout": 0.0,
             "orthonormal": False,
             "positions": "geometric",

@@ -73,11 +73,11 @@ def _extract_group(
 ) -> list[Document]:
     device = model.embedding.weight.device
     input_ids = torch.from_numpy(np.concatenate([e.ids for e in encoded])).long().to(device)
-    shapes = torch.from_numpy(np.concatenate([e.shapes for e in encoded])).long().to(device)
+    surface = torch.from_numpy(np.concatenate([e.surface for e in encoded])).long().to(device)
     lengths = [0, *(len(e) for e in encoded)]
     bounds = np.cumsum(lengths)
     cu_seqlens = torch.from_numpy(bounds.astype(np.int32))
-    x = model.encode(input_ids, cu_seqlens, shapes)
+    x = model.encode(input_ids, cu_seqlens, surface)
     log_probs = model.tag_output(model.tag_mlp(x)).float().log_softmax(dim=-1).cpu()
     decode = _decode_reference if model.config.behaviour == "reference" else _decode_standard
     return decode(model, x, log_probs, texts, ids, encoded, bounds.tolist())

@@ -84,8 +84,7 @@ class FourierLayer(nn.Module):
         y = ops.fourier_mix_norm(
             x, self.norm1.weight, self.norm1.bias, cu_seqlens, self.norm1.eps, *self.factor
         )
-        hidden = self.dropout(functional.gelu(self.fc1(y)))
-        return self.norm2(y + self.dropout(self.fc2(hidden)))
+        return self.norm2(y + self.dropout(self.fc2(functional.gelu(self.fc1(y)))))
 
 
 def split_windows(cu_seqlens: Tensor, window: int, shift: int = 0) -> Tensor:
@@ -145,7 +144,8 @@ class RelationHead(nn.Module):
         shape = (-1, self.num_classes, self.head_projection.out_features // self.num_classes)
         w = functional.celu(self.head_projection(r[where[: len(heads)]])).view(shape)
         u = functional.celu(self.tail_projection(r[where[len(heads) :]])).view(shape)
-        return w * self.scale, u
+        # Under autocast the projections are bfloat16; scores and gradients stay as wide as x.
+        return w.to(x.dtype) * self.scale, u.to(x.dtype)
 
     @property
     def polynomial(self) -> tuple[Tensor, Tensor, Tensor]:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from jnrf_ext.document import Document
     from jnrf_ext.tokenizer import Tokenizer
 
-#: Casing classes of a wordpiece (see jnrf_ext.tokenizer.Encoded.shapes).
-NUM_SHAPES = 6
+#: Classes of jnrf_ext.tokenizer.Encoded.surface: casing times gap.
+NUM_SURFACES = 24
 HEAD, TAIL = 1, 2
 
 
@@ -75,7 +75,7 @@ class JNRF(nn.Module, PretrainedMixin):
         hidden = config.hidden_size
         self.embedding = nn.Embedding(config.vocab_size, config.embedding_size)
         self.embedding.weight.requires_grad_(not config.freeze_embeddings)
-        self.shape_embedding = nn.Embedding(NUM_SHAPES, hidden) if config.use_shapes else None
+        self.surface_embedding = nn.Embedding(NUM_SURFACES, hidden) if config.use_surface else None
         self.embedding_mlp = Mlp(config.embedding_size, hidden, 1)
         self.embedding_dropout = nn.Dropout(config.embedding_dropout)
         self.positions = SinusoidalPositions(hidden, config.positions, config.position_scale)
@@ -121,8 +121,8 @@ class JNRF(nn.Module, PretrainedMixin):
             if isinstance(module, nn.Linear):
                 nn.init.normal_(module.weight, std=module.in_features**-0.5)
                 nn.init.zeros_(module.bias)
-        if self.shape_embedding is not None:
-            nn.init.normal_(self.shape_embedding.weight, std=0.1)
+        if self.surface_embedding is not None:
+            nn.init.normal_(self.surface_embedding.weight, std=0.1)
         head = self.relation_head
         with torch.no_grad():
             head.alpha.fill_(self.config.alpha_start)
@@ -143,18 +143,18 @@ class JNRF(nn.Module, PretrainedMixin):
         if self.config.behaviour == "standard":
             self.config.embedding_scale = 1 / float(weight.float().square().mean().sqrt())
 
-    def encode(self, input_ids: Tensor, cu_seqlens: Tensor, shapes: Tensor | None) -> Tensor:
+    def encode(self, input_ids: Tensor, cu_seqlens: Tensor, surface: Tensor | None) -> Tensor:
         """Wordpieces ``int64 [T]`` -> contextual rows ``[T, H]`` after all Fourier layers."""
         config = self.config
         if self.training and config.wordpiece_dropout > 0:
             dropped = torch.rand(input_ids.shape, device=input_ids.device)
-            input_ids = input_ids.masked_fill(dropped < config.wordpiece_dropout, config.unknown_id)
+            input_ids = input_ids.masked_fill(dropped < config.wordpiece_dropout, config.mask_id)
         jitter = config.phase_jitter if self.training else 0
         phase = int(torch.randint(jitter, ())) if jitter > 0 else 0
         x = self.embedding_mlp(self.embedding(input_ids) * config.embedding_scale)
         x = x + self.positions(cu_seqlens, x.device, phase)
-        if self.shape_embedding is not None and shapes is not None:
-            x = x + self.shape_embedding(shapes)
+        if self.surface_embedding is not None and surface is not None:
+            x = x + self.surface_embedding(surface)
         x = self.embedding_dropout(x)
         windows = config.mixing_windows or [0] * config.num_layers
         for index, window in enumerate(windows):
@@ -185,7 +185,7 @@ class JNRF(nn.Module, PretrainedMixin):
         self,
         input_ids: Tensor,
         cu_seqlens: Tensor,
-        shapes: Tensor | None = None,
+        surface: Tensor | None = None,
         tags: Tensor | None = None,
         pairs: Tensor | None = None,
         return_scores: bool = False,
@@ -193,11 +193,11 @@ class JNRF(nn.Module, PretrainedMixin):
         """One pass; with ``tags int64 [T]`` and ``pairs int64 [P, 3]`` also the losses.
 
         ``pairs`` lists the gold relations as (head token, tail token, class), token indices into
-        the packed batch. ``shapes int64 [T]`` are casing classes, used where the model has an
-        embedding for them. ``return_scores`` fills ``relation_scores``.
+        the packed batch. ``surface int64 [T]`` are casing and gap classes, used
+        where the model has an embedding for them. ``return_scores`` fills ``relation_scores``.
         """
-        x = self.encode(input_ids, cu_seqlens, shapes)
-        tag_logits = self.tag_output(self.tag_mlp(x))
+        x = self.encode(input_ids, cu_seqlens, surface)
+        tag_logits = self.tag_output(self.tag_mlp(x)).to(x.dtype)
         heads, tails, cu_heads, cu_tails = self.select(tag_logits, tags, cu_seqlens)
         output = JNRFOutput(tag_logits, heads, tails, cu_heads, cu_tails)
         if tags is None and not return_scores:

@@ -24,6 +24,8 @@ from jnrf_ext.word_split import splits_at_whitespace
 
 #: Casing classes in ``Encoded.shapes``.
 SHAPES = ("lower", "Initial", "ALLCAPS", "miXed", "digit", "punctuation")
+#: What stands before a wordpiece, in ``Encoded.gaps``.
+GAPS = ("nothing", "space", "line break", "blank line or start of text")
 
 _CACHE_BYTES = 64 * 2**20
 _SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -36,7 +38,7 @@ class Encoded:
     ``starts`` and ``ends`` count code points of the original text, half open, both non-decreasing.
     Wordpieces share a character only where a tokenizer of bytes cut it. ``word_starts`` marks the
     first wordpiece of each whitespace word, ``shapes`` is the casing class (:data:`SHAPES`) of the
-    original characters.
+    original characters, ``gaps`` what stands before them (:data:`GAPS`).
     """
 
     ids: np.ndarray  #: int32
@@ -44,6 +46,12 @@ class Encoded:
     ends: np.ndarray  #: int32
     word_starts: np.ndarray  #: bool
     shapes: np.ndarray  #: uint8
+    gaps: np.ndarray  #: uint8
+
+    @property
+    def surface(self) -> np.ndarray:
+        """Casing and gap as one class, uint8 [n] below ``len(SHAPES) * len(GAPS)``."""
+        return self.shapes + np.uint8(len(SHAPES)) * self.gaps
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -154,9 +162,9 @@ class Tokenizer:
             raise InputError(f"a text must be str, not {type(text).__name__}; decode it first")
         try:
             if words:
-                return Encoded(*self._words_cache.encode(text, self._encode_apart))
+                return _with_gaps(text, *self._words_cache.encode(text, self._encode_apart))
             if self._whole_words:
-                return Encoded(*self._cache.encode(text, self._encode_joined))
+                return _with_gaps(text, *self._cache.encode(text, self._encode_joined))
             return self._encode_whole(text)
         except (UnicodeEncodeError, TypeError) as error:
             raise _not_text(text, error) from error
@@ -168,7 +176,7 @@ class Tokenizer:
     def _encode_whole(self, text: str) -> Encoded:
         """Ask the library for the whole text at once."""
         ids, starts, ends = _columns(self._tokenizer.encode(text, add_special_tokens=False))
-        return Encoded(ids, *_text.describe_pieces(text, starts, ends))
+        return _with_gaps(text, ids, *_text.describe_pieces(text, starts, ends))
 
     def _encode_joined(self, words: list[str]):
         """(counts, ids, starts, ends) of words, as in a text; offsets from each word's start."""
@@ -191,6 +199,20 @@ class Tokenizer:
         counts = [len(ids) for ids, _, _ in columns]
         ids, starts, ends = map(np.concatenate, zip(*columns, strict=True))
         return np.array(counts), ids, starts, ends
+
+
+def _with_gaps(text: str, ids, starts, ends, word_starts, shapes) -> Encoded:
+    """Add what stands before each wordpiece to the other columns."""
+    gaps = np.zeros(len(starts), np.uint8)
+    if len(starts):
+        breaks = np.flatnonzero(np.frombuffer(text.encode("utf-32-le"), np.uint32) == ord("\n"))
+        before = np.searchsorted(breaks, starts)
+        lines = np.diff(before, prepend=0)
+        gaps[1:] = starts[1:] > ends[:-1]
+        gaps[lines > 0] = 2
+        gaps[lines > 1] = 3
+        gaps[0] = 3
+    return Encoded(ids, starts, ends, word_starts, shapes, gaps)
 
 
 def _columns(encoding: tokenizers.Encoding) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

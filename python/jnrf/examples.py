@@ -248,7 +248,7 @@ class Batch:
     """B documents packed along one dimension of T wordpieces; no padding."""
 
     input_ids: torch.Tensor  #: int64 [T]
-    shapes: torch.Tensor  #: int64 [T], casing classes
+    surface: torch.Tensor  #: int64 [T], casing and gap classes
     cu_seqlens: torch.Tensor  #: int32 [B + 1], where each document starts; the last is T
     tags: torch.Tensor  #: int64 [T]
     pairs: torch.Tensor  #: int64 [P, 3], wordpieces counted through the whole batch
@@ -261,11 +261,11 @@ class Batch:
 
     def to(self, device: torch.device | str) -> Batch:
         """The batch on a device, but for ``cu_seqlens``, which plans need on the host."""
-        ids, shapes, tags, pairs = (
+        ids, surface, tags, pairs = (
             tensor.to(device, non_blocking=True)
-            for tensor in (self.input_ids, self.shapes, self.tags, self.pairs)
+            for tensor in (self.input_ids, self.surface, self.tags, self.pairs)
         )
-        return Batch(ids, shapes, self.cu_seqlens, tags, pairs, self.examples)
+        return Batch(ids, surface, self.cu_seqlens, tags, pairs, self.examples)
 
 
 def pack(examples: Sequence[Example]) -> Batch:
@@ -282,7 +282,7 @@ def pack(examples: Sequence[Example]) -> Batch:
 
     return Batch(
         input_ids=join([example.encoded.ids for example in examples], np.int64),
-        shapes=join([example.encoded.shapes for example in examples], np.int64),
+        surface=join([example.encoded.surface for example in examples], np.int64),
         cu_seqlens=torch.from_numpy(starts.astype(np.int32)),
         tags=join([example.tags for example in examples], np.int64),
         pairs=torch.from_numpy(pairs),

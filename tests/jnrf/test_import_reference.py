@@ -54,7 +54,7 @@ def test_logits_and_scores_equal_the_authors(checkpoint, lengths):
     with torch.no_grad():
         output = ours(ids, bounds, return_scores=True)
         for index, document in enumerate(ids.split(lengths)):
-            logits, scores, heads, tails = theirs(document)
+            logits, scores, heads, _ = theirs(document)
             start = int(bounds[index])
             chosen = slice(int(output.cu_heads[index]), int(output.cu_heads[index + 1]))
             assert (output.tag_logits[start : start + len(document)] - logits).abs().max() < 1e-4

@@ -54,9 +54,9 @@ def by_wordpiece(model, tokenizer):
     lookup = Lookup()
     encode = model.encode
 
-    def remember(input_ids, cu_seqlens, shapes):
+    def remember(input_ids, cu_seqlens, surface):
         lookup.logits = table[input_ids]
-        return encode(input_ids, cu_seqlens, shapes)
+        return encode(input_ids, cu_seqlens, surface)
 
     model.encode = remember
     model.tag_mlp, model.tag_output = torch.nn.Identity(), lookup

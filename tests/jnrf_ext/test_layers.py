@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given
@@ -40,7 +42,7 @@ def test_windows_partition_each_document(lengths, window, shift):
     assert cuts[0] == 0
     assert cuts[-1] == sum(lengths)
     assert set(bounds.tolist()) <= set(cuts)
-    sizes = [b - a for a, b in zip(cuts, cuts[1:], strict=False)]
+    sizes = [b - a for a, b in pairwise(cuts)]
     assert all(0 < size <= window for size in sizes)
 
 

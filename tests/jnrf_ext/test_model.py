@@ -22,7 +22,7 @@ def small_model(**settings) -> JNRF:
         "hidden_size": 16,
         "num_layers": 2,
         "mixing_windows": [],
-        "use_shapes": False,
+        "use_surface": False,
         "embedding_dropout": 0.0,
         "layer_dropout": 0.0,
         "head_dropout": 0.0,
@@ -103,7 +103,7 @@ def test_pooling_decides_which_tokens_are_scored(pooling):
 
 
 def test_every_trained_parameter_gets_a_gradient():
-    model = small_model(use_shapes=True)
+    model = small_model(use_surface=True)
     ids, bounds, tags = batch([20, 25])
     head = int(torch.where(tags == SCHEMA.tags.index("B-Dosage"))[0][0])
     in_document = (head < 20) == (torch.arange(45) < 20)
@@ -131,7 +131,10 @@ def test_the_relation_loss_is_the_cross_entropy_over_selected_pairs_a_head():
     target = torch.zeros(len(heads), len(tails), dtype=torch.int64)
     target[0, 1] = 2
     total = torch.nn.functional.cross_entropy(
-        output.relation_scores[0].flatten(0, 1), target.flatten(), reduction="sum"
+        output.relation_scores[0].flatten(0, 1),
+        target.flatten(),
+        weight=torch.tensor([1.0, 1.5, 1.5], dtype=torch.float64),  # related pairs weigh more
+        reduction="sum",
     )
     expected = total / len(heads)
     torch.testing.assert_close(output.relation_loss, expected)

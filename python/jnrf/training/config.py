@@ -11,7 +11,7 @@ from jnrf_ext.config import JNRFConfig
 from jnrf_ext.errors import InputError
 
 #: Settings of the model that follow from the corpus, the tokenizer and the embeddings.
-DERIVED = ("vocab_size", "embedding_size", "embedding_scale", "unknown_id", "schema")
+DERIVED = ("vocab_size", "embedding_size", "embedding_scale", "mask_id", "schema")
 
 
 @dataclass
@@ -113,8 +113,9 @@ class RunConfig:
     seed: int = 42
     #: auto takes CUDA where it is usable
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    #: bfloat16 autocast on CUDA
-    bf16: bool = True
+    #: bfloat16 matrix products (autocast) in training: always, never, or auto: on CUDA, and on
+    #: processors with matrix units for it (AMX)
+    bf16: Literal["auto", "always", "never"] = "auto"
     #: CPU threads; 0 leaves the choice to torch
     threads: int = 0
     #: Refuse operations that may differ from run to run on CUDA

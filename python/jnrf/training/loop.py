@@ -11,7 +11,7 @@ from itertools import islice
 import numpy as np
 import torch
 
-from jnrf.device import choose_device
+from jnrf.device import choose_device, use_bf16
 from jnrf.examples import Batch, batches, epoch_generator
 from jnrf.training import evaluation
 from jnrf.training.checkpoint import RunState, load_state, replace_folder, save_state
@@ -145,14 +145,14 @@ def take_step(
     Stops with an InputError, the weights untouched, where the loss or the gradient is not finite.
     """
     device = model.tag_output.weight.device
-    bf16 = config.run.bf16 and device.type == "cuda"
+    bf16 = use_bf16(config.run.bf16, device)
     sums = torch.zeros(3, dtype=torch.float64)
     for batch in (batch.to(device) for batch in group):
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
             output = model(
                 batch.input_ids,
                 batch.cu_seqlens,
-                shapes=batch.shapes,
+                surface=batch.surface,
                 tags=batch.tags,
                 pairs=batch.pairs,
             )
@@ -177,8 +177,8 @@ def raise_not_finite(
     remedies = [f"a lower optim.lr (now {config.optim.lr:g})"]
     if not 0 < config.optim.clip_norm <= 1:
         remedies.append(f"clipping by optim.clip_norm 1 (now {config.optim.clip_norm:g})")
-    if config.run.bf16:
-        remedies.append("run.bf16 false, where CUDA is used")
+    if config.run.bf16 != "never":
+        remedies.append("run.bf16 never")
     raise InputError(
         f"the {what} is {value} at step {state.step + 1} (epoch {state.epoch + 1}, document "
         f"{names}); start another run with {', or '.join(remedies)}"

@@ -88,7 +88,7 @@ def build_model(config: TrainConfig, documents: list[Document]) -> JNRF:
         config.model,
         vocab_size=vocab_size,
         embedding_size=embedding_size,
-        unknown_id=tokenizer.unknown_id or 0,
+        mask_id=tokenizer.id_of("[MASK]") or tokenizer.unknown_id or 0,
         schema=schema,
     )
     if source is None:
@@ -127,7 +127,7 @@ def _fingerprint(examples: list[Example]) -> str:
     """A hash of what the loop sees of the examples, order included."""
     digest = hashlib.sha256()
     for example in examples:
-        for array in (example.encoded.ids, example.encoded.shapes, example.tags, example.pairs):
+        for array in (example.encoded.ids, example.encoded.surface, example.tags, example.pairs):
             digest.update(len(array).to_bytes(8, "little"))
             digest.update(array.tobytes())
     return digest.hexdigest()

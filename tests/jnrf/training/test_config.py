@@ -61,7 +61,7 @@ def test_command_line_text_takes_the_type_of_its_setting():
             "optim.betas": "0.8, 0.9",
             "optim.lr_polynomial": "null",
             "run.epochs": "3",
-            "run.bf16": "no",
+            "run.deterministic": "yes",
             "model.mixing_windows": "0,8",
             "model.num_layers": "2",
         }
@@ -70,7 +70,7 @@ def test_command_line_text_takes_the_type_of_its_setting():
     assert config.optim.betas == (0.8, 0.9)
     assert config.optim.lr_polynomial is None
     assert config.run.epochs == 3
-    assert config.run.bf16 is False
+    assert config.run.deterministic is True
     assert config.model.mixing_windows == [0, 8]
 
 
@@ -91,7 +91,7 @@ def test_yaml_reads_an_exponent_without_a_point_as_the_number_it_means():
         ("optim.schedule", "cosin", "'cosin' is not a valid value; did you mean cosine"),
         ("run.epochs", "2.5", "run.epochs: '2.5' is not a whole number"),
         ("run.epochs", None, "run.epochs: 'None' is not a whole number"),
-        ("run.bf16", "maybe", "run.bf16: 'maybe' is not a yes or no"),
+        ("run.deterministic", "maybe", "run.deterministic: 'maybe' is not a yes or no"),
         ("run.device", "gpu", "run.device: 'gpu' is not a valid value"),
         ("data.holdout", "1", "data.holdout: 1.0 must be at most 0.9"),
         ("model.pooling", "golden", "pooling='golden' is not known"),
