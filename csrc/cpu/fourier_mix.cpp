@@ -116,9 +116,10 @@ void in_parallel(size_t count, int64_t elements, const F& work) {
 template <typename T>
 Tensor fft_of(T* data, int64_t rows, int64_t length) {
   const std::array<int64_t, 2> sizes{rows, length}, strides{length, 1};
-  return real_fft(torch::stable::from_blob(
+  const Tensor x = torch::stable::from_blob(
       data, sizes, strides, torch::stable::Device(torch::headeronly::DeviceType::CPU),
-      std::is_same_v<T, float> ? ScalarType::Float : ScalarType::Double));
+      std::is_same_v<T, float> ? ScalarType::Float : ScalarType::Double);
+  return real_fft(x, {1});
 }
 
 // Runs all passes; fold_block(block, chunk, to) is the one that differs between the operators.

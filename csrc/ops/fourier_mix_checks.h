@@ -1,11 +1,13 @@
 // Argument checks that the CPU and the CUDA operators share.
 #pragma once
 
+#include <torch/csrc/stable/accelerator.h>
 #include <torch/csrc/stable/library.h>
 #include <torch/csrc/stable/ops.h>
 #include <torch/csrc/stable/tensor.h>
 #include <torch/headeronly/util/Exception.h>
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -61,12 +63,12 @@ inline std::vector<Document> checked_documents(const char* op, const Tensor& cu_
   return packed_documents(bounds, documents);
 }
 
-// A real FFT of every row, by the library that torch itself uses on the tensor's device.
-inline Tensor real_fft(const Tensor& rows) {
-  const int64_t last = rows.dim() - 1;
-  const torch::headeronly::IntHeaderOnlyArrayRef dims(&last, 1);
+// A real FFT over `dims`, by the library that torch itself uses on the tensor's device; the last of
+// them is the one of which half is given.
+inline Tensor real_fft(const Tensor& x, const std::vector<int64_t>& dims) {
   std::array<StableIValue, 4> stack{
-      torch::stable::detail::from(rows), torch::stable::detail::from(dims),
+      torch::stable::detail::from(x),
+      torch::stable::detail::from(torch::headeronly::IntHeaderOnlyArrayRef(dims)),
       torch::stable::detail::from(int64_t{0}), torch::stable::detail::from(true)};
   STABLE_TORCH_ERROR_CODE_CHECK(
       torch_call_dispatcher("aten::_fft_r2c", "", stack.data(), TORCH_ABI_VERSION));
