@@ -139,8 +139,8 @@ std::tuple<Tensor, Tensor, Tensor> fourier_mix_norm_backward(const Tensor& grad,
   check_matrix(op, "grad", grad);
   const int64_t tokens = grad.size(0), hidden = grad.size(1);
   check_like(op, "weight", weight, grad, {hidden});
-  check_like(op, "mean", mean, sum, {tokens});
-  check_like(op, "rstd", rstd, sum, {tokens});
+  check_like(op, "sum", sum, mean, {tokens, hidden});
+  check_like(op, "rstd", rstd, mean, {tokens});
   const bool bfloat16 = is_bfloat16(op, grad);
   const std::vector<Document> documents = checked_documents(op, cu_seqlens, tokens);
   const DeviceGuard guard(grad.get_device_index());
