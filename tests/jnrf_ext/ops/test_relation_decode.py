@@ -206,3 +206,15 @@ def test_opcheck_passes():
         torch.library.opcheck(
             torch.ops.jnrf.relation_decode.default, (*given, 0, 0.0, True, *settings)
         )
+
+
+def test_compiles_into_one_graph_where_dynamic_shapes_are_captured():
+    given = operands([2, 4], [3, 2], 3, 4)
+
+    def decode(*tensors):
+        heads, tails, classes, probabilities = ops.relation_decode(*tensors, 0)
+        return heads, tails, classes, 2 * probabilities
+
+    with torch._dynamo.config.patch(capture_dynamic_output_shape_ops=True):
+        compiled = torch.compile(decode, backend="aot_eager", fullgraph=True)
+        assert lists(compiled(*given)) == lists(decode(*given))

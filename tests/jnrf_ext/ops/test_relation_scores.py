@@ -244,3 +244,18 @@ def test_opcheck_passes():
     plain = operands([2, 1], [3, 2], 3, 4)
     grad = torch.randn(8, 3).double()
     torch.library.opcheck(torch.ops.jnrf.relation_scores_backward.default, (grad, *plain))
+
+
+def test_compiles_into_one_graph_where_dynamic_shapes_are_captured():
+    given = operands([2, 4], [3, 2], 3, 4).trainable()
+
+    def sum_of_squares(*tensors):
+        return ops.relation_scores(*tensors).square().sum()
+
+    with torch._dynamo.config.patch(capture_dynamic_output_shape_ops=True):
+        compiled = torch.compile(sum_of_squares, backend="aot_eager", fullgraph=True)
+        ours, expected = compiled(*given), sum_of_squares(*given)
+        assert torch.equal(ours, expected)
+        found = torch.autograd.grad(ours, given.floats)
+    wanted = torch.autograd.grad(expected, given.floats)
+    assert all(torch.equal(a, b) for a, b in zip(found, wanted, strict=True))
