@@ -9,12 +9,13 @@ from pathlib import Path
 from jnrf_ext.errors import InputError
 
 
-def write_atomically(path: str | Path, content: str | bytes) -> None:
+def write_atomically(path: str | Path, content: str | bytes, durable: bool = True) -> None:
     """Write ``content`` beside ``path`` and rename it into place once it is on disk.
 
     Text is written as UTF-8 with its line ends as they are. Missing parent folders are made.
     Raises :class:`InputError` naming the path when the file cannot be written (disk full, no
-    permission); what stood at ``path`` before is then untouched.
+    permission); what stood at ``path`` before is then untouched. ``durable=False`` does not wait
+    for the disk, milliseconds a file: whole after a crash of the program, not of the machine.
     """
     path = Path(path)
     data = content.encode("utf-8") if isinstance(content, str) else content
@@ -24,8 +25,9 @@ def write_atomically(path: str | Path, content: str | bytes) -> None:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         # mkstemp makes private files; give ours the mode that open() would have.
         umask = os.umask(0)
         os.umask(umask)
