@@ -81,7 +81,7 @@ def predict_files(
     strict: bool = False,
     told: Callable[[int, Outcome], None] = lambda files, outcome: None,
 ) -> Outcome:
-    """Write ``out/NAME.ann`` for each ``NAME.txt``, each file atomically.
+    """Write ``out/NAME.ann`` for each ``NAME.txt``, each file atomically but none waited for.
 
     About ``batch_tokens`` wordpieces go through the model at once. A file that cannot be read is
     left out and its reason kept, or raised at once where ``strict``. ``told`` hears after each
@@ -94,7 +94,7 @@ def predict_files(
         contents = [document.text for document in documents]
         encoded = encode_texts(model, contents)
         for predicted in extract_encoded(model, contents, names, encoded, batch_tokens):
-            write_atomically(out / f"{predicted.id}.ann", to_brat(predicted))
+            write_atomically(out / f"{predicted.id}.ann", to_brat(predicted), durable=False)
         outcome.documents += len(documents)
         outcome.wordpieces += sum(map(len, encoded))
         outcome.seconds = time.monotonic() - start
