@@ -39,6 +39,7 @@ struct Factor {
 // Documents of equal length, whose columns lie together and are transformed together.
 struct Group {
   int64_t length;
+  int64_t stride;             // from one column to the next
   int64_t columns;            // where they begin
   std::vector<int64_t> rows;  // of each document, its first folded row
 };
@@ -70,9 +71,11 @@ Plan::Plan(const std::vector<Document>& documents, int64_t hidden)
   }
   for (auto& [length, group] : groups) {
     group.length = length;
+    // Columns a power of two apart would compete for the same few places in the caches.
+    group.stride = length % 128 == 0 ? length + 16 : length;
     group.columns = numbers;
     const int64_t columns = static_cast<int64_t>(group.rows.size()) * half;
-    numbers += columns * length;
+    numbers += columns * group.stride;
     const int64_t wanted = std::max(kChunkColumns, kChunkNumbers / length);
     const int64_t chunks = std::max<int64_t>(1, columns / wanted);
     for (int64_t c = 0; c < chunks; ++c) {
@@ -86,14 +89,15 @@ Plan::Plan(const std::vector<Document>& documents, int64_t hidden)
   for (const Document& document : documents) {
     if (document.length == 0) continue;
     const int64_t length = document.length, count = length / 2 + 1;
-    const int64_t columns = groups[length].columns + seen[length]++ * half * length;
+    const Group& group = groups[length];
+    const int64_t columns = group.columns + seen[length]++ * half * group.stride;
     for (int64_t begin = 0; begin < count;) {
       if (filled == kChunkRows) {
         row_chunks.push_back(blocks.size());
         filled = 0;
       }
       const int64_t end = std::min(count, begin + kChunkRows - filled);
-      blocks.push_back({document.first, length, begin, end, row, columns});
+      blocks.push_back({document.first, length, begin, end, row, columns, group.stride});
       filled += end - begin;
       begin = end;
     }
@@ -114,8 +118,8 @@ void in_parallel(size_t count, int64_t elements, const F& work) {
 
 // Tensors within a parallel region: the FFT library then keeps to the thread that calls it.
 template <typename T>
-Tensor fft_of(T* data, int64_t rows, int64_t length) {
-  const std::array<int64_t, 2> sizes{rows, length}, strides{length, 1};
+Tensor fft_of(T* data, int64_t rows, int64_t length, int64_t stride) {
+  const std::array<int64_t, 2> sizes{rows, length}, strides{stride, 1};
   const Tensor x = torch::stable::from_blob(
       data, sizes, strides, torch::stable::Device(torch::headeronly::DeviceType::CPU),
       std::is_same_v<T, float> ? ScalarType::Float : ScalarType::Double);
@@ -143,7 +147,7 @@ void mix(const Plan& plan, const MixFinish<T>& work, const F& fold_block) {
       fold_block(plan.blocks[i], chunk, folded.data() + rows * hidden);
       rows += plan.blocks[i].end - plan.blocks[i].begin;
     }
-    const Tensor spectra = fft_of(folded.data(), rows, hidden);
+    const Tensor spectra = fft_of(folded.data(), rows, hidden, hidden);
     const T* from = static_cast<const T*>(spectra.const_data_ptr());
     for (size_t i = first; i < last; ++i) {
       const MixBlock& block = plan.blocks[i];
@@ -154,7 +158,8 @@ void mix(const Plan& plan, const MixFinish<T>& work, const F& fold_block) {
   in_parallel(plan.column_chunks.size(), elements, [&](size_t i) {
     const auto& [group, first, last] = plan.column_chunks[i];
     const int64_t length = group->length;
-    const Tensor spectra = fft_of(columns + group->columns + first * length, last - first, length);
+    const Tensor spectra = fft_of(columns + group->columns + first * group->stride, last - first,
+                                  length, group->stride);
     const T* from = static_cast<const T*>(spectra.const_data_ptr());
     for (int64_t column = first; column < last;) {
       const int64_t document = column / half, start = document * half;

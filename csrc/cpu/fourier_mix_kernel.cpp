@@ -168,19 +168,19 @@ void norm_backward_fold(const MixBlock& block, int64_t hidden, T factor,
 template <typename T>
 void combine(const MixBlock& block, int64_t hidden, const T* rows, T* columns) {
   constexpr int width = kLanes<T>;
-  const int64_t length = block.length, half = hidden / 2 + 1;
+  const int64_t length = block.length, stride = block.stride, half = hidden / 2 + 1;
   rows -= 2 * block.begin * half;
   const auto one = [&](int64_t n, int64_t j) {
     const T real = rows[2 * (n * half + j)], imaginary = rows[2 * (n * half + j) + 1];
-    columns[j * length + mirror(n, length)] = real + imaginary;
-    columns[j * length + n] = real - imaginary;
+    columns[j * stride + mirror(n, length)] = real + imaginary;
+    columns[j * stride + n] = real - imaginary;
   };
   const auto square = [&](int64_t j, int64_t n) {
     Vec<T> minus[width], plus[width];
     load_square(rows + 2 * (n * half + j), half, minus, plus);
 #pragma GCC unroll 8
     for (int l = 0; l < width; ++l) {
-      T* column = columns + (j + l) * length;
+      T* column = columns + (j + l) * stride;
       store<T>(column + length - n - width + 1, reversed<T>(plus[l]));
       store<T>(column + n, minus[l]);
     }

@@ -32,6 +32,7 @@ struct MixBlock {
   int64_t begin, end;  // the rows n, within 0..N/2
   int64_t row;         // the document's first row among the folded rows of all documents
   int64_t columns;     // where its columns [H/2+1, N] begin among those of all documents
+  int64_t stride;      // from one of these columns to the next
 };
 
 template <typename T>

@@ -151,6 +151,7 @@ def _keep_for_norm(ctx, inputs, output) -> None:
     _, total, mean, rstd = output
     ctx.save_for_backward(total, mean, rstd, weight, cu_seqlens)
     ctx.mark_non_differentiable(total, mean, rstd)
+    ctx.set_materialize_grads(False)  # no zeros [T, H] in place of a gradient of the sum
 
 
 def _norm_backward(ctx, grad, *_):
