@@ -155,6 +155,8 @@ def _keep_for_norm(ctx, inputs, output) -> None:
 
 
 def _norm_backward(ctx, grad, *_):
+    if grad is None:
+        return (None,) * 8
     total, mean, rstd, weight, cu_seqlens = ctx.saved_tensors
     grads = torch.ops.jnrf.fourier_mix_norm_backward(
         grad, total, mean, rstd, weight, cu_seqlens, *ctx.factor
