@@ -17,9 +17,9 @@ namespace {
 
 using torch::headeronly::ScalarType;
 
-constexpr int64_t kChunkRows = 128;         // rows that a thread folds and transforms at a time
+constexpr int64_t kChunkRows = 128;         // about as many rows a thread folds at a time
 constexpr int64_t kChunkColumns = 48;       // columns likewise, or more of them
-constexpr int64_t kChunkNumbers = 1 << 16;  // where documents are short: as many as these numbers
+constexpr int64_t kChunkNumbers = 1 << 15;  // where documents are short: as many as these numbers
 constexpr int64_t kGrain = 16384;           // elements of x that are worth a thread
 
 // What the result of the transform is multiplied by.
@@ -52,8 +52,9 @@ struct ColumnChunk {
 // How one call's work is cut, by the shape alone.
 struct Plan {
   int64_t hidden, half;
-  int64_t rows = 0;     // folded rows of all documents
-  int64_t numbers = 0;  // in the columns of all documents
+  int64_t rows = 0;        // folded rows of all documents
+  int64_t chunk_rows = 0;  // of these in a chunk
+  int64_t numbers = 0;     // in the columns of all documents
   std::map<int64_t, Group> groups;
   std::vector<MixBlock> blocks;
   std::vector<size_t> row_chunks;  // first block of each chunk, and the number of blocks
@@ -85,18 +86,22 @@ Plan::Plan(const std::vector<Document>& documents, int64_t hidden)
   // The long ones first, so that no thread is left with one at the end.
   std::reverse(column_chunks.begin(), column_chunks.end());
   std::map<int64_t, int64_t> seen;  // documents of a length so far
-  int64_t row = 0, filled = kChunkRows;
+  // Chunks of equal size; two of them even for little work, for two threads.
+  const int64_t chunks =
+      std::max((rows + kChunkRows / 2) / kChunkRows, std::min<int64_t>(rows / 32, 2));
+  chunk_rows = chunks ? (rows + chunks - 1) / chunks : rows;
+  int64_t row = 0, filled = chunk_rows;
   for (const Document& document : documents) {
     if (document.length == 0) continue;
     const int64_t length = document.length, count = length / 2 + 1;
     const Group& group = groups[length];
     const int64_t columns = group.columns + seen[length]++ * half * group.stride;
     for (int64_t begin = 0; begin < count;) {
-      if (filled == kChunkRows) {
+      if (filled == chunk_rows) {
         row_chunks.push_back(blocks.size());
         filled = 0;
       }
-      const int64_t end = std::min(count, begin + kChunkRows - filled);
+      const int64_t end = std::min(count, begin + chunk_rows - filled);
       blocks.push_back({document.first, length, begin, end, row, columns, group.stride});
       filled += end - begin;
       begin = end;
@@ -140,7 +145,7 @@ void mix(const Plan& plan, const MixFinish<T>& work, const F& fold_block) {
 
   in_parallel(chunks, elements, [&](size_t chunk) {
     static thread_local std::vector<T> folded;
-    folded.resize(kChunkRows * hidden);
+    folded.resize(plan.chunk_rows * hidden);
     const size_t first = plan.row_chunks[chunk], last = plan.row_chunks[chunk + 1];
     int64_t rows = 0;
     for (size_t i = first; i < last; ++i) {
