@@ -308,12 +308,12 @@ def test_packing_concatenates_and_shifts_pairs(examples):
     assert batch.cu_seqlens.tolist() == [0, 9, 9, 11, 13]
     assert batch.pairs.tolist() == [[1, 4, ADE_DRUG], [12, 11, ADE_DRUG]]
     assert [d.id for d in batch.documents] == ["0", "1", "2", "3"]
-    columns = (batch.input_ids, batch.shapes, batch.cu_seqlens, batch.tags, batch.pairs)
+    columns = (batch.input_ids, batch.surface, batch.cu_seqlens, batch.tags, batch.pairs)
     kinds = [torch.int64, torch.int64, torch.int32, torch.int64, torch.int64]
     assert [column.dtype for column in columns] == kinds
     for example, (start, end) in zip(examples, pairwise(batch.cu_seqlens.tolist()), strict=True):
         assert batch.input_ids[start:end].tolist() == example.encoded.ids.tolist()
-        assert batch.shapes[start:end].tolist() == example.encoded.shapes.tolist()
+        assert batch.surface[start:end].tolist() == example.encoded.surface.tolist()
         assert batch.tags[start:end].tolist() == example.tags.tolist()
 
 
