@@ -12,7 +12,14 @@ from torch.nn import functional
 from jnrf_ext import ops
 from jnrf_ext.config import JNRFConfig
 from jnrf_ext.errors import InputError
-from jnrf_ext.layers import FourierLayer, Mlp, RelationHead, SinusoidalPositions, split_windows
+from jnrf_ext.layers import (
+    Dropout,
+    FourierLayer,
+    Mlp,
+    RelationHead,
+    SinusoidalPositions,
+    split_windows,
+)
 from jnrf_ext.pretrained import PretrainedMixin
 from jnrf_ext.schema import OUTSIDE, Schema
 
@@ -77,7 +84,7 @@ class JNRF(nn.Module, PretrainedMixin):
         self.embedding.weight.requires_grad_(not config.freeze_embeddings)
         self.surface_embedding = nn.Embedding(NUM_SURFACES, hidden) if config.use_surface else None
         self.embedding_mlp = Mlp(config.embedding_size, hidden, 1)
-        self.embedding_dropout = nn.Dropout(config.embedding_dropout)
+        self.embedding_dropout = Dropout(config.embedding_dropout)
         self.positions = SinusoidalPositions(hidden, config.positions, config.position_scale)
         self.layers = nn.ModuleList(
             FourierLayer(

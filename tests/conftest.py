@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+# Before torch is loaded: see jnrf.cli.main.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:

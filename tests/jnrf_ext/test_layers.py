@@ -9,7 +9,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jnrf_ext.layers import FourierLayer, Mlp, RelationHead, SinusoidalPositions, split_windows
+from jnrf_ext.layers import (
+    Dropout,
+    FourierLayer,
+    Mlp,
+    RelationHead,
+    SinusoidalPositions,
+    split_windows,
+)
 
 
 def test_positions_start_anew_in_each_document():
@@ -95,3 +102,32 @@ def test_no_selected_tokens_project_to_nothing():
     none = torch.empty(0, dtype=torch.int64)
     w, u = head.project(torch.randn(4, 8), none, none)
     assert w.shape == u.shape == (0, 3, 5)
+
+
+@pytest.mark.parametrize("p", [0.1, 0.15, 0.5])
+def test_dropout_keeps_the_mean_and_drops_the_share_asked_for(p):
+    torch.manual_seed(0)
+    x = torch.ones(1000, 333, requires_grad=True)
+    y = Dropout(p)(x)
+    share = round(p * 256) / 256
+    # Five standard deviations of a mean over 333,000 draws.
+    assert abs((y == 0).float().mean().item() - share) < 5 * (share * (1 - share) / 333_000) ** 0.5
+    assert y.detach().unique().tolist() == [0.0, pytest.approx(1 / (1 - share))]
+    y.sum().backward()
+    assert torch.equal(x.grad, y.detach())
+
+
+def test_dropout_masks_follow_the_seed_and_differ_from_call_to_call():
+    dropout = Dropout(0.5)
+    torch.manual_seed(3)
+    first, second = dropout(torch.ones(7, 11)), dropout(torch.ones(7, 11))
+    torch.manual_seed(3)
+    assert torch.equal(first, dropout(torch.ones(7, 11)))
+    assert not torch.equal(first, second)
+
+
+def test_dropout_is_nothing_in_evaluation_and_without_a_share():
+    x = torch.randn(5, 3)
+    assert torch.equal(Dropout(0.5).eval()(x), x)
+    assert torch.equal(Dropout(0.0)(x), x)
+    assert not Dropout(1.0)(x).any()

@@ -53,6 +53,10 @@ def _unknown_option(word: str, subparser: argparse.ArgumentParser) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run one subcommand; exit status 0 is success, 2 the user's mistake, 130 an interrupt."""
+    # Threads that wait for each other by spinning fall to a tenth of their speed as soon as
+    # another process wants a core; sleeping ones lose little on an idle machine. OpenMP reads this
+    # when torch is loaded, which subcommands do when they run.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     args, unknown = build_parser().parse_known_args(argv)
     try:
         if unknown:
