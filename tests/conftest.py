@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 # Before torch is loaded: see jnrf.cli.main.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 
 @pytest.fixture(scope="session")

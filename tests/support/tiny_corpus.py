@@ -43,6 +43,7 @@ def write_corpus(folder: Path, documents: int = 2, sentences: int = 6, seed: int
 
 #: Settings of a model that trains in a second, from scratch, on one thread.
 TINY = {
+    "run.max_tokens": 0,
     "data.vocabulary": 150,
     "model.embeddings": None,
     "model.embedding_size": 16,

@@ -108,7 +108,7 @@ class RunConfig:
     #: Times that the training documents are seen
     epochs: int = 60
     #: Wordpieces a batch, whole documents packed up to that; 0 is one document a batch
-    max_tokens: int = 0
+    max_tokens: int = 3000
     #: Seed of the weights, the data order and dropout
     seed: int = 42
     #: auto takes CUDA where it is usable
