@@ -5,6 +5,8 @@ BASE_PYTHON ?= python3
 PYTHON ?= $(VENV)/bin/python
 # The torch this is developed and tested with; any torch >= 2.11 will do (make test TORCH=torch).
 TORCH ?= torch==2.14.1
+# The environment's own cmake, ninja and jnrf, for what is called below.
+export PATH := $(abspath $(VENV))/bin:$(PATH)
 # Source files whose change calls for a new build.
 NATIVE := $(shell find csrc -name '*.cpp' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh') \
           CMakeLists.txt setup.py pyproject.toml

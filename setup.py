@@ -84,6 +84,14 @@ class CMakeBuild(build_ext):
         if nvcc:
             defines["CMAKE_CUDA_COMPILER"] = nvcc
             defines["CMAKE_CUDA_ARCHITECTURES"] = cuda_architectures()
+        # A virtual environment that is not activated has its tools beside its Python only.
+        tools = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
+        cmake = shutil.which("cmake", path=tools)
+        ninja = shutil.which("ninja", path=tools)
+        if not cmake or not ninja:
+            missing = "ninja" if cmake else "cmake"
+            sys.exit(f"{missing} was not found; install it with: pip install {missing}")
+        defines["CMAKE_MAKE_PROGRAM"] = ninja
         package.mkdir(parents=True, exist_ok=True)
         # A cache of another interpreter or torch (an isolated build's folder is gone by now)
         # would point at files that no longer exist.
@@ -92,9 +100,6 @@ class CMakeBuild(build_ext):
         if not stamp.exists() or stamp.read_text() != configuration:
             shutil.rmtree(build, ignore_errors=True)
         build.mkdir(parents=True, exist_ok=True)
-        cmake = shutil.which("cmake") or sys.exit(
-            "cmake was not found; install it with: pip install cmake"
-        )
         arguments = [f"-D{key}={value}" for key, value in defines.items()]
         subprocess.run(
             [cmake, "-S", str(ROOT), "-B", str(build), "-G", "Ninja", *arguments], check=True
@@ -106,9 +111,10 @@ class CMakeBuild(build_ext):
 
     def write_build_info(self, package: Path, torch, nvcc: str | None) -> None:
         """What ``jnrf info`` and a failed load tell: built with what, against what."""
-        commit = subprocess.run(
-            ["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True
-        ).stdout.strip()
+        commit = None
+        if shutil.which("git"):
+            described = ["git", "-C", str(ROOT), "rev-parse", "--verify", "-q", "HEAD"]
+            commit = subprocess.run(described, capture_output=True, text=True).stdout.strip()
         nvcc_version = None
         if nvcc:
             printed = subprocess.run([nvcc, "--version"], capture_output=True, text=True).stdout

@@ -127,6 +127,12 @@ class Document:
 
         return document_to_dict(self)
 
+    def to_json(self, indent: int | None = 2) -> str:
+        """:meth:`to_dict` as JSON text."""
+        import json
+
+        return json.dumps(self.to_dict(), ensure_ascii=False, indent=indent)
+
     def __str__(self) -> str:
         from jnrf_ext.standoff import describe
 

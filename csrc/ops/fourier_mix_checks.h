@@ -1,10 +1,8 @@
-// Argument checks that the CPU and the CUDA operators share.
+// What the CPU and the CUDA operators of Fourier mixing share: argument checks and the FFT.
 #pragma once
 
 #include <torch/csrc/stable/accelerator.h>
 #include <torch/csrc/stable/library.h>
-#include <torch/csrc/stable/ops.h>
-#include <torch/csrc/stable/tensor.h>
 #include <torch/headeronly/util/Exception.h>
 
 #include <array>
@@ -12,22 +10,13 @@
 #include <vector>
 
 #include "common/packed.h"
+#include "ops/checks.h"
 
 namespace jnrf {
 
-using torch::stable::Tensor;
-
-inline std::string shape_text(const Tensor& tensor) {
-  std::string text = "[";
-  for (int64_t d = 0; d < tensor.dim(); ++d) {
-    text += (d ? ", " : "") + std::to_string(tensor.size(d));
-  }
-  return text + "]";
-}
-
 // x must be [T, H].
 inline void check_matrix(const char* op, const char* name, const Tensor& x) {
-  STD_TORCH_CHECK(x.dim() == 2, op, ": ", name, " must be [tokens, hidden], not ", shape_text(x));
+  STD_TORCH_CHECK(x.dim() == 2, op, ": ", name, " must be [tokens, hidden], not ", shape_of(x));
 }
 
 // `other` must have the type and place of `x` and the given shape.
@@ -39,7 +28,7 @@ inline void check_like(const char* op, const char* name, const Tensor& other, co
     same = same && other.size(static_cast<int64_t>(d)) == shape[d];
     wanted += (d ? ", " : "") + std::to_string(shape[d]);
   }
-  STD_TORCH_CHECK(same, op, ": ", name, " must be [", wanted, "], not ", shape_text(other));
+  STD_TORCH_CHECK(same, op, ": ", name, " must be [", wanted, "], not ", shape_of(other));
   STD_TORCH_CHECK(other.scalar_type() == x.scalar_type(), op, ": ", name,
                   " must have the dtype of x");
   STD_TORCH_CHECK(other.device() == x.device(), op, ": ", name, " must be on the device of x");
@@ -49,7 +38,7 @@ inline void check_like(const char* op, const char* name, const Tensor& other, co
 inline std::vector<Document> checked_documents(const char* op, const Tensor& cu_seqlens,
                                                int64_t tokens) {
   STD_TORCH_CHECK(cu_seqlens.dim() == 1 && cu_seqlens.size(0) >= 1, op,
-                  ": cu_seqlens must be [documents + 1], not ", shape_text(cu_seqlens));
+                  ": cu_seqlens must be [documents + 1], not ", shape_of(cu_seqlens));
   STD_TORCH_CHECK(cu_seqlens.scalar_type() == torch::headeronly::ScalarType::Int, op,
                   ": cu_seqlens must be int32");
   Tensor host = torch::stable::contiguous(

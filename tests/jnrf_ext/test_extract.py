@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 
@@ -126,6 +128,7 @@ def test_the_result_prints_and_converts(model):
     assert "warfarin" in str(document)
     assert "T1\tDrug 8 16\twarfarin" in document.to_brat()
     assert document.to_dict()["mentions"][0]["type"] == "Drug"
+    assert json.loads(document.to_json()) == document.to_dict()
 
 
 def test_a_type_with_both_roles_is_not_related_to_itself(tokenizer):

@@ -106,7 +106,7 @@ class RunConfig:
     #: Folder of the run; made, and refused where it holds another run
     out: str | None = None
     #: Times that the training documents are seen
-    epochs: int = 60
+    epochs: int = 30
     #: Wordpieces a batch, whole documents packed up to that; 0 is one document a batch
     max_tokens: int = 3000
     #: Seed of the weights, the data order and dropout
