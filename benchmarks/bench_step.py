@@ -8,6 +8,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from jnrf.import_reference import convert_state
+from jnrf.training.config import OptimConfig
+from jnrf.training.optim import build_optimizer, clip_gradients
 from jnrf_ext import JNRF, JNRFConfig, Schema
 
 TOKENS, HIDDEN, VOCABULARY = 4096, 768, 28_996
@@ -44,7 +46,10 @@ def models(device: torch.device) -> tuple[AuthorsModel, JNRF, Tensor]:
 
 
 def test_training_step(compare, device):
-    """Forward, loss, backward, clipping by value and Adam on one document, float32."""
+    """Forward, loss, backward, clipping by value and Adam on one document, float32.
+
+    Ours is the trainer's own step; the peer's is the authors' loop, dense target included.
+    """
     theirs, ours, ids = models(device)
     with torch.no_grad():
         _, _, heads, tails = theirs(ids)
@@ -62,14 +67,16 @@ def test_training_step(compare, device):
     tags = torch.randint(len(TAGS), (TOKENS,), generator=generator).to(device)
     cu_seqlens = torch.tensor([0, TOKENS], dtype=torch.int32)
     # A learning rate of 0 costs the same and keeps the work the same from step to step.
-    optimisers = {m: torch.optim.Adam(m.parameters(), lr=0.0) for m in (theirs, ours)}
-
-    def finish(model: torch.nn.Module, loss: Tensor) -> float:
-        optimisers[model].zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_value_(model.parameters(), 5e-5)
-        optimisers[model].step()
-        return loss.item()
+    their_adam = torch.optim.Adam(theirs.parameters(), lr=0.0)
+    settings = OptimConfig(
+        optimizer="adam",
+        lr=0.0,
+        lr_polynomial=0.0,
+        weight_decay=0.0,
+        clip_norm=0.0,
+        clip_value=5e-5,
+    )
+    our_adam = build_optimizer(ours, settings)
 
     def their_step() -> float:
         target = torch.full((TOKENS, TOKENS), len(RELATIONS) - 1, dtype=torch.int32, device=device)
@@ -78,10 +85,20 @@ def test_training_step(compare, device):
         relation = functional.cross_entropy(
             scores.flatten(0, 1), target[heads][:, tails].flatten().long()
         )
-        return finish(theirs, 0.5 * (functional.cross_entropy(logits, tags) + relation))
+        loss = 0.5 * (functional.cross_entropy(logits, tags) + relation)
+        their_adam.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_value_(theirs.parameters(), 5e-5)
+        their_adam.step()
+        return loss.item()
 
     def our_step() -> float:
-        return finish(ours, ours(ids, cu_seqlens, tags=tags, pairs=pairs).loss)
+        loss = ours(ids, cu_seqlens, tags=tags, pairs=pairs).loss
+        loss.backward()
+        clip_gradients(our_adam, settings)
+        our_adam.step()
+        our_adam.zero_grad(set_to_none=True)
+        return loss.item()
 
     compare(
         "training step, paper sizes",

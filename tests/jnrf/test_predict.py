@@ -18,8 +18,12 @@ def model(tmp_path_factory):
     values = TINY | {
         "data.train": str(write_corpus(folder / "corpus")),
         "run.out": str(folder / "run"),
-        "run.epochs": 40,
+        "run.epochs": 60,
         "model.hidden_size": 32,
+        "model.embedding_dropout": 0.0,
+        "model.layer_dropout": 0.0,
+        "model.head_dropout": 0.0,
+        "model.wordpiece_dropout": 0.0,
         "optim.lr": 0.01,
     }
     loop.train(TrainConfig.from_dict(settings.merge({}, values)))

@@ -57,6 +57,11 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, share: float) -> None:
 def clip_gradients(optimizer: torch.optim.Optimizer, config: OptimConfig) -> Tensor:
     """Clip by value, then by norm over all weights, as configured; the norm before the latter."""
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    gradients = [p.grad for p in parameters if p.grad is not None]
     if config.clip_value > 0:
-        nn.utils.clip_grad_value_(parameters, config.clip_value)
-    return nn.utils.clip_grad_norm_(parameters, config.clip_norm or math.inf)
+        for gradient in gradients:
+            gradient.clamp_(-config.clip_value, config.clip_value)
+    norm = nn.utils.get_total_norm(gradients)
+    if config.clip_norm > 0:
+        nn.utils.clip_grads_with_norm_(parameters, config.clip_norm, norm)
+    return norm

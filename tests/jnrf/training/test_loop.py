@@ -303,7 +303,10 @@ def test_a_killed_run_resumes_to_the_very_same_weights(tmp_path, corpus, where, 
     ]
 
 
-def test_ctrl_c_saves_what_there_is_and_tells_how_to_go_on(tmp_path, corpus, monkeypatch):
+def test_ctrl_c_saves_what_there_is_and_tells_how_to_go_on(tmp_path, corpus, monkeypatch, request):
+    # A shell that starts tests in the background has them ignore SIGINT.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     loop.train(configure(tmp_path / "whole", corpus, **DROPOUT))
     config = configure(tmp_path / "run", corpus, **DROPOUT)
     steps = 0
