@@ -58,6 +58,9 @@ def main(argv: list[str] | None = None) -> int:
     # machine. OpenMP reads this when torch is loaded, which subcommands do when they run.
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+    # oneDNN keeps a compiled matrix product for each shape it met, 1,024 of them: with documents of
+    # every length that is half a gigabyte for no gain in speed.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
     args, unknown = build_parser().parse_known_args(argv)
     try:
         if unknown:
