@@ -71,7 +71,7 @@ class AnnotationFile:
         if self.on_error == "raise":
             raise InputError(
                 f"{self.path}:{number}: {what}; {remedy}, or have such lines counted "
-                "(on_error='count', --on-error count)"
+                "(--on-error count; in training --data.malformed count)"
             )
         self.document.warnings[kind] += 1
 

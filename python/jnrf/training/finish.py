@@ -68,7 +68,7 @@ class RunSummary:
         """Time, speed and memory in one line."""
         energy = self.energy_joules
         return (
-            f"{self.epochs} epochs in {duration(self.seconds)} ({self.seconds_per_epoch:.1f} s an "
+            f"{self.epochs} epoch{'s' * (self.epochs != 1)} in {duration(self.seconds)} ({self.seconds_per_epoch:.1f} s an "
             f"epoch, {self.tokens_per_second:,.0f} wordpieces/s) on {self.device}, peak memory "
             f"{self.peak_memory_bytes / 2**20:,.0f} MiB, energy "
             + (f"{energy / 3600:.1f} Wh" if isinstance(energy, float) else energy)
