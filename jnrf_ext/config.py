@@ -22,15 +22,21 @@ class JNRFConfig:
     computing: whitespace words as units, one relation a head, I- words dropped.
     """
 
+    #: Wordpieces of the tokenizer.
     vocab_size: int = 30_522
+    #: Numbers of a wordpiece embedding.
     embedding_size: int = 384
+    #: Width of the Fourier layers and of what they feed; even.
     hidden_size: int = 256
+    #: Fourier layers.
     num_layers: int = 6
+    #: Width of their feed-forward parts, in hidden sizes.
     expansion: int = 3
     #: One set of weights for all Fourier layers, as the paper's text says; its code has six.
     share_layers: bool = False
-    #: Linear-CELU steps before the output of the tag and the relation multi-layer perceptron.
+    #: Linear-CELU steps of the multi-layer perceptron before the tags.
     tag_layers: int = 3
+    #: Linear-CELU steps of the one before the relations.
     relation_layers: int = 3
     #: Projection of a token for each relation class; null is the hidden size, as in the paper.
     relation_size: int | None = 64
@@ -43,6 +49,7 @@ class JNRFConfig:
     orthonormal: bool = True
     #: Wavelengths of the fixed positions: geometric as in the paper, or dyadic (2, 4, ... 4096).
     positions: str = "dyadic"
+    #: Size of the positions beside the embeddings.
     position_scale: float = 0.5
     #: Shift windows and positions of each document by a random offset below this, in training.
     phase_jitter: int = 64
@@ -53,13 +60,15 @@ class JNRFConfig:
     use_surface: bool = True
     #: Keep the wordpiece embeddings as they were pretrained.
     freeze_embeddings: bool = True
-    #: Dropout after the sum of embeddings and positions, after the Fourier layers' feed-forward
-    #: parts, and in the multi-layer perceptrons before tags and relations.
+    #: Dropout after the sum of embeddings and positions.
     embedding_dropout: float = 0.1
+    #: Dropout after the Fourier layers' feed-forward parts.
     layer_dropout: float = 0.15
+    #: Dropout in the multi-layer perceptrons before tags and relations.
     head_dropout: float = 0.15
     #: Share of wordpieces replaced by [MASK] in training ([UNK] where there is no [MASK]).
     wordpiece_dropout: float = 0.1
+    #: Share of the tag targets spread over all tags.
     label_smoothing: float = 0.0
     #: Which tokens the relation head sees in training: those tagged in gold, predicted, or both.
     pooling: str = "union"
@@ -75,6 +84,7 @@ class JNRFConfig:
     related_weight: float = 1.5
     #: Added to the score of "none" when relations are decoded: above 0 favours precision.
     none_bias: float = 0.0
+    #: standard, or reference: units, decoding and loss of the authors' code.
     behaviour: str = "standard"
     #: Wordpiece id that stands for a replaced one.
     mask_id: int = 0
