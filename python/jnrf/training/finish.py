@@ -68,8 +68,9 @@ class RunSummary:
         """Time, speed and memory in one line."""
         energy = self.energy_joules
         return (
-            f"{self.epochs} epoch{'s' * (self.epochs != 1)} in {duration(self.seconds)} ({self.seconds_per_epoch:.1f} s an "
-            f"epoch, {self.tokens_per_second:,.0f} wordpieces/s) on {self.device}, peak memory "
+            f"{self.epochs} epoch{'s' * (self.epochs != 1)} in {duration(self.seconds)} "
+            f"({self.seconds_per_epoch:.1f} s an epoch, {self.tokens_per_second:,.0f} "
+            f"wordpieces/s) on {self.device}, peak memory "
             f"{self.peak_memory_bytes / 2**20:,.0f} MiB, energy "
             + (f"{energy / 3600:.1f} Wh" if isinstance(energy, float) else energy)
         )
