@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jnrf.corpora.brat import read_document
-from jnrf.files import write_atomically
 from jnrf_ext import JNRF
 from jnrf_ext.document import Document
 from jnrf_ext.errors import InputError
 from jnrf_ext.extract import encode_texts, extract_encoded
+from jnrf_ext.files import write_atomically
 from jnrf_ext.standoff import to_brat
 
 #: Says that a folder's .ann files are predictions and may be written over; readers skip it.

@@ -27,8 +27,8 @@ def run(args: argparse.Namespace) -> int:
     """Print the tables; write the JSON where it was asked for."""
     from rich.console import Console
 
-    from jnrf.files import write_atomically
     from jnrf.scoring import n2c2, tables
+    from jnrf_ext.files import write_atomically
 
     scores = n2c2.score_folders(args.gold, args.predicted, args.mode)
     Console(highlight=False).print(tables.render(scores))

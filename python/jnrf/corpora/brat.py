@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from jnrf.corpora.brat_lines import AnnotationFile
-from jnrf.files import write_atomically
 from jnrf_ext.document import Document
 from jnrf_ext.errors import InputError
+from jnrf_ext.files import write_atomically
 from jnrf_ext.standoff import to_brat
 
 _BOM = "\ufeff"

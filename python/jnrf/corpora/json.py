@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from jnrf.corpora.brat import check_file_name
-from jnrf.files import write_atomically
 from jnrf_ext.document import Document
 from jnrf_ext.document_dict import document_from_dict, document_to_dict
 from jnrf_ext.errors import InputError
+from jnrf_ext.files import write_atomically
 
 SUFFIXES = (".json", ".jsonl")
 
