@@ -19,23 +19,24 @@ def write_atomically(path: str | Path, content: str | bytes, durable: bool = Tru
     """
     path = Path(path)
     data = content.encode("utf-8") if isinstance(content, str) else content
-    temporary: str | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        # mkstemp makes private files; give ours the mode that open() would have.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except OSError as error:
-        if temporary is not None and os.path.exists(temporary):
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
+            # mkstemp makes private files; give ours the mode that open() would have.
+            umask = os.umask(0)
+            os.umask(umask)
+            os.chmod(temporary, 0o666 & ~umask)
+            os.replace(temporary, path)
+        except BaseException:  # an interrupt too leaves nothing behind
             os.unlink(temporary)
+            raise
+    except OSError as error:
         raise InputError(
             f"cannot write {path}: {error.strerror or error}; free space or choose another folder"
         ) from error
