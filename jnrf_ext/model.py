@@ -258,15 +258,17 @@ class JNRF(nn.Module, PretrainedMixin):
 
     @staticmethod
     def _pair_rows(output: JNRFOutput, pairs: Tensor | None) -> Tensor:
-        """Gold pairs by token -> by row among heads and tails; pairs not selected drop out."""
+        """Gold pairs by token -> by row among heads and tails, -1 where a token was not selected.
+
+        The loss ignores listings with a row of -1.
+        """
         if pairs is None or len(pairs) == 0:
             return output.heads.new_zeros(0, 3)
         num_tokens = output.tag_logits.shape[0]
         row_of = output.heads.new_full((2, num_tokens), -1)
         row_of[0, output.heads] = torch.arange(len(output.heads), device=row_of.device)
         row_of[1, output.tails] = torch.arange(len(output.tails), device=row_of.device)
-        rows = torch.stack([row_of[0, pairs[:, 0]], row_of[1, pairs[:, 1]], pairs[:, 2]], dim=1)
-        return rows[(rows[:, :2] >= 0).all(dim=1)]
+        return torch.stack([row_of[0, pairs[:, 0]], row_of[1, pairs[:, 1]], pairs[:, 2]], dim=1)
 
     def extract(
         self, texts: str | list[str], ids: list[str] | None = None, batch_tokens: int = 16_384
