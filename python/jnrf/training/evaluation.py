@@ -14,15 +14,10 @@ def predict(
     model: JNRF, documents: list[Document], between: Callable[[], None] = lambda: None
 ) -> list[Document]:
     """The model's own annotations of each document's text; ``between`` is called after each."""
-    was_training = model.training
-    model.eval()
     predicted = []
-    try:
-        for document in documents:
-            predicted += model.extract([document.text], ids=[document.id])
-            between()
-    finally:
-        model.train(was_training)
+    for document in documents:
+        predicted += model.extract([document.text], ids=[document.id])
+        between()
     return predicted
 
 
