@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from jnrf.scoring.items import count_equal, paired
 from jnrf.scoring.scores import TypeScores
 from jnrf_ext.document import Document
 from jnrf_ext.errors import InputError
+from jnrf_ext.schema import OUTSIDE
+from jnrf_ext.tagging import decode_tags
 
 
 def score_tags(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> TypeScores:
@@ -52,15 +56,10 @@ def spans_of(tags: Sequence[str]) -> list[tuple[str, int, int]]:
 
     An I- that does not continue a span of its type starts one.
     """
-    spans: list[tuple[str, int, int]] = []
-    open_type, first = "", 0
-    for position, tag in enumerate([*tags, "O"]):
-        prefix, _, name = tag.partition("-")
-        if tag != "O" and (prefix not in ("B", "I") or not name):
-            raise InputError(f"'{tag}' is no BIO label; use O, B-Type and I-Type")
-        if open_type and (prefix != "I" or name != open_type):
-            spans.append((open_type, first, position))
-            open_type = ""
-        if name and not open_type:
-            open_type, first = name, position
-    return spans
+    labels = [OUTSIDE, *sorted(set(tags) - {OUTSIDE})]
+    for label in labels[1:]:
+        prefix, _, name = label.partition("-")
+        if prefix not in ("B", "I") or not name:
+            raise InputError(f"'{label}' is no BIO label; use O, B-Type and I-Type")
+    number = {label: i for i, label in enumerate(labels)}
+    return decode_tags(np.array([number[tag] for tag in tags], np.int64), labels)
