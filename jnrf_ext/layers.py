@@ -99,29 +99,16 @@ class FourierLayer(nn.Module):
         self.dropout = Dropout(dropout)
         self.factor = (scale, ortho)
 
-    def forward(self, x: Tensor, cu_seqlens: Tensor) -> Tensor:
-        """``x [T, H]`` packed by ``cu_seqlens int32 [B + 1]`` -> ``[T, H]``."""
+    def forward(self, x: Tensor, cu_seqlens: Tensor, window: int = 0, shift: int = 0) -> Tensor:
+        """``x [T, H]`` packed by ``cu_seqlens int32 [B + 1]`` -> ``[T, H]``.
+
+        ``window`` and ``shift`` mix within windows (see `ops.fourier_mix`).
+        """
+        norm = self.norm1
         y = ops.fourier_mix_norm(
-            x, self.norm1.weight, self.norm1.bias, cu_seqlens, self.norm1.eps, *self.factor
+            x, norm.weight, norm.bias, cu_seqlens, norm.eps, *self.factor, window, shift
         )
         return self.norm2(y + self.dropout(self.fc2(functional.gelu(self.fc1(y)))))
-
-
-def split_windows(cu_seqlens: Tensor, window: int, shift: int = 0) -> Tensor:
-    """Cut each packed document into windows of ``window`` tokens, starting ``shift`` tokens in.
-
-    ``cu_seqlens int32 [B + 1]`` -> the same for the windows, so that an operator on packed
-    documents works within windows instead. The first window of a document is ``shift % window``
-    tokens short, the last one ends with it: windows never cross documents. ``window`` 0 leaves
-    the documents whole.
-    """
-    if window == 0:
-        return cu_seqlens
-    lengths = cu_seqlens.diff()
-    starts = cu_seqlens[:-1].repeat_interleave(lengths)
-    local = torch.arange(int(cu_seqlens[-1]), dtype=torch.int32) - starts
-    cuts = torch.where((local == 0) | ((local + shift) % window == 0))[0]
-    return torch.cat([cuts.int(), cu_seqlens[-1:]])
 
 
 class RelationHead(nn.Module):

@@ -18,7 +18,6 @@ from jnrf_ext.layers import (
     Mlp,
     RelationHead,
     SinusoidalPositions,
-    split_windows,
 )
 from jnrf_ext.pretrained import PretrainedMixin
 from jnrf_ext.schema import OUTSIDE, Schema
@@ -168,7 +167,7 @@ class JNRF(nn.Module, PretrainedMixin):
             layer = self.layers[0 if config.share_layers else index]
             # Every second windowed layer starts half a window in, so that borders move.
             shift = phase + (window // 2 if index % 2 else 0)
-            x = layer(x, split_windows(cu_seqlens, window, shift))
+            x = layer(x, cu_seqlens, window, shift)
         return x
 
     def select(

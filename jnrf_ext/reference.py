@@ -16,11 +16,33 @@ def documents(x: Tensor, cu_seqlens: Tensor) -> tuple[Tensor, ...]:
     return torch.split(x, cu_seqlens.diff().tolist())
 
 
-def fourier_mix(x: Tensor, cu_seqlens: Tensor, scale: float = 1.0, ortho: bool = False) -> Tensor:
+def windows(cu_seqlens: Tensor, window: int, shift: int = 0) -> Tensor:
+    """The bounds of the windows of packed documents, int32, from the bounds of these.
+
+    Windows have ``window`` tokens, but for the first of a document, which is ``shift % window``
+    tokens short, and its last, which ends with it. ``window`` 0 leaves the documents whole.
+    """
+    if window == 0:
+        return cu_seqlens
+    starts = cu_seqlens[:-1].repeat_interleave(cu_seqlens.diff())
+    local = torch.arange(len(starts), dtype=torch.int32, device=starts.device) - starts
+    cuts = torch.where((local == 0) | ((local + shift) % window == 0))[0]
+    return torch.cat([cuts.int(), cu_seqlens[-1:]])
+
+
+def fourier_mix(
+    x: Tensor,
+    cu_seqlens: Tensor,
+    scale: float = 1.0,
+    ortho: bool = False,
+    window: int = 0,
+    shift: int = 0,
+) -> Tensor:
     """`jnrf_ext.ops.fourier_mix` as its definition: ``scale * Re FFT2`` of every document.
 
     Types that torch cannot transform (bfloat16) go through float32.
     """
+    cu_seqlens = windows(cu_seqlens, window, shift)
     wide = x if x.dtype in (torch.float32, torch.float64) else x.float()
     norm = "ortho" if ortho else "backward"
     mixed = [
@@ -37,9 +59,11 @@ def fourier_mix_norm(
     eps: float = 1e-5,
     scale: float = 1.0,
     ortho: bool = False,
+    window: int = 0,
+    shift: int = 0,
 ) -> Tensor:
     """`jnrf_ext.ops.fourier_mix_norm` as its definition: ``LayerNorm(x + fourier_mix(x))``."""
-    mixed = fourier_mix(x, cu_seqlens, scale, ortho)
+    mixed = fourier_mix(x, cu_seqlens, scale, ortho, window, shift)
     return functional.layer_norm(x + mixed, (x.shape[1],), weight, bias, eps)
 
 

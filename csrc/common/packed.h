@@ -1,6 +1,7 @@
 // The documents of a packed batch, as `cu_seqlens` describes them. Torch-free.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -35,6 +36,22 @@ inline std::vector<Document> packed_documents(const int32_t* cu_seqlens, int64_t
   std::vector<Document> result(documents);
   for (int64_t b = 0; b < documents; ++b) {
     result[b] = {cu_seqlens[b], cu_seqlens[b + 1] - cu_seqlens[b]};
+  }
+  return result;
+}
+
+// The same cut into windows of `window` tokens, each a document of its own. The first window of a
+// document is `shift % window` tokens short, the last one ends with it.
+inline std::vector<Document> packed_windows(const int32_t* cu_seqlens, int64_t documents,
+                                            int64_t window, int64_t shift) {
+  std::vector<Document> result;
+  result.reserve(cu_seqlens[documents] / window + 2 * documents);
+  for (int64_t b = 0; b < documents; ++b) {
+    const int64_t end = cu_seqlens[b + 1];
+    int64_t next = cu_seqlens[b] + window - shift % window;
+    for (int64_t first = cu_seqlens[b]; first < end; first = next, next += window) {
+      result.push_back({first, std::min(next, end) - first});
+    }
   }
   return result;
 }

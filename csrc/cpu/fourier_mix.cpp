@@ -224,11 +224,12 @@ void for_type(const char* op, const Tensor& x, const F& run) {
   }
 }
 
-Tensor fourier_mix(const Tensor& x, const Tensor& cu_seqlens, double scale, bool ortho) {
+Tensor fourier_mix(const Tensor& x, const Tensor& cu_seqlens, double scale, bool ortho,
+                   int64_t window, int64_t shift) {
   constexpr const char* op = "jnrf::fourier_mix";
   check_matrix(op, "x", x);
   const int64_t tokens = x.size(0), hidden = x.size(1);
-  const Plan plan(checked_documents(op, cu_seqlens, tokens), hidden);
+  const Plan plan(checked_documents(op, cu_seqlens, tokens, window, shift), hidden);
   const Tensor out = torch::stable::new_empty(x, {tokens, hidden});
   for_type(op, x, [&](auto type) {
     using T = decltype(type);
@@ -241,16 +242,15 @@ Tensor fourier_mix(const Tensor& x, const Tensor& cu_seqlens, double scale, bool
   return out;
 }
 
-std::tuple<Tensor, Tensor, Tensor, Tensor> fourier_mix_norm(const Tensor& x, const Tensor& weight,
-                                                            const Tensor& bias,
-                                                            const Tensor& cu_seqlens, double eps,
-                                                            double scale, bool ortho, bool save) {
+std::tuple<Tensor, Tensor, Tensor, Tensor> fourier_mix_norm(
+    const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& cu_seqlens, double eps,
+    double scale, bool ortho, int64_t window, int64_t shift, bool save) {
   constexpr const char* op = "jnrf::fourier_mix_norm";
   check_matrix(op, "x", x);
   const int64_t tokens = x.size(0), hidden = x.size(1);
   check_like(op, "weight", weight, x, {hidden});
   check_like(op, "bias", bias, x, {hidden});
-  const Plan plan(checked_documents(op, cu_seqlens, tokens), hidden);
+  const Plan plan(checked_documents(op, cu_seqlens, tokens, window, shift), hidden);
   const int64_t saved = save ? tokens : 0;
   const Tensor out = torch::stable::new_empty(x, {tokens, hidden});
   const Tensor sum = torch::stable::new_empty(x, {saved, hidden});
@@ -282,7 +282,8 @@ std::tuple<Tensor, Tensor, Tensor> fourier_mix_norm_backward(const Tensor& grad,
                                                              const Tensor& mean, const Tensor& rstd,
                                                              const Tensor& weight,
                                                              const Tensor& cu_seqlens, double scale,
-                                                             bool ortho) {
+                                                             bool ortho, int64_t window,
+                                                             int64_t shift) {
   constexpr const char* op = "jnrf::fourier_mix_norm_backward";
   check_matrix(op, "grad", grad);
   const int64_t tokens = grad.size(0), hidden = grad.size(1);
@@ -290,7 +291,7 @@ std::tuple<Tensor, Tensor, Tensor> fourier_mix_norm_backward(const Tensor& grad,
   check_like(op, "mean", mean, grad, {tokens});
   check_like(op, "rstd", rstd, grad, {tokens});
   check_like(op, "weight", weight, grad, {hidden});
-  const Plan plan(checked_documents(op, cu_seqlens, tokens), hidden);
+  const Plan plan(checked_documents(op, cu_seqlens, tokens, window, shift), hidden);
   const Tensor grad_x = torch::stable::new_empty(grad, {tokens, hidden});
   const Tensor grad_weight = torch::stable::new_zeros(grad, {hidden});
   const Tensor grad_bias = torch::stable::new_zeros(grad, {hidden});

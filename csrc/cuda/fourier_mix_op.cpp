@@ -75,11 +75,13 @@ void mix(const char* op, const Tensor& x, const std::vector<Document>& documents
   }
 }
 
-Tensor fourier_mix(const Tensor& x, const Tensor& cu_seqlens, double scale, bool ortho) {
+Tensor fourier_mix(const Tensor& x, const Tensor& cu_seqlens, double scale, bool ortho,
+                   int64_t window, int64_t shift) {
   constexpr const char* op = "jnrf::fourier_mix";
   check_matrix(op, "x", x);
   const bool bfloat16 = is_bfloat16(op, x);
-  const std::vector<Document> documents = checked_documents(op, cu_seqlens, x.size(0));
+  const std::vector<Document> documents =
+      checked_documents(op, cu_seqlens, x.size(0), window, shift);
   const DeviceGuard guard(x.get_device_index());
   const Tensor out = torch::stable::new_empty(x, {x.size(0), x.size(1)});
   if (out.numel() == 0) return out;
@@ -92,17 +94,16 @@ Tensor fourier_mix(const Tensor& x, const Tensor& cu_seqlens, double scale, bool
   return out;
 }
 
-std::tuple<Tensor, Tensor, Tensor, Tensor> fourier_mix_norm(const Tensor& x, const Tensor& weight,
-                                                            const Tensor& bias,
-                                                            const Tensor& cu_seqlens, double eps,
-                                                            double scale, bool ortho, bool save) {
+std::tuple<Tensor, Tensor, Tensor, Tensor> fourier_mix_norm(
+    const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& cu_seqlens, double eps,
+    double scale, bool ortho, int64_t window, int64_t shift, bool save) {
   constexpr const char* op = "jnrf::fourier_mix_norm";
   check_matrix(op, "x", x);
   const int64_t tokens = x.size(0), hidden = x.size(1);
   check_like(op, "weight", weight, x, {hidden});
   check_like(op, "bias", bias, x, {hidden});
   const bool bfloat16 = is_bfloat16(op, x);
-  const std::vector<Document> documents = checked_documents(op, cu_seqlens, tokens);
+  const std::vector<Document> documents = checked_documents(op, cu_seqlens, tokens, window, shift);
   const DeviceGuard guard(x.get_device_index());
   const int64_t saved = save ? tokens : 0;
   const Tensor out = torch::stable::new_empty(x, {tokens, hidden});
@@ -134,7 +135,8 @@ std::tuple<Tensor, Tensor, Tensor> fourier_mix_norm_backward(const Tensor& grad,
                                                              const Tensor& mean, const Tensor& rstd,
                                                              const Tensor& weight,
                                                              const Tensor& cu_seqlens, double scale,
-                                                             bool ortho) {
+                                                             bool ortho, int64_t window,
+                                                             int64_t shift) {
   constexpr const char* op = "jnrf::fourier_mix_norm_backward";
   check_matrix(op, "grad", grad);
   const int64_t tokens = grad.size(0), hidden = grad.size(1);
@@ -142,7 +144,7 @@ std::tuple<Tensor, Tensor, Tensor> fourier_mix_norm_backward(const Tensor& grad,
   check_like(op, "sum", sum, mean, {tokens, hidden});
   check_like(op, "rstd", rstd, mean, {tokens});
   const bool bfloat16 = is_bfloat16(op, grad);
-  const std::vector<Document> documents = checked_documents(op, cu_seqlens, tokens);
+  const std::vector<Document> documents = checked_documents(op, cu_seqlens, tokens, window, shift);
   const DeviceGuard guard(grad.get_device_index());
   const Tensor grad_x = torch::stable::new_empty(grad, {tokens, hidden});
   if (grad.numel() == 0) {

@@ -2,17 +2,20 @@
 #include <torch/csrc/stable/library.h>
 
 STABLE_TORCH_LIBRARY_FRAGMENT(jnrf, m) {
-  // x [T, H] -> scale * Re FFT2 of each document. Its own adjoint. With ortho, divided by sqrt(N
-  // H).
-  m.def("fourier_mix(Tensor x, Tensor cu_seqlens, float scale=1.0, bool ortho=False) -> Tensor");
+  // x [T, H] -> scale * Re FFT2 of each document. Its own adjoint. With ortho, divided by
+  // sqrt(N H). With window, of each window of so many tokens, which begin anew in each document,
+  // shift tokens into the first one.
+  m.def(
+      "fourier_mix(Tensor x, Tensor cu_seqlens, float scale=1.0, bool ortho=False, int window=0, "
+      "int shift=0) -> Tensor");
   // y = LayerNorm(x + scale * Re FFT2(x)) and, with save, what the backward needs: the sum that was
   // normalised [T, H] and the mean and 1/deviation of its rows [T] (else these have no elements).
   m.def(
       "fourier_mix_norm(Tensor x, Tensor weight, Tensor bias, Tensor cu_seqlens, float eps=1e-5, "
-      "float scale=1.0, bool ortho=False, bool save=True) -> "
+      "float scale=1.0, bool ortho=False, int window=0, int shift=0, bool save=True) -> "
       "(Tensor y, Tensor sum, Tensor mean, Tensor rstd)");
   m.def(
       "fourier_mix_norm_backward(Tensor grad, Tensor sum, Tensor mean, Tensor rstd, Tensor weight, "
-      "Tensor cu_seqlens, float scale=1.0, bool ortho=False) -> "
+      "Tensor cu_seqlens, float scale=1.0, bool ortho=False, int window=0, int shift=0) -> "
       "(Tensor x, Tensor weight, Tensor bias)");
 }

@@ -34,9 +34,13 @@ inline void check_like(const char* op, const char* name, const Tensor& other, co
   STD_TORCH_CHECK(other.device() == x.device(), op, ": ", name, " must be on the device of x");
 }
 
-// The documents of `cu_seqlens`, which may be on any device.
+// What is mixed: the documents of `cu_seqlens`, which may be on any device, or with `window` their
+// windows.
 inline std::vector<Document> checked_documents(const char* op, const Tensor& cu_seqlens,
-                                               int64_t tokens) {
+                                               int64_t tokens, int64_t window, int64_t shift) {
+  STD_TORCH_CHECK(window >= 0 && window <= INT32_MAX, op,
+                  ": window must be from 0 to 2^31 - 1, but is ", window);
+  STD_TORCH_CHECK(shift >= 0, op, ": shift must not be negative, but is ", shift);
   STD_TORCH_CHECK(cu_seqlens.dim() == 1 && cu_seqlens.size(0) >= 1, op,
                   ": cu_seqlens must be [documents + 1], not ", shape_of(cu_seqlens));
   STD_TORCH_CHECK(cu_seqlens.scalar_type() == torch::headeronly::ScalarType::Int, op,
@@ -49,7 +53,8 @@ inline std::vector<Document> checked_documents(const char* op, const Tensor& cu_
   const int64_t documents = host.size(0) - 1;
   const std::string wrong = packed_error(bounds, documents, tokens);
   STD_TORCH_CHECK(wrong.empty(), op, ": ", wrong);
-  return packed_documents(bounds, documents);
+  return window ? packed_windows(bounds, documents, window, shift)
+                : packed_documents(bounds, documents);
 }
 
 // A real FFT over `dims`, by the library that torch itself uses on the tensor's device; the last of

@@ -11,7 +11,14 @@ _DTYPES = {"cpu": (torch.float32, torch.float64)}
 _CUDA_DTYPES = (torch.float32, torch.bfloat16)
 
 
-def fourier_mix(x: Tensor, cu_seqlens: Tensor, scale: float = 1.0, ortho: bool = False) -> Tensor:
+def fourier_mix(
+    x: Tensor,
+    cu_seqlens: Tensor,
+    scale: float = 1.0,
+    ortho: bool = False,
+    window: int = 0,
+    shift: int = 0,
+) -> Tensor:
     """Mix the tokens and features of every document by a two-dimensional Fourier transform.
 
     ``y = scale * Re(FFT2(x))`` over the tokens and the hidden features of each document alone.
@@ -25,21 +32,27 @@ def fourier_mix(x: Tensor, cu_seqlens: Tensor, scale: float = 1.0, ortho: bool =
         scale: factor of the result; 1 is FNet's and JNRF's.
         ortho: also divide by ``sqrt(N H)`` for a document of N tokens (``norm="ortho"`` of
             torch.fft), so that the result is of the size of ``x`` whatever the length.
+        window: mix within windows of so many tokens instead of whole documents (0, the default;
+            at most 2^31 - 1), as if each were a document of its own. They never cross documents:
+            the last one of a document ends with it, and may be shorter.
+        shift: makes the first window of every document ``shift % window`` tokens shorter, so that
+            the borders of all move. Not negative.
 
     Returns:
         ``[T, H]`` in the dtype of ``x``.
 
     Raises:
-        ValueError: a wrong shape, dtype or device.
+        ValueError: a wrong shape, dtype or device, or a negative window or shift.
         RuntimeError: ``cu_seqlens`` does not start at 0, decreases, or does not end at T.
 
     Source: Lee-Thorp et al., FNet (2021); Yazdani et al., JNRF (2022), section 3.1.
     """
-    _check("fourier_mix", x, cu_seqlens)
+    _check("fourier_mix", x, cu_seqlens, window, shift)
+    inputs = (x, cu_seqlens, scale, ortho, window, shift)
     if not _compiled_for(x):
         _loader.warn_reference("fourier_mix", x.device.type)
-        return reference.fourier_mix(x, cu_seqlens, scale, ortho)
-    return torch.ops.jnrf.fourier_mix(x, cu_seqlens, scale, ortho)
+        return reference.fourier_mix(*inputs)
+    return torch.ops.jnrf.fourier_mix(*inputs)
 
 
 def fourier_mix_norm(
@@ -50,6 +63,8 @@ def fourier_mix_norm(
     eps: float = 1e-5,
     scale: float = 1.0,
     ortho: bool = False,
+    window: int = 0,
+    shift: int = 0,
 ) -> Tensor:
     """Fourier mixing with residual and LayerNorm: ``LayerNorm(x + fourier_mix(x))``, fused.
 
@@ -65,22 +80,23 @@ def fourier_mix_norm(
         eps: added to the variance.
         scale: factor of the mixed tokens before the sum; 1 is FNet's and JNRF's.
         ortho: also divide them by ``sqrt(N H)``, as for `fourier_mix`.
+        window, shift: mix within windows, as for `fourier_mix`.
 
     Returns:
         ``[T, H]`` in the dtype of ``x``.
 
     Raises:
-        ValueError: a wrong shape, dtype or device.
+        ValueError: a wrong shape, dtype or device, or a negative window or shift.
         RuntimeError: ``cu_seqlens`` does not start at 0, decreases, or does not end at T.
 
     Source: Lee-Thorp et al., FNet (2021); Yazdani et al., JNRF (2022), section 3.1.
     """
-    _check("fourier_mix_norm", x, cu_seqlens, weight=weight, bias=bias)
+    _check("fourier_mix_norm", x, cu_seqlens, window, shift, weight=weight, bias=bias)
+    inputs = (x, weight, bias, cu_seqlens, eps, scale, ortho, window, shift)
     if not _compiled_for(x):
         _loader.warn_reference("fourier_mix_norm", x.device.type)
-        return reference.fourier_mix_norm(x, weight, bias, cu_seqlens, eps, scale, ortho)
+        return reference.fourier_mix_norm(*inputs)
     save = torch.is_grad_enabled() and any(t.requires_grad for t in (x, weight, bias))
-    inputs = (x, weight, bias, cu_seqlens, eps, scale, ortho)
     if save and not torch.compiler.is_compiling():
         return _Norm.apply(*inputs)
     return torch.ops.jnrf.fourier_mix_norm(*inputs, save)[0]
@@ -94,12 +110,10 @@ class _Norm(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, x, weight, bias, cu_seqlens, eps, scale, ortho):
-        y, *saved = torch.ops.jnrf.fourier_mix_norm(
-            x, weight, bias, cu_seqlens, eps, scale, ortho, True
-        )
+    def forward(ctx, x, weight, bias, cu_seqlens, eps, *mixing):
+        y, *saved = torch.ops.jnrf.fourier_mix_norm(x, weight, bias, cu_seqlens, eps, *mixing, True)
         ctx.save_for_backward(*saved, weight, cu_seqlens)
-        ctx.factor = (scale, ortho)
+        ctx.mixing = mixing
         ctx.set_materialize_grads(False)
         return y
 
@@ -113,7 +127,9 @@ def _compiled_for(x: Tensor) -> bool:
     return kind in ("cpu", "meta") or (kind == "cuda" and _loader.cuda_error is None)
 
 
-def _check(op: str, x: Tensor, cu_seqlens: Tensor, **features: Tensor) -> None:
+def _check(
+    op: str, x: Tensor, cu_seqlens: Tensor, window: int, shift: int, **features: Tensor
+) -> None:
     """Shapes, dtypes and devices; what `cu_seqlens` holds is checked where it is read."""
     if x.dim() != 2:
         raise ValueError(f"{op}: x must be [tokens, hidden], not {list(x.shape)}")
@@ -127,6 +143,10 @@ def _check(op: str, x: Tensor, cu_seqlens: Tensor, **features: Tensor) -> None:
         raise ValueError(f"{op}: cu_seqlens must be int32, not {cu_seqlens.dtype}")
     if cu_seqlens.device.type not in ("cpu", x.device.type):
         raise ValueError(f"{op}: x is on {x.device} but cu_seqlens on {cu_seqlens.device}")
+    if not 0 <= window < 2**31:
+        raise ValueError(f"{op}: window must be from 0 to 2^31 - 1, but is {window}")
+    if shift < 0:
+        raise ValueError(f"{op}: shift must not be negative, but is {shift}")
     for name, value in features.items():
         if value.shape != x.shape[1:]:
             raise ValueError(f"{op}: {name} must be [{x.shape[1]}], not {list(value.shape)}")
@@ -137,12 +157,12 @@ def _check(op: str, x: Tensor, cu_seqlens: Tensor, **features: Tensor) -> None:
 
 
 @torch.library.register_fake("jnrf::fourier_mix")
-def _(x, cu_seqlens, scale=1.0, ortho=False):
+def _(x, cu_seqlens, scale=1.0, ortho=False, window=0, shift=0):
     return x.new_empty(x.shape)
 
 
 @torch.library.register_fake("jnrf::fourier_mix_norm")
-def _(x, weight, bias, cu_seqlens, eps=1e-5, scale=1.0, ortho=False, save=True):
+def _(x, weight, bias, cu_seqlens, eps=1e-5, scale=1.0, ortho=False, window=0, shift=0, save=True):
     tokens, hidden = x.shape
     wide = torch.float32 if x.dtype == torch.bfloat16 else x.dtype
     saved = tokens if save else 0
@@ -155,23 +175,24 @@ def _(x, weight, bias, cu_seqlens, eps=1e-5, scale=1.0, ortho=False, save=True):
 
 
 @torch.library.register_fake("jnrf::fourier_mix_norm_backward")
-def _(grad, sum, mean, rstd, weight, cu_seqlens, scale=1.0, ortho=False):
+def _(grad, sum, mean, rstd, weight, cu_seqlens, scale=1.0, ortho=False, window=0, shift=0):
     hidden = grad.shape[1]
     return grad.new_empty(grad.shape), weight.new_empty(hidden), weight.new_empty(hidden)
 
 
 def _keep_for_mix(ctx, inputs, output) -> None:
-    _, cu_seqlens, *ctx.factor = inputs
+    _, cu_seqlens, *ctx.mixing = inputs
     ctx.save_for_backward(cu_seqlens)
 
 
 def _mix_backward(ctx, grad):
     (cu_seqlens,) = ctx.saved_tensors
-    return torch.ops.jnrf.fourier_mix(grad, cu_seqlens, *ctx.factor), None, None, None
+    mixed = torch.ops.jnrf.fourier_mix(grad, cu_seqlens, *ctx.mixing)
+    return mixed, None, None, None, None, None
 
 
 def _keep_for_norm(ctx, inputs, output) -> None:
-    _, weight, _, cu_seqlens, _, *ctx.factor, _ = inputs
+    _, weight, _, cu_seqlens, _, *ctx.mixing, _ = inputs
     _, total, mean, rstd = output
     ctx.save_for_backward(total, mean, rstd, weight, cu_seqlens)
     ctx.mark_non_differentiable(total, mean, rstd)
@@ -180,12 +201,12 @@ def _keep_for_norm(ctx, inputs, output) -> None:
 
 def _norm_backward(ctx, grad, *_):
     if grad is None:
-        return (None,) * 8
+        return (None,) * 10
     total, mean, rstd, weight, cu_seqlens = ctx.saved_tensors
     grads = torch.ops.jnrf.fourier_mix_norm_backward(
-        grad, total, mean, rstd, weight, cu_seqlens, *ctx.factor
+        grad, total, mean, rstd, weight, cu_seqlens, *ctx.mixing
     )
-    return *grads, None, None, None, None, None
+    return *grads, *(None,) * 7
 
 
 def _no_second_derivative(ctx, *grads):

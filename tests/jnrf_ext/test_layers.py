@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
-from jnrf_ext.layers import (
-    Dropout,
-    FourierLayer,
-    Mlp,
-    RelationHead,
-    SinusoidalPositions,
-    split_windows,
-)
+from jnrf_ext.layers import Dropout, FourierLayer, Mlp, RelationHead, SinusoidalPositions
 
 
 def test_positions_start_anew_in_each_document():
@@ -38,31 +27,6 @@ def test_positions_of_no_documents_are_empty():
     assert positions(torch.tensor([0], dtype=torch.int32), torch.device("cpu")).shape == (0, 8)
 
 
-@given(
-    lengths=st.lists(st.integers(0, 40), max_size=6),
-    window=st.integers(1, 12),
-    shift=st.integers(0, 11),
-)
-def test_windows_partition_each_document(lengths, window, shift):
-    bounds = torch.tensor([0, *lengths]).cumsum(0).int()
-    cuts = split_windows(bounds, window, shift).tolist()
-    assert cuts[0] == 0
-    assert cuts[-1] == sum(lengths)
-    assert set(bounds.tolist()) <= set(cuts)
-    sizes = [b - a for a, b in pairwise(cuts)]
-    assert all(0 < size <= window for size in sizes)
-
-
-def test_a_shift_shortens_the_first_window():
-    bounds = torch.tensor([0, 7, 10], dtype=torch.int32)
-    assert split_windows(bounds, 4, 3).tolist() == [0, 1, 5, 7, 8, 10]
-
-
-def test_window_zero_is_the_whole_document():
-    bounds = torch.tensor([0, 5, 9], dtype=torch.int32)
-    assert torch.equal(split_windows(bounds, 0), bounds)
-
-
 @pytest.mark.parametrize("window", [0, 4])
 def test_a_packed_layer_equals_its_documents_one_by_one(window):
     torch.manual_seed(0)
@@ -70,9 +34,9 @@ def test_a_packed_layer_equals_its_documents_one_by_one(window):
     lengths = [1, 7, 16]
     x = torch.randn(sum(lengths), 16, dtype=torch.float64)
     bounds = torch.tensor([0, *lengths]).cumsum(0).int()
-    packed = layer(x, split_windows(bounds, window))
+    packed = layer(x, bounds, window)
     single = [
-        layer(part, split_windows(torch.tensor([0, len(part)], dtype=torch.int32), window))
+        layer(part, torch.tensor([0, len(part)], dtype=torch.int32), window)
         for part in x.split(lengths)
     ]
     torch.testing.assert_close(packed, torch.cat(single))

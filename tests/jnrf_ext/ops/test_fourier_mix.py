@@ -6,9 +6,12 @@ import os
 import subprocess
 import sys
 import warnings
+from itertools import pairwise
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jnrf_ext import _loader, ops, reference
 
@@ -108,6 +111,51 @@ def test_packed_documents_equal_documents_one_by_one(dtype):
         assert distance(value, right.double()) < 2 * TOLERANCE[dtype]
 
 
+@given(
+    lengths=st.lists(st.integers(0, 40), max_size=6),
+    window=st.integers(1, 12),
+    shift=st.integers(0, 30),
+)
+def test_windows_partition_each_document(lengths, window, shift):
+    bounds = packed(*lengths)
+    cuts = reference.windows(bounds, window, shift).tolist()
+    assert cuts[0] == 0
+    assert cuts[-1] == sum(lengths)
+    assert set(bounds.tolist()) <= set(cuts)
+    sizes = [b - a for a, b in pairwise(cuts)]
+    assert all(0 < size <= window for size in sizes)
+
+
+def test_a_shift_shortens_the_first_window():
+    assert reference.windows(packed(7, 3), 4, 3).tolist() == [0, 1, 5, 7, 8, 10]
+    assert reference.windows(packed(7, 3), 4, 7).tolist() == [0, 1, 5, 7, 8, 10]
+
+
+def test_window_zero_is_the_whole_document():
+    assert torch.equal(reference.windows(packed(5, 4), 0, 3), packed(5, 4))
+
+
+@pytest.mark.parametrize("ortho", [False, True])
+@pytest.mark.parametrize(
+    ("window", "shift"), [(1, 0), (2, 1), (4, 0), (4, 67), (8, 6), (13, 5), (40, 3), (2**31 - 1, 9)]
+)
+def test_windows_are_mixed_like_documents(window, shift, ortho):
+    lengths = [7, 0, 1, 40, 64, 3]
+    inputs = norm_inputs(sum(lengths), 12)
+    settings = {"scale": 0.7, "ortho": ortho}
+    cuts = reference.windows(packed(*lengths), window, shift)
+    one_by_one = with_gradients(ops.fourier_mix_norm, inputs, cuts, **settings)
+    settings |= {"window": window, "shift": shift}
+    got = with_gradients(ops.fourier_mix_norm, inputs, packed(*lengths), **settings)
+    assert all(torch.equal(a, b) for a, b in zip(got, one_by_one, strict=True))
+    wanted = with_gradients(reference.fourier_mix_norm, inputs, packed(*lengths), **settings)
+    torch.testing.assert_close(got, wanted)
+    mixed = ops.fourier_mix(inputs[0], packed(*lengths), **settings)
+    torch.testing.assert_close(
+        mixed, reference.fourier_mix(inputs[0], packed(*lengths), **settings)
+    )
+
+
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_same_bits_again_whatever_the_number_of_threads(threads):
     lengths, before = [700, 64, 64, 333, 1], torch.get_num_threads()
@@ -143,9 +191,13 @@ def test_gradients():
     assert torch.autograd.gradcheck(
         lambda *given: ops.fourier_mix_norm(*given, cu_seqlens, 1e-5, 0.7), inputs
     )
-    mix = lambda x: ops.fourier_mix(x, cu_seqlens, 0.7)  # noqa: E731
-    assert torch.autograd.gradcheck(mix, inputs[:1])
-    assert torch.autograd.gradgradcheck(mix, inputs[:1])
+    assert torch.autograd.gradcheck(
+        lambda *given: ops.fourier_mix_norm(*given, cu_seqlens, window=4, shift=3), inputs
+    )
+    for window in (0, 4):
+        mix = lambda x: ops.fourier_mix(x, cu_seqlens, 0.7, False, window, 1)  # noqa: B023, E731
+        assert torch.autograd.gradcheck(mix, inputs[:1])
+        assert torch.autograd.gradgradcheck(mix, inputs[:1])
 
 
 def test_second_derivative_of_the_norm_is_refused():
@@ -210,6 +262,9 @@ def test_bounds_that_are_wrong(cu_seqlens, message):
         ({"cu_seqlens": packed(5)[:0]}, r"cu_seqlens must be \[documents \+ 1\], not \[0\]"),
         ({"cu_seqlens": packed(5)[None]}, r"cu_seqlens must be \[documents \+ 1\], not \[1, 2\]"),
         ({"cu_seqlens": packed(5).to("meta")}, "x is on cpu but cu_seqlens on meta"),
+        ({"window": -1}, r"window must be from 0 to 2\^31 - 1, but is -1"),
+        ({"window": 2**31}, r"window must be from 0 to 2\^31 - 1, but is 2147483648"),
+        ({"window": 2, "shift": -1}, "shift must not be negative, but is -1"),
     ],
 )
 def test_arguments_that_are_wrong(change, message):
@@ -221,21 +276,26 @@ def test_arguments_that_are_wrong(change, message):
 def test_operators_pass_opcheck():
     x, weight, bias = norm_inputs(12, 6)
     cu_seqlens = packed(5, 0, 7)
-    torch.library.opcheck(torch.ops.jnrf.fourier_mix, (x, cu_seqlens, 0.5, True))
-    norm = torch.ops.jnrf.fourier_mix_norm
-    torch.library.opcheck(norm, (x, weight, bias, cu_seqlens, 1e-5, 0.5, True, True))
-    with torch.no_grad():
-        y, *saved = norm(x, weight, bias, cu_seqlens)
-        torch.library.opcheck(
-            torch.ops.jnrf.fourier_mix_norm_backward, (y, *saved, weight.detach(), cu_seqlens)
-        )
+    for windows in ((), (3, 1)):
+        settings = (0.5, True, *windows)
+        torch.library.opcheck(torch.ops.jnrf.fourier_mix, (x, cu_seqlens, *settings))
+        norm = torch.ops.jnrf.fourier_mix_norm
+        torch.library.opcheck(norm, (x, weight, bias, cu_seqlens, 1e-5, *settings))
+        with torch.no_grad():
+            y, *saved = norm(x, weight, bias, cu_seqlens)
+            torch.library.opcheck(
+                torch.ops.jnrf.fourier_mix_norm_backward,
+                (y, *saved, weight.detach(), cu_seqlens, *settings),
+            )
 
 
-def test_compiles_as_one_graph_forward_and_backward():
+@pytest.mark.parametrize("window", [0, 3])
+def test_compiles_as_one_graph_forward_and_backward(window):
     inputs, cu_seqlens = norm_inputs(12, 6), packed(5, 7)
 
     def layer(x, weight, bias, cu_seqlens):
-        return ops.fourier_mix(ops.fourier_mix_norm(x, weight, bias, cu_seqlens) * 2, cu_seqlens)
+        y = ops.fourier_mix_norm(x, weight, bias, cu_seqlens, window=window, shift=1)
+        return ops.fourier_mix(y * 2, cu_seqlens, window=window, shift=1)
 
     compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
     torch.testing.assert_close(
