@@ -1,19 +1,30 @@
 // What kernels need of CUDA beyond the language. csrc/tests/cuda_on_host.h stands in for it when
-// the host compiler builds the same kernels for the tests.
+// the host compiler builds the same kernels for the tests; kernels keep to what both have.
 #pragma once
 
 #ifdef JNRF_CUDA_ON_HOST
 #include "tests/cuda_on_host.h"
 #else
+#include <cuda_bf16.h>
+
 #include <cstdint>
 
 namespace jnrf::cuda {
+
+using bfloat16 = __nv_bfloat16;
 
 // The dynamic shared memory of the block.
 template <typename T>
 __device__ __forceinline__ T* dynamic_shared() {
   extern __shared__ __align__(16) unsigned char raw[];
   return reinterpret_cast<T*>(raw);
+}
+
+// The kernel's static shared memory: one structure a kernel.
+template <typename S>
+__device__ __forceinline__ S& static_shared() {
+  __shared__ __align__(16) unsigned char raw[sizeof(S)];
+  return *reinterpret_cast<S*>(raw);
 }
 
 }  // namespace jnrf::cuda
@@ -23,18 +34,41 @@ namespace jnrf::cuda {
 
 inline constexpr unsigned kAllLanes = 0xffffffffu;
 
+// The sum over the lanes of a warp, the same bits in every lane.
+template <typename T>
+__device__ __forceinline__ T warp_sum(T value) {
+#pragma unroll
+  for (int step = 16; step > 0; step /= 2) value += __shfl_xor_sync(kAllLanes, value, step);
+  return value;
+}
+
 // The sum over the threads of a block (whole warps), the same bits in every thread, in an order
 // that depends on the block's size alone. `warps` is shared memory for 32 numbers, which the
 // next call may use at once.
-__device__ __forceinline__ float block_sum(float value, float* warps) {
-#pragma unroll
-  for (int step = 16; step > 0; step /= 2) value += __shfl_xor_sync(kAllLanes, value, step);
+template <typename T>
+__device__ __forceinline__ T block_sum(T value, T* warps) {
+  value = warp_sum(value);
   if (threadIdx.x % 32 == 0) warps[threadIdx.x / 32] = value;
   __syncthreads();
-  float total = 0;
+  T total = 0;
   for (unsigned w = 0; w < blockDim.x / 32; ++w) total += warps[w];
   __syncthreads();
   return total;
+}
+
+// The document of row `row` of a packed batch: the last b with bounds[b] <= row. bounds[documents]
+// must be above it.
+__device__ __forceinline__ int document_of(const int32_t* bounds, int documents, int64_t row) {
+  int low = 0, high = documents;
+  while (high - low > 1) {
+    const int middle = (low + high) / 2;
+    if (bounds[middle] <= row) {
+      low = middle;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
 }
 
 }  // namespace jnrf::cuda

@@ -1,21 +1,15 @@
 #include "cuda/fourier_mix.cuh"
 
-#include <cuda_bf16.h>
-
 #include "cuda/fourier_mix.h"
+#include "cuda/launch.h"
 
 namespace jnrf::cuda {
 namespace {
 
 constexpr unsigned kThreads = 256;
 
-const char* last_error() {
-  const cudaError_t error = cudaGetLastError();
-  return error == cudaSuccess ? nullptr : cudaGetErrorString(error);
-}
-
 template <typename Residual, typename Out>
-void epilogue(const MixEpilogue& work, cudaStream_t stream) {
+void epilogue(const MixEpilogue& work, void* stream) {
   const Epilogue<Residual, Out> typed{work.spectrum,
                                       static_cast<const Residual*>(work.residual),
                                       static_cast<Out*>(work.out),
@@ -30,11 +24,12 @@ void epilogue(const MixEpilogue& work, cudaStream_t stream) {
                                       work.hidden};
   const size_t shared = work.weight ? work.hidden * sizeof(float) : 0;
   const auto tokens = static_cast<unsigned>(work.documents * work.length);
-  mix_epilogue<Residual, Out><<<tokens, kThreads, shared, stream>>>(typed);
+  launch("mix_epilogue", mix_epilogue<Residual, Out>, Grid{tokens}, kThreads, shared, stream,
+         typed);
 }
 
 template <typename T>
-void backward(const MixNormBackward& work, cudaStream_t stream) {
+void backward(const MixNormBackward& work, void* stream) {
   const NormBackward<T> typed{static_cast<const T*>(work.grad),
                               work.sum,
                               work.mean,
@@ -45,35 +40,31 @@ void backward(const MixNormBackward& work, cudaStream_t stream) {
                               work.tokens,
                               work.hidden};
   const auto parts = static_cast<unsigned>(work.parts);
-  norm_backward<T><<<parts, kThreads, 2 * work.hidden * sizeof(float), stream>>>(typed);
-  const auto blocks = static_cast<unsigned>((work.hidden + kThreads - 1) / kThreads);
-  sum_partials<T><<<blocks, kThreads, 0, stream>>>(work.partial, work.parts, work.hidden,
-                                                   static_cast<T*>(work.grad_weight),
-                                                   static_cast<T*>(work.grad_bias));
+  launch("norm_backward", norm_backward<T>, Grid{parts}, kThreads, 2 * work.hidden * sizeof(float),
+         stream, typed);
+  launch("sum_partials", sum_partials<T>, Grid{blocks_for(work.hidden, kThreads)}, kThreads, 0,
+         stream, work.partial, work.parts, work.hidden, static_cast<T*>(work.grad_weight),
+         static_cast<T*>(work.grad_bias));
 }
 
 }  // namespace
 
-const char* launch_mix_epilogue(const MixEpilogue& work, void* stream) {
-  const auto on = static_cast<cudaStream_t>(stream);
+void launch_mix_epilogue(const MixEpilogue& work, void* stream) {
   if (!work.bfloat16) {
-    epilogue<float, float>(work, on);
+    epilogue<float, float>(work, stream);
   } else if (work.float_residual) {
-    epilogue<float, __nv_bfloat16>(work, on);
+    epilogue<float, bfloat16>(work, stream);
   } else {
-    epilogue<__nv_bfloat16, __nv_bfloat16>(work, on);
+    epilogue<bfloat16, bfloat16>(work, stream);
   }
-  return last_error();
 }
 
-const char* launch_norm_backward(const MixNormBackward& work, void* stream) {
-  const auto on = static_cast<cudaStream_t>(stream);
+void launch_norm_backward(const MixNormBackward& work, void* stream) {
   if (work.bfloat16) {
-    backward<__nv_bfloat16>(work, on);
+    backward<bfloat16>(work, stream);
   } else {
-    backward<float>(work, on);
+    backward<float>(work, stream);
   }
-  return last_error();
 }
 
 }  // namespace jnrf::cuda

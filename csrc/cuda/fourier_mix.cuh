@@ -5,6 +5,10 @@
 
 namespace jnrf::cuda {
 
+struct Warps {
+  float sums[32];
+};
+
 // Documents of equal length that lie side by side, and what happens to their spectra.
 template <typename Residual, typename Out>
 struct Epilogue {
@@ -25,7 +29,7 @@ struct Epilogue {
 // numbers. The other half of the spectrum is the mirrored one: F[k,j] = conj F[-k,-j].
 template <typename Residual, typename Out>
 __global__ void mix_epilogue(Epilogue<Residual, Out> work) {
-  __shared__ float warps[32];
+  float* warps = static_shared<Warps>().sums;
   float* row = dynamic_shared<float>();
   const int64_t token = blockIdx.x, length = work.length, hidden = work.hidden;
   const int64_t half = hidden / 2 + 1, document = token / length, k = token % length;
@@ -82,7 +86,7 @@ struct NormBackward {
 // numbers, of which a thread only touches its own.
 template <typename T>
 __global__ void norm_backward(NormBackward<T> work) {
-  __shared__ float warps[32];
+  float* warps = static_shared<Warps>().sums;
   const int64_t hidden = work.hidden;
   float *weight_sums = dynamic_shared<float>(), *bias_sums = weight_sums + hidden;
   for (int64_t j = threadIdx.x; j < hidden; j += blockDim.x) weight_sums[j] = bias_sums[j] = 0;

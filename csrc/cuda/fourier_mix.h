@@ -1,6 +1,5 @@
-// Launchers of the kernels in fourier_mix.cuh, on raw device pointers. Each returns the text of
-// CUDA's error, or null. `stream` is a cudaStream_t; `bfloat16` says that pointers to void are to
-// bfloat16, else to float.
+// Launchers of the kernels in fourier_mix.cuh, on raw device pointers. `stream` is a cudaStream_t;
+// `bfloat16` says that pointers to void are to bfloat16, else to float.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +25,7 @@ struct MixEpilogue {
   bool bfloat16;
   bool float_residual;  // the residual is float whatever the rest is
 };
-const char* launch_mix_epilogue(const MixEpilogue& work, void* stream);
+void launch_mix_epilogue(const MixEpilogue& work, void* stream);
 
 struct MixNormBackward {
   const void* grad;
@@ -38,6 +37,6 @@ struct MixNormBackward {
   int64_t tokens, hidden, parts;
   bool bfloat16;
 };
-const char* launch_norm_backward(const MixNormBackward& work, void* stream);
+void launch_norm_backward(const MixNormBackward& work, void* stream);
 
 }  // namespace jnrf::cuda

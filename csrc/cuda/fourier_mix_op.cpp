@@ -5,13 +5,13 @@
 #include <tuple>
 
 #include "cuda/fourier_mix.h"
+#include "cuda/op.h"
 #include "ops/fourier_mix_checks.h"
 
 namespace jnrf::cuda {
 namespace {
 
 using torch::headeronly::ScalarType;
-using torch::stable::accelerator::DeviceGuard;
 
 bool is_bfloat16(const char* op, const Tensor& x) {
   const bool bfloat16 = x.scalar_type() == ScalarType::BFloat16;
@@ -20,16 +20,6 @@ bool is_bfloat16(const char* op, const Tensor& x) {
   STD_TORCH_CHECK(x.size(1) <= kMostHidden, op, ": at most ", kMostHidden,
                   " features fit in shared memory, not ", x.size(1));
   return bfloat16;
-}
-
-void* current_stream(const Tensor& x) {
-  void* stream = nullptr;
-  STABLE_TORCH_ERROR_CODE_CHECK(aoti_torch_get_current_cuda_stream(x.get_device_index(), &stream));
-  return stream;
-}
-
-void check_launch(const char* op, const char* error) {
-  STD_TORCH_CHECK(error == nullptr, op, ": kernel launch failed: ", error ? error : "");
 }
 
 template <typename T>
@@ -49,7 +39,7 @@ struct Settings {
 // Runs of documents of one length are transformed and finished together; prepare(first token)
 // says where a run's results go.
 template <typename F>
-void mix(const char* op, const Tensor& x, const std::vector<Document>& documents,
+void mix(const OnDevice& on, const Tensor& x, const std::vector<Document>& documents,
          const Settings& settings, const F& prepare) {
   const int64_t hidden = x.size(1);
   Tensor wide = x.scalar_type() == ScalarType::Float ? x : torch::stable::to(x, ScalarType::Float);
@@ -71,7 +61,7 @@ void mix(const char* op, const Tensor& x, const std::vector<Document>& documents
     work.documents = count;
     work.length = length;
     work.hidden = hidden;
-    check_launch(op, launch_mix_epilogue(work, current_stream(x)));
+    launch_mix_epilogue(work, on.stream);
   }
 }
 
@@ -82,10 +72,10 @@ Tensor fourier_mix(const Tensor& x, const Tensor& cu_seqlens, double scale, bool
   const bool bfloat16 = is_bfloat16(op, x);
   const std::vector<Document> documents =
       checked_documents(op, cu_seqlens, x.size(0), window, shift);
-  const DeviceGuard guard(x.get_device_index());
+  const OnDevice on(x);
   const Tensor out = torch::stable::new_empty(x, {x.size(0), x.size(1)});
   if (out.numel() == 0) return out;
-  mix(op, torch::stable::contiguous(x), documents, {0, scale, ortho}, [&](int64_t token) {
+  mix(on, torch::stable::contiguous(x), documents, {0, scale, ortho}, [&](int64_t token) {
     MixEpilogue work{};
     work.out = from_token(out, token, bfloat16);
     work.bfloat16 = bfloat16;
@@ -104,7 +94,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> fourier_mix_norm(
   check_like(op, "bias", bias, x, {hidden});
   const bool bfloat16 = is_bfloat16(op, x);
   const std::vector<Document> documents = checked_documents(op, cu_seqlens, tokens, window, shift);
-  const DeviceGuard guard(x.get_device_index());
+  const OnDevice on(x);
   const int64_t saved = save ? tokens : 0;
   const Tensor out = torch::stable::new_empty(x, {tokens, hidden});
   const Tensor sum = torch::stable::new_empty(x, {saved, hidden}, ScalarType::Float);
@@ -114,7 +104,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> fourier_mix_norm(
   const Tensor dense = torch::stable::contiguous(x);
   const Tensor dense_weight = torch::stable::contiguous(weight);
   const Tensor dense_bias = torch::stable::contiguous(bias);
-  mix(op, dense, documents, {eps, scale, ortho}, [&](int64_t token) {
+  mix(on, dense, documents, {eps, scale, ortho}, [&](int64_t token) {
     MixEpilogue work{};
     work.residual = from_token(dense, token, bfloat16);
     work.out = from_token(out, token, bfloat16);
@@ -145,7 +135,7 @@ std::tuple<Tensor, Tensor, Tensor> fourier_mix_norm_backward(const Tensor& grad,
   check_like(op, "rstd", rstd, mean, {tokens});
   const bool bfloat16 = is_bfloat16(op, grad);
   const std::vector<Document> documents = checked_documents(op, cu_seqlens, tokens, window, shift);
-  const DeviceGuard guard(grad.get_device_index());
+  const OnDevice on(grad);
   const Tensor grad_x = torch::stable::new_empty(grad, {tokens, hidden});
   if (grad.numel() == 0) {
     return {grad_x, torch::stable::new_zeros(grad, {hidden}),
@@ -160,14 +150,13 @@ std::tuple<Tensor, Tensor, Tensor> fourier_mix_norm_backward(const Tensor& grad,
                           torch::stable::contiguous(mean), torch::stable::contiguous(rstd),
                           torch::stable::contiguous(weight)};
   const auto input = [&](int i) { return static_cast<const float*>(dense[i].const_data_ptr()); };
-  check_launch(
-      op, launch_norm_backward(
-              {dense[0].const_data_ptr(), input(1), input(2), input(3), dense[4].const_data_ptr(),
-               from_token<float>(grad_sum, 0), static_cast<float*>(partial.mutable_data_ptr()),
-               grad_weight.mutable_data_ptr(), grad_bias.mutable_data_ptr(), tokens, hidden, parts,
-               bfloat16},
-              current_stream(grad)));
-  mix(op, grad_sum, documents, {0, scale, ortho}, [&](int64_t token) {
+  launch_norm_backward(
+      {dense[0].const_data_ptr(), input(1), input(2), input(3), dense[4].const_data_ptr(),
+       from_token<float>(grad_sum, 0), static_cast<float*>(partial.mutable_data_ptr()),
+       grad_weight.mutable_data_ptr(), grad_bias.mutable_data_ptr(), tokens, hidden, parts,
+       bfloat16},
+      on.stream);
+  mix(on, grad_sum, documents, {0, scale, ortho}, [&](int64_t token) {
     MixEpilogue work{};
     work.residual = from_token<float>(grad_sum, token);
     work.out = from_token(grad_x, token, bfloat16);
@@ -181,7 +170,7 @@ std::tuple<Tensor, Tensor, Tensor> fourier_mix_norm_backward(const Tensor& grad,
 }  // namespace
 }  // namespace jnrf::cuda
 
-STABLE_TORCH_LIBRARY_IMPL(jnrf, CUDA, m) {
+JNRF_CUDA_IMPL(m) {
   m.impl("fourier_mix", TORCH_BOX(&jnrf::cuda::fourier_mix));
   m.impl("fourier_mix_norm", TORCH_BOX(&jnrf::cuda::fourier_mix_norm));
   m.impl("fourier_mix_norm_backward", TORCH_BOX(&jnrf::cuda::fourier_mix_norm_backward));

@@ -9,6 +9,12 @@ namespace jnrf::tests {
 
 inline int failures = 0;
 
+inline void expect(bool right, const char* what) {
+  if (right) return;
+  std::printf("FAILED %s\n", what);
+  ++failures;
+}
+
 // Notes a failure where `got` is further than `tolerance` from `wanted`, relative to its L2 norm.
 inline void expect_close(const char* what, const std::vector<float>& got,
                          const std::vector<double>& wanted, double tolerance) {
@@ -23,6 +29,12 @@ inline void expect_close(const char* what, const std::vector<float>& got,
                 tolerance);
     ++failures;
   }
+}
+
+// What main returns.
+inline int report() {
+  std::printf("%d failures\n", failures);
+  return failures ? 1 : 0;
 }
 
 }  // namespace jnrf::tests

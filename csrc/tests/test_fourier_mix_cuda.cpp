@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cuda/fourier_mix.cuh"
+#include "cuda/launch.h"
 #include "tests/check.h"
 
 namespace {
@@ -100,9 +101,9 @@ void test_epilogue(const Shape& shape, bool with_norm, bool save) {
     work.mean = mean.data();
     work.rstd = rstd.data();
   }
-  jnrf::cuda::launch(static_cast<unsigned>(shape.tokens()), shape.threads,
-                     with_norm ? shape.hidden * sizeof(float) : 0,
-                     [&] { jnrf::cuda::mix_epilogue(work); });
+  jnrf::cuda::launch("mix_epilogue", jnrf::cuda::mix_epilogue<float, float>,
+                     {static_cast<unsigned>(shape.tokens())}, shape.threads,
+                     with_norm ? shape.hidden * sizeof(float) : 0, nullptr, work);
 
   Doubles wanted = sums(shape, spectrum, residual, scale);
   if (!with_norm) {
@@ -131,13 +132,13 @@ void test_norm_backward(const Shape& shape, int64_t parts) {
   const jnrf::cuda::NormBackward<float> work{grad.data(),    sum.data(),     mean.data(),
                                              rstd.data(),    weight.data(),  grad_sum.data(),
                                              partial.data(), shape.tokens(), shape.hidden};
-  jnrf::cuda::launch(static_cast<unsigned>(parts), shape.threads, 2 * shape.hidden * sizeof(float),
-                     [&] { jnrf::cuda::norm_backward(work); });
-  const auto blocks = static_cast<unsigned>((shape.hidden + shape.threads - 1) / shape.threads);
-  jnrf::cuda::launch(blocks, shape.threads, 0, [&] {
-    jnrf::cuda::sum_partials(partial.data(), parts, shape.hidden, grad_weight.data(),
-                             grad_bias.data());
-  });
+  jnrf::cuda::launch("norm_backward", jnrf::cuda::norm_backward<float>,
+                     {static_cast<unsigned>(parts)}, shape.threads,
+                     2 * shape.hidden * sizeof(float), nullptr, work);
+  jnrf::cuda::launch("sum_partials", jnrf::cuda::sum_partials<float>,
+                     {jnrf::cuda::blocks_for(shape.hidden, shape.threads)}, shape.threads, 0,
+                     nullptr, partial.data(), parts, shape.hidden, grad_weight.data(),
+                     grad_bias.data());
 
   Doubles wanted(shape.numbers()), wanted_weight(shape.hidden), wanted_bias(shape.hidden);
   for (int64_t token = 0; token < shape.tokens(); ++token) {
@@ -177,6 +178,5 @@ int main() {
     test_epilogue(shape, true, true);
     test_norm_backward(shape, std::min<int64_t>(shape.tokens(), 3));
   }
-  std::printf("%d failures\n", jnrf::tests::failures);
-  return jnrf::tests::failures ? 1 : 0;
+  return jnrf::tests::report();
 }

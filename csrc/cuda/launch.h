@@ -1,0 +1,80 @@
+// Starts kernels, on a GPU or in the stand-in of csrc/tests. The only place of csrc/cuda that talks
+// to the CUDA runtime.
+#pragma once
+
+#include <cstddef>
+#include <stdexcept>
+#include <string>
+
+#include "cuda/device.cuh"
+
+namespace jnrf::cuda {
+
+struct Grid {
+  unsigned x, y = 1, z = 1;
+};
+
+// Blocks for `work` items of `share` each.
+inline unsigned blocks_for(int64_t work, int64_t share) {
+  return static_cast<unsigned>((work + share - 1) / share);
+}
+
+#ifdef JNRF_CUDA_ON_HOST
+
+// Bytes of shared memory that a block may have: those of sm_90.
+inline size_t shared_memory_limit() { return 227 * 1024; }
+
+inline int multiprocessors() { return 2; }
+
+template <typename... Parameters, typename... Arguments>
+void launch(const char* name, void (*kernel)(Parameters...), Grid grid, unsigned threads,
+            size_t shared_bytes, void*, const Arguments&... arguments) {
+  if (shared_bytes > shared_memory_limit()) {
+    throw std::runtime_error(std::string("kernel ") + name + ": too much shared memory");
+  }
+  host::run(name, {grid.x, grid.y, grid.z}, threads, shared_bytes, [&] { kernel(arguments...); });
+}
+
+#else
+
+inline void check(const char* name, cudaError_t error) {
+  if (error == cudaSuccess) return;
+  throw std::runtime_error(std::string("kernel ") + name + ": " + cudaGetErrorString(error));
+}
+
+inline int device_attribute(cudaDeviceAttr which) {
+  int device = 0, value = 0;
+  check("device", cudaGetDevice(&device));
+  check("attribute", cudaDeviceGetAttribute(&value, which, device));
+  return value;
+}
+
+// Bytes of shared memory that a block may have on the current device.
+inline size_t shared_memory_limit() {
+  return static_cast<size_t>(device_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin));
+}
+
+inline int multiprocessors() { return device_attribute(cudaDevAttrMultiProcessorCount); }
+
+// Starts kernel(arguments...) on a stream; an error is an exception that
+// names the kernel. An empty grid starts nothing.
+template <typename... Parameters, typename... Arguments>
+void launch(const char* name, void (*kernel)(Parameters...), Grid grid, unsigned threads,
+            size_t shared_bytes, void* stream, const Arguments&... arguments) {
+  if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
+  constexpr size_t kGranted = 48 * 1024;  // what every kernel has without asking
+  if (shared_bytes > kGranted) {
+    check(name, cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                     static_cast<int>(shared_bytes)));
+  }
+  cudaLaunchConfig_t how{};
+  how.gridDim = dim3(grid.x, grid.y, grid.z);
+  how.blockDim = dim3(threads);
+  how.dynamicSmemBytes = shared_bytes;
+  how.stream = static_cast<cudaStream_t>(stream);
+  check(name, cudaLaunchKernelEx(&how, kernel, static_cast<Parameters>(arguments)...));
+}
+
+#endif
+
+}  // namespace jnrf::cuda

@@ -1,0 +1,7 @@
+# The CUDA kernels, their launchers and the torch side of their operators. nvcc builds these into
+# the package; the host compiler builds them again for the tests (csrc/tests).
+set(JNRF_CUDA_SOURCES
+  csrc/cuda/bounds.cu
+  csrc/cuda/fourier_mix.cu
+  csrc/cuda/fourier_mix_op.cpp
+)
