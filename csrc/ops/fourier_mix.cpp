@@ -1,7 +1,7 @@
 // Fourier token mixing (FNet, Lee-Thorp et al. 2021; JNRF, Yazdani et al. 2022).
-#include <torch/csrc/stable/library.h>
+#include "ops/namespace.h"
 
-STABLE_TORCH_LIBRARY_FRAGMENT(jnrf, m) {
+JNRF_OPERATORS(m) {
   // x [T, H] -> scale * Re FFT2 of each document. Its own adjoint. With ortho, divided by
   // sqrt(N H). With window, of each window of so many tokens, which begin anew in each document,
   // shift tokens into the first one.

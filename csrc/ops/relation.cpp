@@ -1,7 +1,7 @@
 // Relation scores, their loss and their decoding, for the selected tokens of packed documents.
-#include <torch/csrc/stable/library.h>
+#include "ops/namespace.h"
 
-STABLE_TORCH_LIBRARY_FRAGMENT(jnrf, m) {
+JNRF_OPERATORS(m) {
   m.def(
       "relation_scores(Tensor u, Tensor w, Tensor pos_u, Tensor pos_w, Tensor cu_u, Tensor cu_w, "
       "Tensor alpha, Tensor beta, Tensor gamma) -> Tensor");

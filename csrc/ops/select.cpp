@@ -1,7 +1,7 @@
 // Which tokens the relation layers look at.
-#include <torch/csrc/stable/library.h>
+#include "ops/namespace.h"
 
-STABLE_TORCH_LIBRARY_FRAGMENT(jnrf, m) {
+JNRF_OPERATORS(m) {
   // labels: [T] integers, or [T, L] floats whose largest counts. -> indices in document order,
   // -1 in unused places, and the bounds of the documents in them.
   m.def(
