@@ -13,7 +13,7 @@ NATIVE := $(shell find csrc -name '*.cpp' -o -name '*.h' -o -name '*.cu' -o -nam
 DEMO := demo
 JNRF := $(VENV)/bin/jnrf
 
-.PHONY: help demo test native ctest bench lint format clean
+.PHONY: help demo test native ctest kernels bench lint format clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -59,6 +59,10 @@ native: ## compile csrc/ into jnrf_ext/ (needs torch, pybind11, ninja, cmake in 
 
 ctest: ## C++ tests: the CUDA kernels on the host, under the sanitizers too
 	$(PYTHON) -m pytest tests/csrc
+
+kernels: export JNRF_CUDA = on
+kernels: native ## registers, shared memory and spills of every CUDA kernel; a spill is a failure
+	$(PYTHON) benchmarks/kernel_resources.py
 
 bench: $(VENV)/.installed ## ours against its peers, into benchmarks/results/
 	$(PYTHON) -m pytest benchmarks
