@@ -16,6 +16,12 @@ def documents(x: Tensor, cu_seqlens: Tensor) -> tuple[Tensor, ...]:
     return torch.split(x, cu_seqlens.diff().tolist())
 
 
+def token_positions(x: Tensor, cu_seqlens: Tensor, first: int = 0) -> Tensor:
+    """`jnrf_ext.ops.token_positions` as its definition: a range a document."""
+    starts = cu_seqlens[:-1].repeat_interleave(cu_seqlens.diff())
+    return torch.arange(first, first + len(x), device=x.device) - starts.to(x.device)
+
+
 def windows(cu_seqlens: Tensor, window: int, shift: int = 0) -> Tensor:
     """The bounds of the windows of packed documents, int32, from the bounds of these.
 

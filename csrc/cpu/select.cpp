@@ -5,14 +5,14 @@
 #include <tuple>
 #include <vector>
 
-#include "ops/checks.h"
+#include "ops/select_checks.h"
 
 namespace jnrf::cpu {
 namespace {
 
 using torch::headeronly::ScalarType;
 
-constexpr const char* kOp = "select_tokens";
+constexpr const char* kOp = kSelectTokensOp;
 constexpr int64_t kGrain = 4096;  // tokens worth a thread
 
 // The index of the largest; the first of equals; what is not a number counts as largest, as in
@@ -46,9 +46,10 @@ void check_labels(const T* labels, int64_t tokens, int64_t count) {
   }
 }
 
-std::vector<uint8_t> roles_of(const Tensor& labels, const Tensor& role_of_label) {
-  const int64_t tokens = labels.size(0), count = role_of_label.size(0);
-  const auto* role = role_of_label.const_data_ptr<int32_t>();
+std::vector<uint8_t> roles_of(const SelectArguments& given) {
+  const int64_t tokens = given.tokens, count = given.num_labels;
+  const Tensor& labels = given.labels;
+  const auto* role = given.role_of_label.const_data_ptr<int32_t>();
   std::vector<uint8_t> roles(tokens);
   const ScalarType dtype = labels.scalar_type();
   const auto by_label = [&](const auto* data) {
@@ -69,9 +70,6 @@ std::vector<uint8_t> roles_of(const Tensor& labels, const Tensor& role_of_label)
     }
     return roles;
   }
-  require(labels.dim() == 2 && labels.size(1) == count && count > 0, kOp,
-          ": labels must have the shape [T] or, as logits, [T, ", count, "], not ",
-          shape_of(labels));
   require(dtype == ScalarType::Float || dtype == ScalarType::Double, kOp,
           ": labels of shape [T, L] must be float32 or float64, not ",
           torch::headeronly::toString(dtype));
@@ -101,18 +99,12 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> select_tokens(const Tensor& labels,
                                                          const Tensor& role_of_label,
                                                          const Tensor& cu_seqlens,
                                                          int64_t capacity) {
-  require(labels.dim() >= 1, kOp, ": labels must have the shape [T] or [T, L], not []");
-  require(capacity >= 0, kOp, ": capacity must not be negative, but is ", capacity);
-  const Tensor role = checked(kOp, "role_of_label", role_of_label, {-1}, ScalarType::Int);
-  const Tensor cu = checked(kOp, "cu_seqlens", cu_seqlens, {-1}, ScalarType::Int);
-  const int64_t tokens = labels.size(0), documents = cu.size(0) - 1;
-  require(documents >= 0, kOp, ": cu_seqlens must have the shape [B + 1], not [0]");
+  const SelectArguments given(labels, role_of_label, cu_seqlens, capacity);
+  check_host_bounds(kOp, given.cu_seqlens, given.tokens);
+  const Tensor& cu = given.cu_seqlens;
   const auto* bounds = cu.const_data_ptr<int32_t>();
-  check_bounds(kOp, "cu_seqlens", bounds, documents);
-  require(bounds[documents] == tokens, kOp, ": cu_seqlens must end at the number of tokens, ",
-          tokens, ", not at ", bounds[documents]);
-
-  const std::vector<uint8_t> roles = roles_of(torch::stable::contiguous(labels), role);
+  const int64_t documents = given.documents;
+  const std::vector<uint8_t> roles = roles_of(given);
   const auto empty = [&](int64_t size, ScalarType dtype) {
     return torch::stable::new_empty(cu, {size}, dtype);
   };

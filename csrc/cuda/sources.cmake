@@ -4,4 +4,8 @@ set(JNRF_CUDA_SOURCES
   csrc/cuda/bounds.cu
   csrc/cuda/fourier_mix.cu
   csrc/cuda/fourier_mix_op.cpp
+  csrc/cuda/packed.cu
+  csrc/cuda/packed_op.cpp
+  csrc/cuda/select.cu
+  csrc/cuda/select_op.cpp
 )

@@ -59,4 +59,13 @@ inline void check_bounds(const char* op, const char* name, const int32_t* bounds
   }
 }
 
+// Bounds on the host, int32 and contiguous, must be those of documents of `tokens` tokens.
+inline void check_host_bounds(const char* op, const Tensor& cu_seqlens, int64_t tokens) {
+  const auto* bounds = cu_seqlens.const_data_ptr<int32_t>();
+  const int64_t documents = cu_seqlens.size(0) - 1;
+  check_bounds(op, "cu_seqlens", bounds, documents);
+  require(bounds[documents] == tokens, op, ": cu_seqlens must end at the number of tokens, ",
+          tokens, ", not at ", bounds[documents]);
+}
+
 }  // namespace jnrf

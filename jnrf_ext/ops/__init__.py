@@ -1,6 +1,7 @@
 """The compiled operators: torch functions on packed documents, differentiable and traceable."""
 
 from jnrf_ext.ops.fourier_mix import fourier_mix, fourier_mix_norm
+from jnrf_ext.ops.packed import token_positions
 from jnrf_ext.ops.relation import relation_decode, relation_loss, relation_scores
 from jnrf_ext.ops.select import select_tokens
 
@@ -11,4 +12,5 @@ __all__ = [
     "relation_loss",
     "relation_scores",
     "select_tokens",
+    "token_positions",
 ]

@@ -21,9 +21,10 @@ def select_tokens(
 
     Args:
         labels: int64 or int32 ``[T]``, the label of each token; or float32 or float64 ``[T, L]``
-            logits, whose largest counts (the first of equals).
+            logits (on CUDA bfloat16 too), whose largest counts (the first of equals).
         role_of_label: int32 ``[L]``: 1 head, 2 tail, 3 both, 0 neither.
-        cu_seqlens: int32 ``[B + 1]``, where each document starts, then T.
+        cu_seqlens: int32 ``[B + 1]``, where each document starts, then T; on the device of
+            ``labels`` or on the CPU.
         capacity: places for heads and for tails; T by default. What does not fit is dropped from
             the end and not counted.
 
@@ -34,7 +35,9 @@ def select_tokens(
     Raises:
         ValueError: a wrong shape, dtype or device, or a negative capacity.
         RuntimeError: a label without a role, or ``cu_seqlens`` does not start at 0, decreases, or
-            does not end at T.
+            does not end at T. What lies on a CUDA device is not read by the host: there a label
+            without a role, and tokens beyond ``cu_seqlens[-1]``, are not selected, and bounds that
+            are wrong give bounds that are wrong, from 0 to ``capacity``.
 
     Source: Yazdani et al., JNRF (2022), section 3.3.
     """
