@@ -14,26 +14,28 @@ A benchmark is a test in `benchmarks/bench_*.py` that uses the fixture `compare`
 `compare` first calls both and checks that their results agree: nested tuples, lists and dicts of
 tensors and numbers, by relative L2 distance within `tolerance` (`agree=` takes a function of
 both results instead, for what needs its own check). Then it times them interleaved, one call of the
-peer before every call of ours, under pytest-benchmark (which shows ours; the peer's times are in
-its extra_info). `memory=True` also measures the peak memory that one call of each adds:
-`memory_target` is the ratio peer / ours to reach. Nothing is asserted about time or memory.
+peer before every call of ours, by the clock of the device (`clocks`), under pytest-benchmark (which
+shows the wall time of ours). `memory=True` also measures the peak memory that one call of each
+adds: `memory_target` is the ratio peer / ours to reach. `least=` says what the work must do at
+least; the row then has the time that takes on this machine (`floors`), and its share of ours.
+Nothing is asserted about time or memory.
 
 At the end of the session every row is printed in one table and merged into
 `benchmarks/results/<device>.json` (another folder with `--results`), each row with the commit,
 versions, threads and date that it was measured at. `--device cpu|cuda` picks the device.
+`--benchmark-disable` only checks that ours and the peers agree: nothing is timed or written.
 """
 
 from __future__ import annotations
 
-import ctypes
 import datetime
-import gc
+import functools
 import json
+import os
 import platform
 import re
 import statistics
 import subprocess
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -41,9 +43,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from clocks import clock_of
+from floors import Ceilings, Floor, Least
 
 ROOT = Path(__file__).resolve().parent.parent
-MIB = 2**20
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ class Row:
     ours_peak_mib: float | None
     peer_peak_mib: float | None
     memory_target: float | None
+    least: Least | None
+    floor: Floor | None
     threads: int
     commit: str
     versions: dict[str, str]
@@ -75,12 +80,23 @@ class Row:
             return None
         return self.peer_peak_mib / max(self.ours_peak_mib, 1e-3)
 
+    @property
+    def floor_share(self) -> float | None:
+        """The least time the work can take, over ours: 1 is the best there is."""
+        return None if self.floor is None else self.floor.ms / self.ours_ms
+
 
 class Comparison:
     """What the fixture `compare` is: callable, and gives its rows to the session's list."""
 
-    def __init__(self, benchmark, device: torch.device, rows: list[Row]):
-        self.benchmark, self.device, self.rows = benchmark, device, rows
+    def __init__(
+        self,
+        benchmark,
+        device: torch.device,
+        ceilings: Callable[[], Ceilings],
+        rows: list[Row],
+    ):
+        self.benchmark, self.device, self.ceilings, self.rows = benchmark, device, ceilings, rows
 
     def __call__(
         self,
@@ -96,26 +112,32 @@ class Comparison:
         seconds: float = 3.0,
         memory: bool = False,
         memory_target: float | None = None,
-    ) -> Row:
+        least: Least | None = None,
+    ) -> Row | None:
         """Check, measure, note; see the module's text. ``seconds`` is the time to spend."""
-        ours_seconds, ours_result = self._timed(ours)
-        peer_seconds, peer_result = self._timed(peer)
+        clock = clock_of(self.device)
+        ours_seconds, ours_result = clock.timed(ours)
+        peer_seconds, peer_result = clock.timed(peer)
         (agree or (lambda a, b: assert_agree(a, b, tolerance)))(ours_result, peer_result)
         del ours_result, peer_result
-        ours_seconds = min(ours_seconds, self._timed(ours)[0])  # the first call may also build
-        peer_seconds = min(peer_seconds, self._timed(peer)[0])
+        if not self.benchmark.enabled:
+            self.benchmark(lambda: None)
+            return None
+        ours_seconds = min(ours_seconds, clock.timed(ours)[0])  # the first call may also build
+        peer_seconds = min(peer_seconds, clock.timed(peer)[0])
         rounds = int(min(100, max(5, seconds / (ours_seconds + peer_seconds))))
+        ours_times: list[float] = []
         peer_times: list[float] = []
         self.benchmark.extra_info.update(work=work, size=size, peer=peer_name)
         self.benchmark.extra_info["peer_seconds"] = peer_times
         self.benchmark.pedantic(
-            lambda: self._finish(ours()),
-            setup=lambda: peer_times.append(self._timed(peer)[0]),
+            lambda: ours_times.append(clock.timed(ours)[0]),
+            setup=lambda: peer_times.append(clock.timed(peer)[0]),
             rounds=rounds,
             warmup_rounds=1,
         )
-        ours_ms = [1e3 * t for t in self.benchmark.stats.stats.data]
-        peer_ms = [1e3 * t for t in peer_times[1:]]  # the first one was the warm-up's
+        ours_ms = [1e3 * t for t in ours_times[1:]]  # the first one was the warm-up's
+        peer_ms = [1e3 * t for t in peer_times[1:]]
         row = Row(
             work=work,
             size=size,
@@ -127,43 +149,18 @@ class Comparison:
             ratio=statistics.median(peer_ms) / statistics.median(ours_ms),
             target=target,
             rounds=rounds,
-            ours_peak_mib=self._peak_mib(ours) if memory else None,
-            peer_peak_mib=self._peak_mib(peer) if memory else None,
+            ours_peak_mib=clock.peak_mib(ours) if memory else None,
+            peer_peak_mib=clock.peak_mib(peer) if memory else None,
             memory_target=memory_target,
+            least=least,
+            floor=None if least is None else self.ceilings().floor(least),
             threads=torch.get_num_threads(),
-            commit=_commit(),
-            versions=_versions(),
+            commit=commit(),
+            versions=versions(),
             date=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         )
         self.rows.append(row)
         return row
-
-    def _finish(self, result: Any) -> Any:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-        return result
-
-    def _timed(self, work: Callable[[], Any]) -> tuple[float, Any]:
-        start = time.perf_counter()
-        result = self._finish(work())
-        return time.perf_counter() - start, result
-
-    def _peak_mib(self, work: Callable[[], Any]) -> float | None:
-        """The most memory that one call held beyond what was there before it."""
-        gc.collect()
-        if self.device.type == "cuda":
-            before = torch.cuda.memory_allocated(self.device)
-            torch.cuda.reset_peak_memory_stats(self.device)
-            self._finish(work())
-            return (torch.cuda.max_memory_allocated(self.device) - before) / MIB
-        try:
-            ctypes.CDLL(None).malloc_trim(0)  # else freed memory hides what the call takes
-            Path("/proc/self/clear_refs").write_text("5")  # resets the peak, VmHWM
-            before = _resident("VmRSS")
-            work()
-            return max(0.0, _resident("VmHWM") - before) / MIB
-        except (OSError, AttributeError):
-            return None  # not Linux with glibc
 
 
 def assert_agree(ours: Any, peer: Any, tolerance: float) -> None:
@@ -188,22 +185,30 @@ def assert_agree(ours: Any, peer: Any, tolerance: float) -> None:
 def table(rows: Sequence[Row]) -> str:
     """The rows as text, one line each, with what was to be reached."""
     header = ("work", "size", "peer", "ours ms", "peer ms", "ratio", "target", "memory ratio")
+    header += ("floor ms", "share of floor")
     lines = [header]
     for row in rows:
         memory = ""
         if row.memory_ratio is not None:
             memory = f"{row.memory_ratio:.2f}x ({row.ours_peak_mib:.0f} MiB)"
             memory += f", target {row.memory_target:g}x" if row.memory_target else ""
+        floor = share = ""
+        if row.floor is not None:
+            bound = "bytes" if row.floor.bytes_ms >= row.floor.operations_ms else "operations"
+            floor = f"{_digits(row.floor.ms)} by {bound}"
+            share = f"{100 * row.floor_share:.0f}%"
         lines.append(
             (
                 row.work,
                 row.size,
                 row.peer,
-                f"{row.ours_ms:.2f} [{row.ours_spread_ms[0]:.2f}, {row.ours_spread_ms[1]:.2f}]",
-                f"{row.peer_ms:.2f} [{row.peer_spread_ms[0]:.2f}, {row.peer_spread_ms[1]:.2f}]",
+                _with_spread(row.ours_ms, row.ours_spread_ms),
+                _with_spread(row.peer_ms, row.peer_spread_ms),
                 f"{row.ratio:.2f}x",
                 "" if row.target is None else f"{row.target:g}x",
                 memory,
+                floor,
+                share,
             )
         )
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
@@ -213,16 +218,32 @@ def table(rows: Sequence[Row]) -> str:
     )
 
 
-def write_results(rows: Sequence[Row], device: torch.device, folder: Path) -> Path:
+def _with_spread(median: float, quartiles: tuple[float, float]) -> str:
+    return f"{_digits(median)} [{_digits(quartiles[0])}, {_digits(quartiles[1])}]"
+
+
+def _digits(ms: float) -> str:
+    """Milliseconds to the microsecond where they are few."""
+    return f"{ms:.2f}" if ms >= 10 else f"{ms:.3f}"
+
+
+def write_results(
+    rows: Sequence[Row], device: torch.device, folder: Path, ceilings: Ceilings | None = None
+) -> Path:
     """Put the rows into the device's file, in place of older ones of the same work and size."""
     name = device_name(device)
     path = folder / f"{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}.json"
-    kept = json.loads(path.read_text())["rows"] if path.exists() else []
+    old = json.loads(path.read_text()) if path.exists() else {"rows": []}
     new = [json.loads(json.dumps(asdict(row))) for row in rows]
     keys = {_key(row) for row in new}
-    merged = sorted([row for row in kept if _key(row) not in keys] + new, key=_key)
+    contents: dict[str, Any] = {"device": name}
+    if ceilings is not None:
+        contents["ceilings"] = asdict(ceilings)
+    elif "ceilings" in old:
+        contents["ceilings"] = old["ceilings"]
+    contents["rows"] = sorted([r for r in old["rows"] if _key(r) not in keys] + new, key=_key)
     folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"device": name, "rows": merged}, indent=1) + "\n")
+    path.write_text(json.dumps(contents, indent=1) + "\n")
     return path
 
 
@@ -246,13 +267,14 @@ def _quartiles(values: list[float]) -> tuple[float, float]:
     return first, third
 
 
-def _resident(field: str) -> int:
-    text = Path("/proc/self/status").read_text()
-    return int(re.search(rf"{field}:\s*(\d+) kB", text).group(1)) * 1024
+@functools.cache
+def commit() -> str:
+    """The commit, with a + when files differ from it.
 
-
-def _commit() -> str:
-    """The commit, with a + when files differ from it."""
+    JNRF_COMMIT says it for a copy of the files without its repository.
+    """
+    if named := os.environ.get("JNRF_COMMIT"):
+        return named
     described = subprocess.run(
         ["git", "-C", str(ROOT), "describe", "--always", "--dirty=+", "--abbrev=12"],
         capture_output=True,
@@ -261,8 +283,18 @@ def _commit() -> str:
     return described.stdout.strip() or "unknown"
 
 
-def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version(), "torch": torch.__version__}
+@functools.cache
+def versions() -> dict[str, str]:
+    """Of Python, torch, CUDA and, where there is a GPU, its driver."""
+    found = {"python": platform.python_version(), "torch": torch.__version__}
     if torch.version.cuda:
-        versions["cuda"] = torch.version.cuda
-    return versions
+        found["cuda"] = torch.version.cuda
+    if torch.cuda.is_available():
+        query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+        try:
+            told = subprocess.run(query, capture_output=True, text=True, timeout=30)
+        except (OSError, subprocess.TimeoutExpired):
+            return found
+        if told.returncode == 0 and told.stdout.strip():
+            found["driver"] = told.stdout.split()[0]
+    return found

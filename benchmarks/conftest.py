@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 from comparison import Comparison, device_name, table, write_results
+from floors import Ceilings, measure
 
 _ROWS = pytest.StashKey[list]()
+_CEILINGS = pytest.StashKey[Ceilings]()
 
 
 def pytest_addoption(parser):
@@ -19,6 +21,9 @@ def pytest_addoption(parser):
         type=Path,
         default=Path(__file__).parent / "results",
         help="folder for <device>.json",
+    )
+    group.addoption(
+        "--compiled", action="store_true", help="peers under torch.compile on the CPU too"
     )
 
 
@@ -41,7 +46,25 @@ def device(pytestconfig) -> torch.device:
 @pytest.fixture
 def compare(benchmark, device, pytestconfig) -> Comparison:
     """Measures ours against a peer; see `comparison`."""
-    return Comparison(benchmark, device, pytestconfig.stash[_ROWS])
+    stash = pytestconfig.stash
+
+    def ceilings() -> Ceilings:
+        """Of this machine, measured when they are first wanted."""
+        if _CEILINGS not in stash:
+            stash[_CEILINGS] = measure(device)
+        return stash[_CEILINGS]
+
+    return Comparison(benchmark, device, ceilings, stash[_ROWS])
+
+
+@pytest.fixture
+def compiled(device, pytestconfig):
+    """`torch.compile` for one size; its rows have targets on CUDA, and skip elsewhere."""
+    if device.type != "cuda" and not pytestconfig.getoption("--compiled"):
+        pytest.skip("compiled peers are for CUDA; --compiled asks for them here")
+    torch.compiler.reset()
+    yield lambda function: torch.compile(function, dynamic=False)
+    torch.compiler.reset()
 
 
 def pytest_terminal_summary(terminalreporter, config):
@@ -49,7 +72,10 @@ def pytest_terminal_summary(terminalreporter, config):
     if not rows:
         return
     where = _device(config)
-    path = write_results(rows, where, config.getoption("--results"))
+    ceilings = config.stash.get(_CEILINGS, None)
+    path = write_results(rows, where, config.getoption("--results"), ceilings)
     terminalreporter.section(f"ours and peers on {device_name(where)}, {rows[0].threads} threads")
+    if ceilings is not None:
+        terminalreporter.write_line(str(ceilings))
     terminalreporter.write_line(table(rows))
     terminalreporter.write_line(f"medians [quartiles] in ms; written to {path}")
