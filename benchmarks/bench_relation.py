@@ -27,6 +27,7 @@ import numpy as np
 import pytest
 import torch
 from comparison import assert_agree
+from floors import Least
 from torch.nn import functional
 
 from jnrf_ext import ops
@@ -151,6 +152,20 @@ def agree_with_reference(found, expected):
     assert_agree(list(found), [loss, *in_major, polynomial], 1e-5)
 
 
+def least_products(heads: int, tails: int, passes: int) -> float:
+    """Operations of so many products like the scores' own: heads x tails x classes x size."""
+    return passes * 2.0 * heads * tails * CLASSES * SIZE
+
+
+def least_loss(heads: int, tails: int) -> Least:
+    """Logits and projections read, gradients of the projections written; scores and two gradients.
+
+    No score is stored: the softmax is done where the scores are made.
+    """
+    moved = 4 * (TOKENS * LABELS + 2 * (heads + tails) * CLASSES * SIZE)
+    return Least(moved, {"float32": least_products(heads, tails, passes=3)})
+
+
 PEERS = {
     "reference": (reference_code, {"agree": agree_with_reference}),
     "eager, our layout": (lambda d: our_layout(d, make_target=True), {}),
@@ -175,6 +190,7 @@ def test_select_score_and_loss(compare, device, heads, tails, peer):
         target=(8.0 if on_gpu else 2.0) if aimed else None,
         memory=True,
         memory_target=(5.0 if on_gpu else 3.0) if aimed else None,
+        least=least_loss(heads, tails),
         **options,
     )
 
@@ -207,4 +223,8 @@ def test_decode(compare, device):
         peer=eager,
         peer_name="eager, our layout",
         memory=True,
+        least=Least(
+            4 * (410 + 410) * CLASSES * SIZE,
+            {"float32": least_products(410, 410, passes=1)},
+        ),
     )

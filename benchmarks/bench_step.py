@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 from authors_model import AuthorsModel
+from floors import Least
 from torch import Tensor
 from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
 
 from jnrf.device import use_bf16
 from jnrf.import_reference import convert_state
@@ -45,6 +47,20 @@ def models(device: torch.device) -> tuple[AuthorsModel, JNRF, Tensor]:
     ours = JNRF(JNRFConfig.reference(schema=schema)).to(device)
     ours.load_state_dict(convert_state(theirs.state_dict(), len(RELATIONS)))
     return theirs, ours, ids
+
+
+def least_of(step, model: JNRF, heads: int, tails: int, precision: str) -> Least:
+    """The matrix products that torch counts in a step, and those of the relation loss.
+
+    In bytes no less than the optimizer's: gradient, weight and two moments read, all but the
+    gradient written, in float32.
+    """
+    with FlopCounterMode(display=False) as counter:
+        step()
+    # Of the reference's sizes: a projection of a class is as wide as the model.
+    products = 3 * 2.0 * heads * tails * len(RELATIONS) * HIDDEN  # scores and two gradients
+    weights = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    return Least(7 * 4 * weights, {precision: counter.get_total_flops() + products})
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -122,4 +138,5 @@ def test_training_step(compare, device, precision):
         seconds=20.0,
         memory=True,
         memory_target=4.0 if device.type == "cuda" else None,
+        least=least_of(our_step, ours, len(heads), len(tails), precision),
     )
