@@ -198,3 +198,76 @@ def relation_decode(
     heads, tails, labels, chances = zip(*found, strict=True) if found else ((), (), (), ())
     rows = [pos_u.new_tensor(column, dtype=torch.int64) for column in (heads, tails, labels)]
     return rows[0], rows[1], rows[2], u.new_tensor(chances)
+
+
+def _crf_alphas(emissions, transitions, start):
+    """log of the sums over all tags before each step, ``[C]`` a step (Rabiner 1989, eq. 19-20)."""
+    alphas = [start + emissions[0]]
+    for emitted in emissions[1:]:
+        alphas.append(torch.logsumexp(alphas[-1][:, None] + transitions, dim=0) + emitted)
+    return alphas
+
+
+def crf_nll(
+    emissions: Tensor,
+    tags: Tensor,
+    transitions: Tensor,
+    start: Tensor,
+    end: Tensor,
+    cu_seqlens: Tensor,
+) -> Tensor:
+    """`jnrf_ext.ops.crf_nll` as its definition: the forward algorithm in logarithms."""
+    losses = []
+    wide = emissions.to(transitions.dtype)
+    for e, y in zip(documents(wide, cu_seqlens), documents(tags, cu_seqlens), strict=True):
+        if len(y) == 0:
+            losses.append(end.new_zeros(()))
+            continue
+        norm = torch.logsumexp(_crf_alphas(e, transitions, start)[-1] + end, dim=0)
+        score = start[y[0]] + e.gather(1, y[:, None]).sum() + end[y[-1]]
+        losses.append(norm - score - transitions[y[:-1], y[1:]].sum())
+    return torch.stack(losses) if losses else end.new_zeros(0)
+
+
+def crf_marginals(
+    emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, cu_seqlens: Tensor
+) -> Tensor:
+    """`jnrf_ext.ops.crf_marginals` as its definition: forward-backward in logarithms."""
+    rows = []
+    for e in documents(emissions.to(transitions.dtype), cu_seqlens):
+        if len(e) == 0:
+            continue
+        beta, betas = end, [end]
+        for emitted in e[1:].flip(0):
+            beta = torch.logsumexp(transitions + emitted + beta, dim=1)
+            betas.append(beta)
+        alphas = torch.stack(_crf_alphas(e, transitions, start))
+        rows.append(torch.softmax(alphas + torch.stack(betas[::-1]), dim=1))
+    return torch.cat(rows).to(emissions.dtype) if rows else emissions.clone()
+
+
+def crf_decode(
+    emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, cu_seqlens: Tensor
+) -> tuple[Tensor, Tensor]:
+    """`jnrf_ext.ops.crf_decode` as its definition: the Viterbi algorithm."""
+    tags, scores = [], []
+    for e in documents(emissions.to(transitions.dtype), cu_seqlens):
+        if len(e) == 0:
+            scores.append(end.new_zeros(()))
+            continue
+        score, pointers = start + e[0], []
+        for emitted in e[1:]:
+            best, pointer = (score[:, None] + transitions).max(dim=0)
+            score = best + emitted
+            pointers.append(pointer)
+        top, tag = (score + end).max(dim=0)
+        path = [tag]
+        for pointer in reversed(pointers):
+            path.append(pointer[path[-1]])
+        tags += path[::-1]
+        scores.append(top)
+    none = emissions.new_zeros(0, dtype=torch.int64)
+    return (
+        torch.stack(tags) if tags else none,
+        torch.stack(scores) if scores else end.new_zeros(0),
+    )

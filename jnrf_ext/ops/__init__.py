@@ -1,11 +1,15 @@
 """The compiled operators: torch functions on packed documents, differentiable and traceable."""
 
+from jnrf_ext.ops.crf import crf_decode, crf_marginals, crf_nll
 from jnrf_ext.ops.fourier_mix import fourier_mix, fourier_mix_norm
 from jnrf_ext.ops.packed import token_positions
 from jnrf_ext.ops.relation import relation_decode, relation_loss, relation_scores
 from jnrf_ext.ops.select import select_tokens
 
 __all__ = [
+    "crf_decode",
+    "crf_marginals",
+    "crf_nll",
     "fourier_mix",
     "fourier_mix_norm",
     "relation_decode",
