@@ -13,7 +13,7 @@ NATIVE := $(shell find csrc -name '*.cpp' -o -name '*.h' -o -name '*.cu' -o -nam
 DEMO := demo
 JNRF := $(VENV)/bin/jnrf
 
-.PHONY: help demo test native ctest kernels bench lint format clean
+.PHONY: help demo test native ctest kernels sanitize bench lint format clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -63,6 +63,10 @@ ctest: ## C++ tests: the CUDA kernels on the host, under the sanitizers too
 kernels: export JNRF_CUDA = on
 kernels: native ## registers, shared memory and spills of every CUDA kernel; a spill is a failure
 	$(PYTHON) benchmarks/kernel_resources.py
+
+sanitize: export JNRF_CUDA = on
+sanitize: native ## the CUDA tests under compute-sanitizer; needs a GPU
+	$(PYTHON) benchmarks/sanitize.py
 
 bench: $(VENV)/.installed ## ours against its peers, into benchmarks/results/
 	$(PYTHON) -m pytest benchmarks
