@@ -72,6 +72,10 @@ class JNRFConfig:
     label_smoothing: float = 0.0
     #: Which tokens the relation head sees in training: those tagged in gold, predicted, or both.
     pooling: str = "union"
+    #: Room for the selected tokens in training off the CPU, where shapes must not depend on values:
+    #: this share of the batch's tokens, at least 256. What finds none is left out of the relation
+    #: loss and counted. On a CPU, and in prediction, there is room for all.
+    selection_room: float = 0.25
     #: The unit of distance in which the polynomial's coefficients are trained, in wordpieces.
     distance_unit: float = 50.0
     #: Start of the polynomial's alpha for related classes, in that unit; that of "none" is 0.
@@ -101,6 +105,10 @@ class JNRFConfig:
         for name in ("vocab_size", "embedding_size", "hidden_size", "num_layers", "expansion"):
             if getattr(self, name) < 1:
                 raise InputError(f"model setting {name}={getattr(self, name)} must be at least 1")
+        if not 0 < self.selection_room <= 1:
+            raise InputError(
+                f"model setting selection_room={self.selection_room} must be above 0 and at most 1"
+            )
         if self.hidden_size % 2:
             raise InputError(
                 f"model setting hidden_size={self.hidden_size} must be even: "

@@ -13,6 +13,7 @@ from torch import Tensor
 from jnrf_ext import ops
 from jnrf_ext.document import Document, Mention, Relation
 from jnrf_ext.errors import InputError
+from jnrf_ext.selection import Selection
 from jnrf_ext.tagging import best_mentions, decode_words, to_mentions
 from jnrf_ext.tokenizer import Encoded
 
@@ -207,11 +208,7 @@ def _decode_pairs(
         return iter(())
     device = x.device
     operands = model.relation_operands(
-        x,
-        torch.tensor(heads, device=device),
-        torch.tensor(tails, device=device),
-        torch.tensor(cu_heads, dtype=torch.int32, device=device),
-        torch.tensor(cu_tails, dtype=torch.int32, device=device),
+        x, Selection.of_lists(heads, tails, cu_heads, cu_tails, device)
     )
     options = {k: v.to(device) if isinstance(v, Tensor) else v for k, v in options.items()}
     columns = ops.relation_decode(*operands, model.no_relation, **options)

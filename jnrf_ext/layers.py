@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from jnrf_ext import ops
+from jnrf_ext.selection import Selection
 
 
 class Dropout(nn.Dropout):
@@ -69,17 +70,27 @@ class SinusoidalPositions(nn.Module):
     def table(self, length: int, device: torch.device) -> Tensor:
         """Positions 0 to ``length - 1`` as float32 ``[length, hidden_size]``."""
         if self._table is None or len(self._table) < length or self._table.device != device:
-            angles = torch.arange(length).unsqueeze(1) * self.rates
-            table = torch.empty(length, 2 * len(self.rates))
+            if self.rates.device != device:
+                self.rates = self.rates.to(device)
+            angles = torch.arange(length, device=device).unsqueeze(1) * self.rates
+            table = torch.empty(length, 2 * len(self.rates), device=device)
             table[:, 0::2] = torch.sin(angles)
             table[:, 1::2] = torch.cos(angles)
-            self._table = (self.scale * table).to(device)
+            self._table = self.scale * table
         return self._table[:length]
 
-    def forward(self, cu_seqlens: Tensor, device: torch.device, first: int = 0) -> Tensor:
-        """The positions of packed documents, each from ``first``: ``[T, hidden_size]``."""
-        lengths = cu_seqlens.diff().tolist()
-        table = self.table(first + max(lengths, default=0), device)[first:]
+    def forward(self, x: Tensor, cu_seqlens: Tensor, first: int = 0) -> Tensor:
+        """The positions of packed documents ``x [T, ...]``, each from ``first``.
+
+        ``[T, hidden_size]`` on the device of ``x``. Nothing waits for it, wherever ``cu_seqlens``
+        is.
+        """
+        on_device = cu_seqlens.device.type != "cpu"
+        lengths = [len(x)] if on_device else cu_seqlens.diff().tolist()
+        table = self.table(first + max(lengths, default=0), x.device)
+        if x.device.type != "cpu":
+            return table.index_select(0, ops.token_positions(x, cu_seqlens, first))
+        table = table[first:]
         return torch.cat([table[:n] for n in lengths]) if lengths else table[:0]
 
 
@@ -144,15 +155,19 @@ class RelationHead(nn.Module):
         self.beta = nn.Parameter(torch.full((num_classes,), 0.01))
         self.gamma = nn.Parameter(torch.ones(num_classes))
 
-    def project(self, x: Tensor, heads: Tensor, tails: Tensor) -> tuple[Tensor, Tensor]:
-        """Token rows ``x [T, H]`` at ``heads`` and ``tails`` -> ``w [n_heads, R, D]``, ``u``."""
-        selected, where = torch.unique(torch.cat([heads, tails]), return_inverse=True)
-        r = self.mlp(x.index_select(0, selected))
+    def project(self, x: Tensor, selection: Selection) -> tuple[Tensor, Tensor]:
+        """Token rows ``x [T, H]`` -> ``w [n_heads, R, D]``, ``u [n_tails, R, D]`` of a selection.
+
+        Under autocast both are bfloat16 where the relation operators take it, which is on CUDA;
+        elsewhere they are as wide as ``x``.
+        """
+        r = self.mlp(selection.gather(x))
         shape = (-1, self.num_classes, self.head_projection.out_features // self.num_classes)
-        w = functional.celu(self.head_projection(r[where[: len(heads)]])).view(shape)
-        u = functional.celu(self.tail_projection(r[where[len(heads) :]])).view(shape)
-        # Under autocast the projections are bfloat16; scores and gradients stay as wide as x.
-        return w.to(x.dtype) * self.scale, u.to(x.dtype)
+        w = functional.celu(self.head_projection(selection.gather_heads(r))).view(shape)
+        u = functional.celu(self.tail_projection(selection.gather_tails(r))).view(shape)
+        if not x.is_cuda:
+            w, u = w.to(x.dtype), u.to(x.dtype)
+        return w if self.scale == 1 else w * self.scale, u
 
     @property
     def polynomial(self) -> tuple[Tensor, Tensor, Tensor]:

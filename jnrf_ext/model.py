@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from jnrf_ext.layers import (
 )
 from jnrf_ext.pretrained import PretrainedMixin
 from jnrf_ext.schema import OUTSIDE, Schema
+from jnrf_ext.selection import Selection
 
 if TYPE_CHECKING:
     from jnrf_ext.document import Document
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 #: Classes of jnrf_ext.tokenizer.Encoded.surface: casing times gap.
 NUM_SURFACES = 24
 HEAD, TAIL = 1, 2
+#: Selected tokens that there is always room for.
+LEAST_ROOM = 256
 
 
 @dataclass
@@ -39,6 +43,10 @@ class JNRFOutput:
     batch, delimited a document by ``cu_heads``, ``cu_tails int32 [B + 1]``; ``relation_scores`` a
     list, a document each, of ``[n_heads, n_tails, R]`` (None unless asked for); the losses are
     None without ``tags``.
+
+    In training off the CPU nothing waits for what was selected: ``heads`` and ``tails`` then have
+    places for a share of the tokens (`JNRFConfig.selection_room`), unused ones hold -1, and
+    ``dropped``, int64 ``[]``, counts selected tokens without a place (else None).
     """
 
     tag_logits: Tensor
@@ -50,6 +58,7 @@ class JNRFOutput:
     loss: Tensor | None = None
     tag_loss: Tensor | None = None
     relation_loss: Tensor | None = None
+    dropped: Tensor | None = None
 
 
 def roles_of_tags(schema: Schema, begin_only: bool = False) -> list[int]:
@@ -156,9 +165,9 @@ class JNRF(nn.Module, PretrainedMixin):
             dropped = torch.rand(input_ids.shape, device=input_ids.device)
             input_ids = input_ids.masked_fill(dropped < config.wordpiece_dropout, config.mask_id)
         jitter = config.phase_jitter if self.training else 0
-        phase = int(torch.randint(jitter, ())) if jitter > 0 else 0
+        phase = int(torch.randint(jitter, (), device="cpu")) if jitter > 0 else 0
         x = self.embedding_mlp(self.embedding(input_ids) * config.embedding_scale)
-        x = x + self.positions(cu_seqlens, x.device, phase)
+        x = x + self.positions(x, cu_seqlens, phase)
         if self.surface_embedding is not None and surface is not None:
             x = x + self.surface_embedding(surface)
         x = self.embedding_dropout(x)
@@ -170,10 +179,8 @@ class JNRF(nn.Module, PretrainedMixin):
             x = layer(x, cu_seqlens, window, shift)
         return x
 
-    def select(
-        self, tag_logits: Tensor, tags: Tensor | None, cu_seqlens: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Selective pooling (section 3.3): heads, tails and their bounds a document.
+    def select(self, tag_logits: Tensor, tags: Tensor | None, cu_seqlens: Tensor) -> Selection:
+        """Selective pooling (section 3.3): the tokens that may be heads or tails of relations.
 
         Without gold ``tags`` the predicted ones decide; with them ``config.pooling`` says which.
         """
@@ -183,9 +190,13 @@ class JNRF(nn.Module, PretrainedMixin):
             roles |= self.tag_roles[tag_logits.detach().argmax(dim=-1)]
         if pooling != "predicted":
             roles |= self.tag_roles[tags]
-        every_role = torch.arange(4, dtype=torch.int32, device=roles.device)
-        heads, tails, cu_heads, cu_tails = ops.select_tokens(roles, every_role, cu_seqlens)
-        return heads[: int(cu_heads[-1])], tails[: int(cu_tails[-1])], cu_heads, cu_tails
+        return Selection.of_roles(roles, cu_seqlens, self._room(len(roles), roles.device))
+
+    def _room(self, tokens: int, device: torch.device) -> int | None:
+        """Places for selected tokens; None is as many as it takes, which the host waits for."""
+        if not self.training or device.type == "cpu":
+            return None
+        return min(tokens, max(LEAST_ROOM, math.ceil(self.config.selection_room * tokens)))
 
     def forward(
         self,
@@ -199,28 +210,36 @@ class JNRF(nn.Module, PretrainedMixin):
         """One pass; with ``tags int64 [T]`` and ``pairs int64 [P, 3]`` also the losses.
 
         ``pairs`` lists the gold relations as (head token, tail token, class), token indices into
-        the packed batch. ``surface int64 [T]`` are casing and gap classes, used
-        where the model has an embedding for them. ``return_scores`` fills ``relation_scores``.
+        the packed batch; a listing with token -1 is ignored. ``surface int64 [T]`` are casing and
+        gap classes, used where the model has an embedding for them. ``return_scores`` fills
+        ``relation_scores``.
         """
         x = self.encode(input_ids, cu_seqlens, surface)
         tag_logits = self.tag_output(self.tag_mlp(x)).to(x.dtype)
-        heads, tails, cu_heads, cu_tails = self.select(tag_logits, tags, cu_seqlens)
-        output = JNRFOutput(tag_logits, heads, tails, cu_heads, cu_tails)
+        selection = self.select(tag_logits, tags, cu_seqlens)
+        output = JNRFOutput(
+            tag_logits,
+            selection.heads,
+            selection.tails,
+            selection.cu_heads,
+            selection.cu_tails,
+            dropped=selection.dropped,
+        )
         if tags is None and not return_scores:
             return output
-        operands = self.relation_operands(x, heads, tails, cu_heads, cu_tails)
+        operands = self.relation_operands(x, selection)
         if return_scores:
             output.relation_scores = self._split_scores(ops.relation_scores(*operands), output)
         if tags is not None:
             self._add_losses(output, operands, tags, pairs)
         return output
 
-    def relation_operands(
-        self, x: Tensor, heads: Tensor, tails: Tensor, cu_heads: Tensor, cu_tails: Tensor
-    ) -> tuple[Tensor, ...]:
+    def relation_operands(self, x: Tensor, selection: Selection) -> tuple[Tensor, ...]:
         """The first nine arguments of the relation operators, from token rows ``x [T, H]``."""
-        w, u = self.relation_head.project(x, heads, tails)
-        return u, w, tails, heads, cu_tails, cu_heads, *self.relation_head.polynomial
+        w, u = self.relation_head.project(x, selection)
+        positions = (selection.tails, selection.heads)
+        bounds = (selection.cu_tails, selection.cu_heads)
+        return u, w, *positions, *bounds, *self.relation_head.polynomial
 
     def _split_scores(self, scores: Tensor, output: JNRFOutput) -> list[Tensor]:
         sizes = zip(output.cu_heads.diff().tolist(), output.cu_tails.diff().tolist(), strict=True)
@@ -259,14 +278,16 @@ class JNRF(nn.Module, PretrainedMixin):
     def _pair_rows(output: JNRFOutput, pairs: Tensor | None) -> Tensor:
         """Gold pairs by token -> by row among heads and tails, -1 where a token was not selected.
 
-        The loss ignores listings with a row of -1.
+        The loss ignores listings with a row of -1. What has -1 for a token, in unused places,
+        meets in a column of its own, the last one.
         """
         if pairs is None or len(pairs) == 0:
             return output.heads.new_zeros(0, 3)
         num_tokens = output.tag_logits.shape[0]
-        row_of = output.heads.new_full((2, num_tokens), -1)
+        row_of = output.heads.new_full((2, num_tokens + 1), -1)
         row_of[0, output.heads] = torch.arange(len(output.heads), device=row_of.device)
         row_of[1, output.tails] = torch.arange(len(output.tails), device=row_of.device)
+        row_of[:, -1] = -1
         return torch.stack([row_of[0, pairs[:, 0]], row_of[1, pairs[:, 1]], pairs[:, 2]], dim=1)
 
     def extract(

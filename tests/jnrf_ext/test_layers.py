@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 import torch
+from no_waits import NoWaits
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from jnrf_ext.layers import Dropout, FourierLayer, Mlp, RelationHead, SinusoidalPositions
+from jnrf_ext.selection import Selection
 
 
 def test_positions_start_anew_in_each_document():
     positions = SinusoidalPositions(8)
-    packed = positions(torch.tensor([0, 3, 3, 5], dtype=torch.int32), torch.device("cpu"))
+    packed = positions(torch.zeros(5), torch.tensor([0, 3, 3, 5], dtype=torch.int32))
     table = positions.table(3, torch.device("cpu"))
     assert torch.equal(packed, torch.cat([table, table[:2]]))
 
@@ -24,7 +27,20 @@ def test_positions_have_no_upper_limit():
 
 def test_positions_of_no_documents_are_empty():
     positions = SinusoidalPositions(8)
-    assert positions(torch.tensor([0], dtype=torch.int32), torch.device("cpu")).shape == (0, 8)
+    assert positions(torch.zeros(0), torch.tensor([0], dtype=torch.int32)).shape == (0, 8)
+
+
+@pytest.mark.parametrize("bounds_on", ["cpu", "meta"])
+def test_positions_off_the_cpu_wait_for_nothing(bounds_on):
+    with torch.device("meta"):
+        positions = SinusoidalPositions(8)
+        x = torch.zeros(5)
+    bounds = torch.tensor([0, 3, 3, 5], dtype=torch.int32).to(bounds_on)
+    with NoWaits() as log:
+        packed = positions(x, bounds, 2)
+    assert packed.shape == (5, 8)
+    assert packed.device.type == "meta"
+    assert "token_positions" in log.operators
 
 
 @pytest.mark.parametrize("window", [0, 4])
@@ -48,14 +64,18 @@ def test_the_perceptron_has_one_output_layer_more_than_its_depth():
     assert mlp(torch.zeros(5, 4)).shape == (5, 6)
 
 
+def listed(heads: list[int], tails: list[int]) -> Selection:
+    bounds = [0, len(heads)], [0, len(tails)]
+    return Selection.of_lists(heads, tails, *bounds, torch.device("cpu"))
+
+
 def test_projecting_selected_tokens_equals_selecting_projected_ones():
     torch.manual_seed(0)
     head = RelationHead(8, 3, 2, 5, 0.0).double()
     x = torch.randn(10, 8, dtype=torch.float64)
-    heads, tails = torch.tensor([1, 4, 9]), torch.tensor([4, 5])
-    w, u = head.project(x, heads, tails)
-    everything = torch.arange(10)
-    w_all, u_all = head.project(x, everything, everything)
+    heads, tails, everything = [1, 4, 9], [4, 5], list(range(10))
+    w, u = head.project(x, listed(heads, tails))
+    w_all, u_all = head.project(x, listed(everything, everything))
     torch.testing.assert_close(w, w_all[heads])
     torch.testing.assert_close(u, u_all[tails])
     assert w.shape == (3, 3, 5)
@@ -63,9 +83,24 @@ def test_projecting_selected_tokens_equals_selecting_projected_ones():
 
 def test_no_selected_tokens_project_to_nothing():
     head = RelationHead(8, 3, 2, 5, 0.0)
-    none = torch.empty(0, dtype=torch.int64)
-    w, u = head.project(torch.randn(4, 8), none, none)
+    w, u = head.project(torch.randn(4, 8), listed([], []))
     assert w.shape == u.shape == (0, 3, 5)
+
+
+@pytest.mark.parametrize(("device", "dtype"), [("cpu", torch.float32), ("cuda", torch.bfloat16)])
+def test_under_autocast_the_relation_operands_stay_narrow_on_cuda_alone(device, dtype, monkeypatch):
+    """On tensors without values, which may be on a device that is not there."""
+    monkeypatch.setattr("torch.cuda.amp.common.amp_definitely_not_available", lambda: False)
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda: True)
+    with FakeTensorMode(), torch.device(device):
+        head = RelationHead(8, 3, 2, 5, 0.0, scale=0.3)
+        rows, bounds = torch.arange(4), torch.zeros(2, dtype=torch.int32)
+        selection = Selection(rows, rows, rows[:2], bounds, bounds, dropped=rows[0])
+        with torch.autocast(device, torch.bfloat16):
+            w, u = head.project(torch.zeros(6, 8), selection)
+    assert (w.dtype, u.dtype) == (dtype, dtype)
+    assert (w.shape, u.shape) == ((4, 3, 5), (2, 3, 5))
+    assert w.device.type == device
 
 
 @pytest.mark.parametrize("p", [0.1, 0.15, 0.5])

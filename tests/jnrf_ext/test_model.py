@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from no_waits import NoWaits
 
 from jnrf_ext import JNRF, InputError, JNRFConfig, Schema
 from jnrf_ext.model import roles_of_tags
@@ -187,6 +188,90 @@ def test_dropout_is_off_in_evaluation():
     assert torch.equal(model(ids, bounds).tag_logits, model(ids, bounds).tag_logits)
 
 
+# ------------------------------------------------------------------ training off the CPU
+
+#: Two passes in training give the same.
+STEADY = {"phase_jitter": 0, "wordpiece_dropout": 0.0}
+
+
+def loss_and_gradients(model, room=None):
+    model._room = lambda tokens, device: room
+    ids, bounds, tags = batch([40, 1, 0, 79])
+    pairs = torch.randint(40, (20, 3), generator=torch.Generator().manual_seed(2)) % 40
+    pairs[:, 2] %= 3
+    torch.manual_seed(1)
+    output = model(ids, bounds, torch.zeros_like(ids), tags=tags, pairs=pairs)
+    output.loss.backward()
+    gradients = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
+    return output, gradients
+
+
+@pytest.mark.parametrize("behaviour", ["standard", "reference"])
+@pytest.mark.parametrize("pooling", ["gold", "predicted", "union"])
+def test_fixed_room_changes_neither_loss_nor_gradients(pooling, behaviour):
+    settings = {"pooling": pooling, "behaviour": behaviour, "use_surface": True}
+    exact, wanted = loss_and_gradients(small_model(**settings).double())
+    output, got = loss_and_gradients(small_model(**settings).double(), room=120)
+    assert int(output.dropped) == 0
+    assert output.heads.shape == output.tails.shape == (120,)
+    assert output.heads[: len(exact.heads)].equal(exact.heads)
+    assert set(output.heads[len(exact.heads) :].tolist()) <= {-1}
+    torch.testing.assert_close(output.loss, exact.loss)
+    torch.testing.assert_close(output.relation_loss, exact.relation_loss)
+    torch.testing.assert_close(got, wanted)
+
+
+def test_what_finds_no_room_is_counted_and_left_out_of_the_relations():
+    model = small_model(pooling="gold", **STEADY).double()
+    ids, bounds, tags = batch([100])
+    chosen = torch.where(model.tag_roles[tags] > 0)[0]
+    kept = tags.clone()
+    kept[chosen[30:]] = SCHEMA.tags.index("O")
+    wanted = model(ids, bounds, tags=kept).relation_loss
+    model._room = lambda tokens, device: 30
+    output = model(ids, bounds, tags=tags)
+    assert int(output.dropped) == len(chosen) - 30 > 0
+    torch.testing.assert_close(output.relation_loss, wanted)
+
+
+def test_room_is_a_share_of_the_tokens_and_fixed_in_training_off_the_cpu_alone():
+    model, gpu = small_model(selection_room=0.3), torch.device("cuda")
+    assert model._room(10_001, gpu) == 3001
+    assert model._room(700, gpu) == 256
+    assert model._room(100, gpu) == 100
+    assert model._room(10_001, torch.device("cpu")) is None
+    model.eval()
+    assert model._room(10_001, gpu) is None
+
+
+@pytest.mark.parametrize("bounds_on", ["cpu", "meta"])
+@pytest.mark.parametrize("settings", [{}, {"behaviour": "reference"}, {"mixing_windows": [4, 0]}])
+def test_training_off_the_cpu_never_waits(settings, bounds_on):
+    dropout = dict.fromkeys(
+        ("embedding_dropout", "layer_dropout", "head_dropout", "wordpiece_dropout"), 0.1
+    )
+    with torch.device("meta"):
+        model = small_model(use_surface=True, **dropout, **settings)
+    ids, bounds, tags = batch([300, 1, 99])
+    bounds = bounds.to(bounds_on)
+    pairs = torch.zeros(20, 3, dtype=torch.int64)
+    ids, tags, pairs = (tensor.to("meta") for tensor in (ids, tags, pairs))
+    with NoWaits() as log:
+        output = model(ids, bounds, torch.zeros_like(ids), tags=tags, pairs=pairs)
+        output.loss.backward()
+    assert output.heads.shape == (256,)
+    assert {"select_tokens", "token_positions", "relation_loss_backward"} <= set(log.operators)
+    assert model.relation_head.alpha.grad.device.type == "meta"
+
+
+def test_pairs_of_no_token_are_ignored():
+    model = small_model(pooling="gold", **STEADY)
+    ids, bounds, tags = batch([40])
+    pairs = torch.tensor([[3, 4, 1], [-1, 4, 1], [3, -1, 2], [-1, -1, 0]])
+    with_padding = model(ids, bounds, tags=tags, pairs=pairs).loss
+    assert torch.equal(with_padding, model(ids, bounds, tags=tags, pairs=pairs[:1]).loss)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -195,6 +280,8 @@ def test_dropout_is_off_in_evaluation():
         ({"hidden_size": 15}, "must be even"),
         ({"num_layers": 0}, "must be at least 1"),
         ({"mixing_windows": [4]}, "1 entries for 2 layers"),
+        ({"selection_room": 0}, "selection_room=0 must be above 0 and at most 1"),
+        ({"selection_room": 1.5}, "selection_room=1.5 must be above 0 and at most 1"),
     ],
 )
 def test_settings_that_make_no_model_are_named(settings, message):

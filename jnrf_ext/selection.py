@@ -1,0 +1,111 @@
+"""Selective pooling (arXiv 2302.04185, section 3.3): the tokens that relation layers look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from jnrf_ext import ops
+
+
+@dataclass
+class Selection:
+    """Some tokens of a packed batch, and which of them are heads and tails of relations.
+
+    ``tokens int64 [S]`` are indices into the batch, in order. ``head_rows`` and ``tail_rows``,
+    int64, are rows of ``tokens``, delimited a document by ``cu_heads``, ``cu_tails int32 [B + 1]``.
+    Where the room was fixed, all three have as many places, unused ones hold -1, and ``dropped``,
+    int64 ``[]``, counts the tokens that found none.
+    """
+
+    tokens: Tensor
+    head_rows: Tensor
+    tail_rows: Tensor
+    cu_heads: Tensor
+    cu_tails: Tensor
+    dropped: Tensor | None = None
+
+    @classmethod
+    def of_roles(cls, roles: Tensor, cu_seqlens: Tensor, room: int | None = None) -> Selection:
+        """The tokens whose role, int32 ``[T]``, is head (1), tail (2) or both (3).
+
+        With ``room`` the first so many of the batch, with shapes that depend on no value, so that
+        nothing waits for the device; without it all of them, for which the host must know how many.
+        """
+        every_role = torch.arange(4, dtype=torch.int32, device=roles.device)
+        selected = (roles != 0).int()
+        tokens, _, cu_tokens, _ = ops.select_tokens(selected, every_role, cu_seqlens, room)
+        if room is None:
+            tokens = tokens[: int(cu_tokens[-1])]
+            roles = roles.index_select(0, tokens)
+        else:
+            roles = _rows(roles, tokens).masked_fill(tokens < 0, 0)
+        # The unused places, without a role, are a last document of their own.
+        bounds = torch.cat([cu_tokens, cu_tokens.new_full((1,), len(tokens))])
+        head_rows, tail_rows, cu_heads, cu_tails = ops.select_tokens(roles, every_role, bounds)
+        cu_heads, cu_tails = cu_heads[:-1], cu_tails[:-1]
+        if room is None:
+            head_rows, tail_rows = head_rows[: int(cu_heads[-1])], tail_rows[: int(cu_tails[-1])]
+            return cls(tokens, head_rows, tail_rows, cu_heads, cu_tails)
+        dropped = selected.sum() - cu_tokens[-1]
+        return cls(tokens, head_rows, tail_rows, cu_heads, cu_tails, dropped)
+
+    @classmethod
+    def of_lists(
+        cls,
+        heads: list[int],
+        tails: list[int],
+        cu_heads: list[int],
+        cu_tails: list[int],
+        device: torch.device,
+    ) -> Selection:
+        """The heads and tails listed as token indices, with their bounds a document."""
+        tokens, rows = np.unique(np.array(heads + tails, np.int64), return_inverse=True)
+        head_rows, tail_rows = np.split(rows.astype(np.int64), [len(heads)])
+        columns = [torch.from_numpy(column) for column in (tokens, head_rows, tail_rows)]
+        bounds = [torch.tensor(bound, dtype=torch.int32) for bound in (cu_heads, cu_tails)]
+        return cls(*(tensor.to(device) for tensor in columns + bounds))
+
+    @cached_property
+    def heads(self) -> Tensor:
+        """Token index of each head; -1 in unused places."""
+        return self._tokens_of(self.head_rows)
+
+    @cached_property
+    def tails(self) -> Tensor:
+        """Token index of each tail; -1 in unused places."""
+        return self._tokens_of(self.tail_rows)
+
+    def gather(self, x: Tensor) -> Tensor:
+        """The rows of ``x [T, ...]`` at the selected tokens; unused places hold any row."""
+        return self._take(x, self.tokens)
+
+    def gather_heads(self, selected: Tensor) -> Tensor:
+        """Of ``selected [S, ...]``, what :meth:`gather` gave, the rows of the heads."""
+        return self._take(selected, self.head_rows)
+
+    def gather_tails(self, selected: Tensor) -> Tensor:
+        """Of ``selected [S, ...]``, what :meth:`gather` gave, the rows of the tails."""
+        return self._take(selected, self.tail_rows)
+
+    def _tokens_of(self, rows: Tensor) -> Tensor:
+        tokens = self._take(self.tokens, rows)
+        return tokens if self.dropped is None else tokens.masked_fill(rows < 0, -1)
+
+    def _take(self, x: Tensor, rows: Tensor) -> Tensor:
+        return x.index_select(0, rows) if self.dropped is None else _rows(x, rows)
+
+
+def _rows(x: Tensor, rows: Tensor) -> Tensor:
+    """``x`` at ``rows``, of which there are at most as many as of ``x``.
+
+    Unused places (-1) each take another row, so that their gradients, which are 0, do not queue at
+    one. A row then gets at most one gradient that is not 0, whatever the order: no bit depends on
+    it.
+    """
+    spread = torch.arange(len(rows), device=rows.device)
+    return x.index_select(0, torch.where(rows < 0, spread, rows))
