@@ -26,6 +26,8 @@ inline size_t shared_memory_limit() { return 227 * 1024; }
 
 inline int multiprocessors() { return 2; }
 
+inline bool capturing(void*) { return host::capturing; }
+
 template <typename... Parameters, typename... Arguments>
 void launch(const char* name, void (*kernel)(Parameters...), Grid grid, unsigned threads,
             size_t shared_bytes, void*, const Arguments&... arguments) {
@@ -55,6 +57,13 @@ inline size_t shared_memory_limit() {
 }
 
 inline int multiprocessors() { return device_attribute(cudaDevAttrMultiProcessorCount); }
+
+// Whether a CUDA graph is being captured from a stream: what is started now runs later.
+inline bool capturing(void* stream) {
+  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+  check("stream", cudaStreamIsCapturing(static_cast<cudaStream_t>(stream), &status));
+  return status != cudaStreamCaptureStatusNone;
+}
 
 // Starts kernel(arguments...) on a stream; an error is an exception that
 // names the kernel. An empty grid starts nothing.

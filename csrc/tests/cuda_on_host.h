@@ -42,6 +42,9 @@ namespace host {
 // other number is the seed of a random order.
 inline unsigned schedule = 0;
 
+// Whether code should believe that a CUDA graph is being captured.
+inline bool capturing = false;
+
 constexpr unsigned kWarp = 32;
 constexpr size_t kSlot = 32;  // bytes that a thread can hand to its warp
 
