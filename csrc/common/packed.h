@@ -42,14 +42,13 @@ inline std::vector<Document> packed_documents(const int32_t* cu_seqlens, int64_t
 
 // The same cut into windows of `window` tokens, each a document of its own. The first window of a
 // document is `shift % window` tokens short, the last one ends with it.
-inline std::vector<Document> packed_windows(const int32_t* cu_seqlens, int64_t documents,
-                                            int64_t window, int64_t shift) {
+inline std::vector<Document> packed_windows(const std::vector<Document>& documents, int64_t window,
+                                            int64_t shift) {
   std::vector<Document> result;
-  result.reserve(cu_seqlens[documents] / window + 2 * documents);
-  for (int64_t b = 0; b < documents; ++b) {
-    const int64_t end = cu_seqlens[b + 1];
-    int64_t next = cu_seqlens[b] + window - shift % window;
-    for (int64_t first = cu_seqlens[b]; first < end; first = next, next += window) {
+  for (const Document& document : documents) {
+    const int64_t end = document.first + document.length;
+    int64_t next = document.first + window - shift % window;
+    for (int64_t first = document.first; first < end; first = next, next += window) {
       result.push_back({first, std::min(next, end) - first});
     }
   }

@@ -1,6 +1,9 @@
 // Fourier mixing on the CPU: the passes of fourier_mix_kernel.h around torch's own real FFT.
 #include "cpu/fourier_mix_kernel.h"
 
+#include <torch/csrc/stable/accelerator.h>
+#include <torch/csrc/stable/library.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -21,6 +24,18 @@ constexpr int64_t kChunkRows = 128;         // about as many rows a thread folds
 constexpr int64_t kChunkColumns = 48;       // columns likewise, or more of them
 constexpr int64_t kChunkNumbers = 1 << 15;  // where documents are short: as many as these numbers
 constexpr int64_t kGrain = 16384;           // elements of x that are worth a thread
+
+// A real FFT over `dims`, by the library that torch itself uses; the last of them is the one of
+// which half is given.
+Tensor real_fft(const Tensor& x, const std::vector<int64_t>& dims) {
+  std::array<StableIValue, 4> stack{
+      torch::stable::detail::from(x),
+      torch::stable::detail::from(torch::headeronly::IntHeaderOnlyArrayRef(dims)),
+      torch::stable::detail::from(int64_t{0}), torch::stable::detail::from(true)};
+  STABLE_TORCH_ERROR_CODE_CHECK(
+      torch_call_dispatcher("aten::_fft_r2c", "", stack.data(), TORCH_ABI_VERSION));
+  return torch::stable::detail::to<Tensor>(stack[0]);
+}
 
 // What the result of the transform is multiplied by.
 struct Factor {
@@ -229,7 +244,7 @@ Tensor fourier_mix(const Tensor& x, const Tensor& cu_seqlens, double scale, bool
   constexpr const char* op = "jnrf::fourier_mix";
   check_matrix(op, "x", x);
   const int64_t tokens = x.size(0), hidden = x.size(1);
-  const Plan plan(checked_documents(op, cu_seqlens, tokens, window, shift), hidden);
+  const Plan plan(checked_pieces(op, cu_seqlens, tokens, window, shift), hidden);
   const Tensor out = torch::stable::new_empty(x, {tokens, hidden});
   for_type(op, x, [&](auto type) {
     using T = decltype(type);
@@ -250,7 +265,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> fourier_mix_norm(
   const int64_t tokens = x.size(0), hidden = x.size(1);
   check_like(op, "weight", weight, x, {hidden});
   check_like(op, "bias", bias, x, {hidden});
-  const Plan plan(checked_documents(op, cu_seqlens, tokens, window, shift), hidden);
+  const Plan plan(checked_pieces(op, cu_seqlens, tokens, window, shift), hidden);
   const int64_t saved = save ? tokens : 0;
   const Tensor out = torch::stable::new_empty(x, {tokens, hidden});
   const Tensor sum = torch::stable::new_empty(x, {saved, hidden});
@@ -291,7 +306,7 @@ std::tuple<Tensor, Tensor, Tensor> fourier_mix_norm_backward(const Tensor& grad,
   check_like(op, "mean", mean, grad, {tokens});
   check_like(op, "rstd", rstd, grad, {tokens});
   check_like(op, "weight", weight, grad, {hidden});
-  const Plan plan(checked_documents(op, cu_seqlens, tokens, window, shift), hidden);
+  const Plan plan(checked_pieces(op, cu_seqlens, tokens, window, shift), hidden);
   const Tensor grad_x = torch::stable::new_empty(grad, {tokens, hidden});
   const Tensor grad_weight = torch::stable::new_zeros(grad, {hidden});
   const Tensor grad_bias = torch::stable::new_zeros(grad, {hidden});

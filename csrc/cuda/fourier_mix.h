@@ -1,42 +1,82 @@
-// Launchers of the kernels in fourier_mix.cuh, on raw device pointers. `stream` is a cudaStream_t;
-// `bfloat16` says that pointers to void are to bfloat16, else to float.
+// Launchers of the kernels of Fourier mixing, on raw device pointers. `stream` is a cudaStream_t.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <vector>
+
+#include "common/packed.h"
 
 namespace jnrf::cuda {
 
-// Features that fit in the shared memory which every device grants: 2 H numbers of 4 bytes.
-inline constexpr int64_t kMostHidden = 6000;
-// Blocks of the LayerNorm's backward, each with partial sums of its own; does not depend on the
-// device, so that sums are the same on all.
-inline constexpr int64_t kMostParts = 528;
+// What a tensor's numbers are. Sums and whatever is kept between kernels are "wide": double for
+// kDouble, float for the others.
+enum class MixType { kFloat, kDouble, kBfloat16 };
 
-struct MixEpilogue {
-  const float* spectrum;  // [documents, N, H/2+1] complex
-  const void* residual;   // [documents * N, H] or null
-  void* out;              // [documents * N, H]
-  const void* weight;     // [H] or null
-  const void* bias;       // [H]
-  float* sum;
-  float *mean, *rstd;
-  float eps, scale;
-  int64_t documents, length, hidden;
-  bool bfloat16;
-  bool float_residual;  // the residual is float whatever the rest is
+inline size_t wide_size(MixType type) { return type == MixType::kDouble ? 8 : 4; }
+
+// The most features that fit in the shared memory of the current device.
+int64_t most_hidden(MixType type);
+
+// Documents as kernels find them: numbers that belong on the device, and what the host knows.
+struct PieceTable {
+  std::vector<int32_t> numbers;  // of each document: first token, tokens, first row; then units
+  int64_t documents = 0;
+  int64_t window = 0, shift = 0;
+  int64_t share = 1;   // rows k of a block
+  int64_t rows = 0;    // of all documents, side by side, each from an even one on
+  int64_t pairs = 0;   // rows k of all pieces, each of which stands for the row N - k too
+  int64_t blocks = 0;  // of `share` such rows
+
+  // Documents must not be empty. With a window, their pieces are windows.
+  PieceTable(const std::vector<Document>& documents, int64_t window, int64_t shift, int64_t share);
+
+  // Where a document's rows begin.
+  int64_t row(size_t document) const { return numbers[2 * documents + document]; }
 };
-void launch_mix_epilogue(const MixEpilogue& work, void* stream);
+
+// The copy of table.numbers on the device, beside the table.
+struct DevicePieces {
+  const PieceTable& table;
+  const int32_t* numbers;
+};
+
+struct MixFinish {
+  const void* residual;  // [T, H] or null
+  void* out;             // [T, H]
+  const void* weight;    // [H] or null: no LayerNorm
+  const void* bias;      // [H]
+  void *sum, *mean, *rstd;
+  double eps, scale;
+  int64_t hidden;
+  MixType type;
+  bool wide_residual;  // the residual is wide whatever the rest is
+  bool ortho;
+};
+
+// The documents' rows of x [T, H], wide and side by side. `wide` says that x is wide already.
+void launch_gather_rows(const void* x, MixType type, bool wide, const DevicePieces& pieces,
+                        int64_t hidden, void* to, void* stream);
+
+// Half spectra of these documents, side by side: complex wide [rows, H/2+1].
+void launch_finish_spectra(const MixFinish& finish, const DevicePieces& pieces, const void* spectra,
+                           void* stream);
 
 struct MixNormBackward {
   const void* grad;
-  const float *sum, *mean, *rstd;
+  const void *sum, *mean, *rstd;
   const void* weight;
-  float* grad_sum;
-  float* partial;  // [parts, 2, H]
+  void* grad_sum;
+  void* partial;  // wide [norm_parts(tokens), 2, H]
   void *grad_weight, *grad_bias;
-  int64_t tokens, hidden, parts;
-  bool bfloat16;
+  int64_t tokens, hidden;
+  MixType type;
 };
+
+// Blocks of the backward, each with sums of its own over its tokens. Does not depend on the device,
+// so that the sums are the same on all.
+int64_t norm_parts(int64_t tokens, int64_t hidden, MixType type);
+
 void launch_norm_backward(const MixNormBackward& work, void* stream);
 
 }  // namespace jnrf::cuda

@@ -1,10 +1,11 @@
-// Fourier mixing on CUDA: torch's own real FFT, then the kernels of fourier_mix.cuh.
+// Fourier mixing on CUDA: cuFFT, then the kernels of fourier_mix.cuh.
 #include <algorithm>
-#include <array>
-#include <cmath>
+#include <optional>
 #include <tuple>
+#include <vector>
 
 #include "cuda/fourier_mix.h"
+#include "cuda/fourier_plans.h"
 #include "cuda/op.h"
 #include "ops/fourier_mix_checks.h"
 
@@ -13,55 +14,103 @@ namespace {
 
 using torch::headeronly::ScalarType;
 
-bool is_bfloat16(const char* op, const Tensor& x) {
-  const bool bfloat16 = x.scalar_type() == ScalarType::BFloat16;
-  STD_TORCH_CHECK(bfloat16 || x.scalar_type() == ScalarType::Float, op,
-                  ": x must be float32 or bfloat16 on CUDA");
-  STD_TORCH_CHECK(x.size(1) <= kMostHidden, op, ": at most ", kMostHidden,
-                  " features fit in shared memory, not ", x.size(1));
-  return bfloat16;
+// Spectra that are in memory at a time, unless a single document needs more: about what an L2 cache
+// holds.
+constexpr int64_t kGroupBytes = int64_t{1} << 26;
+
+MixType type_of(const char* op, const Tensor& x) {
+  const ScalarType dtype = x.scalar_type();
+  const MixType type = dtype == ScalarType::Double     ? MixType::kDouble
+                       : dtype == ScalarType::BFloat16 ? MixType::kBfloat16
+                                                       : MixType::kFloat;
+  require(type != MixType::kFloat || dtype == ScalarType::Float, op,
+          ": x must be float32, float64 or bfloat16 on CUDA, not ",
+          torch::headeronly::toString(dtype));
+  require(x.size(1) <= most_hidden(type), op, ": at most ", most_hidden(type),
+          " features fit in shared memory, not ", x.size(1));
+  return type;
 }
 
-template <typename T>
-T* from_token(const Tensor& x, int64_t token) {
-  return static_cast<T*>(x.mutable_data_ptr()) + token * x.size(1);
+ScalarType wide_dtype(MixType type) {
+  return type == MixType::kDouble ? ScalarType::Double : ScalarType::Float;
 }
 
-void* from_token(const Tensor& x, int64_t token, bool bfloat16) {
-  return static_cast<char*>(x.mutable_data_ptr()) + token * x.size(1) * (bfloat16 ? 2 : 4);
-}
-
-struct Settings {
-  double eps = 0, scale = 1;
-  bool ortho = false;
+// What is mixed: x [T, H] of `finish.type`, or wide, on the device and stream of `on`.
+struct Input {
+  const OnDevice& on;
+  const Tensor& x;
+  bool wide;
 };
 
-// Runs of documents of one length are transformed and finished together; prepare(first token)
-// says where a run's results go.
-template <typename F>
-void mix(const OnDevice& on, const Tensor& x, const std::vector<Document>& documents,
-         const Settings& settings, const F& prepare) {
-  const int64_t hidden = x.size(1);
-  Tensor wide = x.scalar_type() == ScalarType::Float ? x : torch::stable::to(x, ScalarType::Float);
-  for (size_t b = 0; b < documents.size();) {
-    const auto [first, length] = documents[b];
-    size_t end = b + 1;
-    while (end < documents.size() && documents[end].length == length) ++end;
-    const auto count = static_cast<int64_t>(end - b);
-    b = end;
-    if (length == 0) continue;
-    const Tensor run = torch::stable::view(torch::stable::narrow(wide, 0, first, count * length),
-                                           {count, length, hidden});
-    const Tensor spectrum = torch::stable::contiguous(real_fft(run, {1, 2}));
-    MixEpilogue work = prepare(first);
-    work.spectrum = static_cast<const float*>(spectrum.const_data_ptr());
-    const double root = std::sqrt(static_cast<double>(length * hidden));
-    work.scale = static_cast<float>(settings.ortho ? settings.scale / root : settings.scale);
-    work.eps = static_cast<float>(settings.eps);
-    work.documents = count;
-    work.length = length;
-    work.hidden = hidden;
-    launch_mix_epilogue(work, on.stream);
+class OnDevicePieces {
+ public:
+  OnDevicePieces(const Input& input, PieceTable table)
+      : table_(std::move(table)),
+        numbers_(torch::stable::new_empty(input.x, {static_cast<int64_t>(table_.numbers.size())},
+                                          ScalarType::Int)) {
+    launch_write_bounds(table_.numbers.data(), static_cast<int64_t>(table_.numbers.size()),
+                        numbers_.mutable_data_ptr<int32_t>(), input.on.stream);
+  }
+  DevicePieces get() const { return {table_, numbers_.const_data_ptr<int32_t>()}; }
+
+ private:
+  PieceTable table_;
+  Tensor numbers_;
+};
+
+// Transforms documents one by one with cuFFT and finishes them together.
+void mix_by_fft(const Input& input, const std::vector<Document>& documents,
+                const MixFinish& finish) {
+  const OnDevicePieces owner(input, PieceTable(documents, 0, 0, 1));
+  const DevicePieces pieces = owner.get();
+  const int64_t hidden = finish.hidden, half = hidden / 2 + 1;
+  const size_t size = wide_size(finish.type);
+  const ScalarType dtype = wide_dtype(finish.type);
+  auto* from = static_cast<char*>(input.x.mutable_data_ptr());
+  const auto place = [&](size_t d) { return from + documents[d].first * hidden * size; };
+  // cuFFT reads pairs of numbers.
+  bool readable = input.wide || finish.type != MixType::kBfloat16;
+  for (size_t d = 0; readable && d < documents.size(); ++d) {
+    readable = reinterpret_cast<uintptr_t>(place(d)) % (2 * size) == 0;
+  }
+  std::optional<Tensor> gathered;
+  if (!readable) {
+    gathered = torch::stable::new_empty(input.x, {pieces.table.rows, hidden}, dtype);
+    launch_gather_rows(from, finish.type, input.wide, pieces, hidden, gathered->mutable_data_ptr(),
+                       input.on.stream);
+  }
+  const Tensor spectra = torch::stable::new_empty(input.x, {pieces.table.rows, 2 * half}, dtype);
+  std::vector<FourierPlans::Work> work;
+  for (size_t d = 0; d < documents.size(); ++d) {
+    const int64_t row = pieces.table.row(d);
+    char* to = static_cast<char*>(spectra.mutable_data_ptr()) + row * 2 * half * size;
+    char* aligned = gathered
+                        ? static_cast<char*>(gathered->mutable_data_ptr()) + row * hidden * size
+                        : place(d);
+    work.push_back({documents[d].length, aligned, to});
+  }
+  std::optional<Tensor> workspace;
+  FourierPlans::all().transform(
+      work, input.x.get_device_index(), hidden, finish.type == MixType::kDouble, input.on.stream,
+      [&](size_t bytes) {
+        workspace =
+            torch::stable::new_empty(input.x, {static_cast<int64_t>(bytes)}, ScalarType::Byte);
+        return workspace->mutable_data_ptr();
+      });
+  launch_finish_spectra(finish, pieces, spectra.const_data_ptr(), input.on.stream);
+}
+
+void mix(const Input& input, std::vector<Document> documents, int64_t window, int64_t shift,
+         const MixFinish& finish) {
+  std::erase_if(documents, [](const Document& document) { return document.length == 0; });
+  if (window) documents = packed_windows(documents, window, shift);
+  const int64_t row_bytes = (finish.hidden + 2) * static_cast<int64_t>(wide_size(finish.type));
+  for (size_t first = 0, next = 0; first < documents.size(); first = next) {
+    int64_t bytes = 0;
+    for (; next < documents.size() && (next == first || bytes < kGroupBytes); ++next) {
+      bytes += documents[next].length * row_bytes;
+    }
+    mix_by_fft(input, {documents.begin() + first, documents.begin() + next}, finish);
   }
 }
 
@@ -69,18 +118,19 @@ Tensor fourier_mix(const Tensor& x, const Tensor& cu_seqlens, double scale, bool
                    int64_t window, int64_t shift) {
   constexpr const char* op = "jnrf::fourier_mix";
   check_matrix(op, "x", x);
-  const bool bfloat16 = is_bfloat16(op, x);
-  const std::vector<Document> documents =
-      checked_documents(op, cu_seqlens, x.size(0), window, shift);
-  const OnDevice on(x);
+  const MixType type = type_of(op, x);
+  std::vector<Document> documents = checked_documents(op, cu_seqlens, x.size(0), window, shift);
   const Tensor out = torch::stable::new_empty(x, {x.size(0), x.size(1)});
   if (out.numel() == 0) return out;
-  mix(on, torch::stable::contiguous(x), documents, {0, scale, ortho}, [&](int64_t token) {
-    MixEpilogue work{};
-    work.out = from_token(out, token, bfloat16);
-    work.bfloat16 = bfloat16;
-    return work;
-  });
+  const OnDevice on(x);
+  const Tensor dense = torch::stable::contiguous(x);
+  MixFinish finish{};
+  finish.out = out.mutable_data_ptr();
+  finish.scale = scale;
+  finish.ortho = ortho;
+  finish.hidden = x.size(1);
+  finish.type = type;
+  mix({on, dense, false}, std::move(documents), window, shift, finish);
   return out;
 }
 
@@ -92,32 +142,34 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> fourier_mix_norm(
   const int64_t tokens = x.size(0), hidden = x.size(1);
   check_like(op, "weight", weight, x, {hidden});
   check_like(op, "bias", bias, x, {hidden});
-  const bool bfloat16 = is_bfloat16(op, x);
-  const std::vector<Document> documents = checked_documents(op, cu_seqlens, tokens, window, shift);
-  const OnDevice on(x);
+  const MixType type = type_of(op, x);
+  std::vector<Document> documents = checked_documents(op, cu_seqlens, tokens, window, shift);
   const int64_t saved = save ? tokens : 0;
   const Tensor out = torch::stable::new_empty(x, {tokens, hidden});
-  const Tensor sum = torch::stable::new_empty(x, {saved, hidden}, ScalarType::Float);
-  const Tensor mean = torch::stable::new_empty(x, {saved}, ScalarType::Float);
-  const Tensor rstd = torch::stable::new_empty(x, {saved}, ScalarType::Float);
+  const Tensor sum = torch::stable::new_empty(x, {saved, hidden}, wide_dtype(type));
+  const Tensor mean = torch::stable::new_empty(x, {saved}, wide_dtype(type));
+  const Tensor rstd = torch::stable::new_empty(x, {saved}, wide_dtype(type));
   if (out.numel() == 0) return {out, sum, mean, rstd};
+  const OnDevice on(x);
   const Tensor dense = torch::stable::contiguous(x);
   const Tensor dense_weight = torch::stable::contiguous(weight);
   const Tensor dense_bias = torch::stable::contiguous(bias);
-  mix(on, dense, documents, {eps, scale, ortho}, [&](int64_t token) {
-    MixEpilogue work{};
-    work.residual = from_token(dense, token, bfloat16);
-    work.out = from_token(out, token, bfloat16);
-    work.weight = dense_weight.const_data_ptr();
-    work.bias = dense_bias.const_data_ptr();
-    work.bfloat16 = bfloat16;
-    if (save) {
-      work.sum = from_token<float>(sum, token);
-      work.mean = static_cast<float*>(mean.mutable_data_ptr()) + token;
-      work.rstd = static_cast<float*>(rstd.mutable_data_ptr()) + token;
-    }
-    return work;
-  });
+  MixFinish finish{};
+  finish.residual = dense.const_data_ptr();
+  finish.out = out.mutable_data_ptr();
+  finish.weight = dense_weight.const_data_ptr();
+  finish.bias = dense_bias.const_data_ptr();
+  if (save) {
+    finish.sum = sum.mutable_data_ptr();
+    finish.mean = mean.mutable_data_ptr();
+    finish.rstd = rstd.mutable_data_ptr();
+  }
+  finish.eps = eps;
+  finish.scale = scale;
+  finish.ortho = ortho;
+  finish.hidden = hidden;
+  finish.type = type;
+  mix({on, dense, false}, std::move(documents), window, shift, finish);
   return {out, sum, mean, rstd};
 }
 
@@ -130,41 +182,70 @@ std::tuple<Tensor, Tensor, Tensor> fourier_mix_norm_backward(const Tensor& grad,
   constexpr const char* op = "jnrf::fourier_mix_norm_backward";
   check_matrix(op, "grad", grad);
   const int64_t tokens = grad.size(0), hidden = grad.size(1);
+  const MixType type = type_of(op, grad);
   check_like(op, "weight", weight, grad, {hidden});
   check_like(op, "sum", sum, mean, {tokens, hidden});
+  check_like(op, "mean", mean, sum, {tokens});
   check_like(op, "rstd", rstd, mean, {tokens});
-  const bool bfloat16 = is_bfloat16(op, grad);
-  const std::vector<Document> documents = checked_documents(op, cu_seqlens, tokens, window, shift);
-  const OnDevice on(grad);
+  require(sum.scalar_type() == wide_dtype(type), op, ": sum must be ",
+          torch::headeronly::toString(wide_dtype(type)), ", not ",
+          torch::headeronly::toString(sum.scalar_type()));
+  require(sum.device() == grad.device(), op, ": sum must be on the device of grad");
+  std::vector<Document> documents = checked_documents(op, cu_seqlens, tokens, window, shift);
   const Tensor grad_x = torch::stable::new_empty(grad, {tokens, hidden});
   if (grad.numel() == 0) {
     return {grad_x, torch::stable::new_zeros(grad, {hidden}),
             torch::stable::new_zeros(grad, {hidden})};
   }
-  const int64_t parts = std::min(tokens, kMostParts);
+  const OnDevice on(grad);
   const Tensor grad_weight = torch::stable::new_empty(grad, {hidden});
   const Tensor grad_bias = torch::stable::new_empty(grad, {hidden});
-  const Tensor grad_sum = torch::stable::new_empty(grad, {tokens, hidden}, ScalarType::Float);
-  const Tensor partial = torch::stable::new_empty(grad, {parts, 2, hidden}, ScalarType::Float);
+  const Tensor grad_sum = torch::stable::new_empty(grad, {tokens, hidden}, wide_dtype(type));
+  const Tensor partial = torch::stable::new_empty(
+      grad, {norm_parts(tokens, hidden, type), 2, hidden}, wide_dtype(type));
   const Tensor dense[] = {torch::stable::contiguous(grad), torch::stable::contiguous(sum),
                           torch::stable::contiguous(mean), torch::stable::contiguous(rstd),
                           torch::stable::contiguous(weight)};
-  const auto input = [&](int i) { return static_cast<const float*>(dense[i].const_data_ptr()); };
   launch_norm_backward(
-      {dense[0].const_data_ptr(), input(1), input(2), input(3), dense[4].const_data_ptr(),
-       from_token<float>(grad_sum, 0), static_cast<float*>(partial.mutable_data_ptr()),
-       grad_weight.mutable_data_ptr(), grad_bias.mutable_data_ptr(), tokens, hidden, parts,
-       bfloat16},
+      {dense[0].const_data_ptr(), dense[1].const_data_ptr(), dense[2].const_data_ptr(),
+       dense[3].const_data_ptr(), dense[4].const_data_ptr(), grad_sum.mutable_data_ptr(),
+       partial.mutable_data_ptr(), grad_weight.mutable_data_ptr(), grad_bias.mutable_data_ptr(),
+       tokens, hidden, type},
       on.stream);
-  mix(on, grad_sum, documents, {0, scale, ortho}, [&](int64_t token) {
-    MixEpilogue work{};
-    work.residual = from_token<float>(grad_sum, token);
-    work.out = from_token(grad_x, token, bfloat16);
-    work.bfloat16 = bfloat16;
-    work.float_residual = true;
-    return work;
-  });
+  MixFinish finish{};
+  finish.residual = grad_sum.const_data_ptr();
+  finish.out = grad_x.mutable_data_ptr();
+  finish.scale = scale;
+  finish.ortho = ortho;
+  finish.hidden = hidden;
+  finish.type = type;
+  finish.wide_residual = true;
+  mix({on, grad_sum, true}, std::move(documents), window, shift, finish);
   return {grad_x, grad_weight, grad_bias};
+}
+
+// A row a plan: device, tokens, features, whether float64, bytes of workspace, calls.
+Tensor fourier_plans() {
+  const std::vector<FourierPlan> plans = FourierPlans::all().list();
+  const std::vector<int64_t> shape{static_cast<int64_t>(plans.size()), 6};
+  Tensor table = torch::stable::empty(shape, ScalarType::Long);
+  auto* row = table.mutable_data_ptr<int64_t>();
+  for (const FourierPlan& plan : plans) {
+    const int64_t numbers[] = {
+        plan.device, plan.length, plan.hidden, plan.wide, static_cast<int64_t>(plan.workspace),
+        plan.calls};
+    row = std::copy(std::begin(numbers), std::end(numbers), row);
+  }
+  return table;
+}
+
+void clear_fourier_plans() { FourierPlans::all().clear(); }
+
+// Below 0: asks only.
+int64_t fourier_plan_limit(int64_t plans) {
+  const auto before = static_cast<int64_t>(FourierPlans::all().limit());
+  if (plans >= 0) FourierPlans::all().set_limit(static_cast<size_t>(plans));
+  return before;
 }
 
 }  // namespace
@@ -174,4 +255,11 @@ JNRF_CUDA_IMPL(m) {
   m.impl("fourier_mix", TORCH_BOX(&jnrf::cuda::fourier_mix));
   m.impl("fourier_mix_norm", TORCH_BOX(&jnrf::cuda::fourier_mix_norm));
   m.impl("fourier_mix_norm_backward", TORCH_BOX(&jnrf::cuda::fourier_mix_norm_backward));
+}
+
+// These have no tensor among their arguments that would say where they belong.
+STABLE_TORCH_LIBRARY_IMPL(JNRF_NAMESPACE, CompositeExplicitAutograd, m) {
+  m.impl("fourier_plans", TORCH_BOX(&jnrf::cuda::fourier_plans));
+  m.impl("clear_fourier_plans", TORCH_BOX(&jnrf::cuda::clear_fourier_plans));
+  m.impl("fourier_plan_limit", TORCH_BOX(&jnrf::cuda::fourier_plan_limit));
 }

@@ -2,8 +2,10 @@
 # the package; the host compiler builds them again for the tests (csrc/tests).
 set(JNRF_CUDA_SOURCES
   csrc/cuda/bounds.cu
+  csrc/cuda/cufft.cpp
   csrc/cuda/fourier_mix.cu
   csrc/cuda/fourier_mix_op.cpp
+  csrc/cuda/fourier_plans.cu
   csrc/cuda/packed.cu
   csrc/cuda/packed_op.cpp
   csrc/cuda/select.cu

@@ -18,4 +18,11 @@ JNRF_OPERATORS(m) {
       "fourier_mix_norm_backward(Tensor grad, Tensor sum, Tensor mean, Tensor rstd, Tensor weight, "
       "Tensor cu_seqlens, float scale=1.0, bool ortho=False, int window=0, int shift=0) -> "
       "(Tensor x, Tensor weight, Tensor bias)");
+
+  // What the CUDA operators keep of cuFFT, int64 [plans, 6]: device, tokens, features, whether
+  // float64, bytes of workspace, calls.
+  m.def("fourier_plans() -> Tensor");
+  m.def("clear_fourier_plans() -> ()");
+  // How many are kept, before the call; below 0 leaves it.
+  m.def("fourier_plan_limit(int plans) -> int");
 }

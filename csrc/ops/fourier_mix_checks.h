@@ -1,11 +1,8 @@
-// What the CPU and the CUDA operators of Fourier mixing share: argument checks and the FFT.
+// What the CPU and the CUDA operators of Fourier mixing share: argument checks.
 #pragma once
 
-#include <torch/csrc/stable/accelerator.h>
-#include <torch/csrc/stable/library.h>
 #include <torch/headeronly/util/Exception.h>
 
-#include <array>
 #include <string>
 #include <vector>
 
@@ -34,8 +31,7 @@ inline void check_like(const char* op, const char* name, const Tensor& other, co
   STD_TORCH_CHECK(other.device() == x.device(), op, ": ", name, " must be on the device of x");
 }
 
-// What is mixed: the documents of `cu_seqlens`, which may be on any device, or with `window` their
-// windows.
+// The documents of `cu_seqlens`, which may be on any device; window and shift are checked too.
 inline std::vector<Document> checked_documents(const char* op, const Tensor& cu_seqlens,
                                                int64_t tokens, int64_t window, int64_t shift) {
   STD_TORCH_CHECK(window >= 0 && window <= INT32_MAX, op,
@@ -53,20 +49,14 @@ inline std::vector<Document> checked_documents(const char* op, const Tensor& cu_
   const int64_t documents = host.size(0) - 1;
   const std::string wrong = packed_error(bounds, documents, tokens);
   STD_TORCH_CHECK(wrong.empty(), op, ": ", wrong);
-  return window ? packed_windows(bounds, documents, window, shift)
-                : packed_documents(bounds, documents);
+  return packed_documents(bounds, documents);
 }
 
-// A real FFT over `dims`, by the library that torch itself uses on the tensor's device; the last of
-// them is the one of which half is given.
-inline Tensor real_fft(const Tensor& x, const std::vector<int64_t>& dims) {
-  std::array<StableIValue, 4> stack{
-      torch::stable::detail::from(x),
-      torch::stable::detail::from(torch::headeronly::IntHeaderOnlyArrayRef(dims)),
-      torch::stable::detail::from(int64_t{0}), torch::stable::detail::from(true)};
-  STABLE_TORCH_ERROR_CODE_CHECK(
-      torch_call_dispatcher("aten::_fft_r2c", "", stack.data(), TORCH_ABI_VERSION));
-  return torch::stable::detail::to<Tensor>(stack[0]);
+// What is mixed: the documents, or with `window` their windows.
+inline std::vector<Document> checked_pieces(const char* op, const Tensor& cu_seqlens,
+                                            int64_t tokens, int64_t window, int64_t shift) {
+  const std::vector<Document> documents = checked_documents(op, cu_seqlens, tokens, window, shift);
+  return window ? packed_windows(documents, window, shift) : documents;
 }
 
 }  // namespace jnrf

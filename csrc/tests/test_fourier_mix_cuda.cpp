@@ -1,58 +1,77 @@
-// The CUDA kernels of Fourier mixing, run on the host, against plain loops in float64.
-#include <algorithm>
+// The CUDA kernels of Fourier mixing, run on the host, against their definitions in float64.
 #include <cmath>
 #include <cstdint>
-#include <cstdio>
+#include <numbers>
 #include <random>
 #include <string>
 #include <vector>
 
-#include "cuda/fourier_mix.cuh"
-#include "cuda/launch.h"
+#include "cuda/fourier_mix.h"
+#include "cuda/fourier_plans.h"
 #include "tests/check.h"
+#include "tests/cuda_on_host.h"
 
 namespace {
 
+using jnrf::Document;
+using jnrf::cuda::MixType;
 using jnrf::tests::expect_close;
 using Floats = std::vector<float>;
 using Doubles = std::vector<double>;
 
+constexpr double kEps = 1e-5, kScale = 0.75;
+// float32 results of sums of at most 1000 numbers of size 1.
+constexpr double kTolerance = 1e-6;
+
 std::mt19937 engine(1);
 
-Floats normals(size_t count) {
+Floats normals(int64_t count) {
   std::normal_distribution<float> normal;
   Floats values(count);
   for (float& value : values) value = normal(engine);
   return values;
 }
 
-struct Shape {
-  int64_t documents, length, hidden;
-  unsigned threads;
+struct Batch {
+  std::vector<int64_t> lengths;
+  int64_t hidden;
 
-  int64_t tokens() const { return documents * length; }
-  size_t numbers() const { return static_cast<size_t>(tokens() * hidden); }
+  std::vector<Document> documents() const {
+    std::vector<Document> result;
+    int64_t first = 0;
+    for (int64_t length : lengths) {
+      result.push_back({first, length});
+      first += length;
+    }
+    return result;
+  }
+  int64_t tokens() const { return documents().back().first + lengths.back(); }
   std::string text(const char* what) const {
-    return std::string(what) + " of " + std::to_string(documents) + " x [" +
-           std::to_string(length) + ", " + std::to_string(hidden) + "], " +
-           std::to_string(threads) + " threads";
+    std::string result = std::string(what) + " of " + std::to_string(hidden) + " features and";
+    for (int64_t length : lengths) result += " " + std::to_string(length);
+    return result + " tokens, schedule " + std::to_string(jnrf::cuda::host::schedule);
   }
 };
 
-constexpr double kEps = 1e-5;
-// float32 results of sums of at most 1000 numbers of size 1.
-constexpr double kTolerance = 1e-6;
-
-// residual + scale * the real part of the whole spectrum that the half stands for.
-Doubles sums(const Shape& shape, const Floats& spectrum, const Floats& residual, double scale) {
-  const int64_t half = shape.hidden / 2 + 1;
-  Doubles result(residual.begin(), residual.end());
-  for (int64_t token = 0; token < shape.tokens(); ++token) {
-    const int64_t document = token / shape.length, k = token % shape.length;
-    const int64_t mirror = document * shape.length + (shape.length - k) % shape.length;
-    for (int64_t j = 0; j < shape.hidden; ++j) {
-      const int64_t at = j < half ? token * half + j : mirror * half + (shape.hidden - j);
-      result[token * shape.hidden + j] += scale * spectrum[2 * at];
+// x + scale / sqrt(N H) * Re FFT2(x) of every document, by the sums of the definition.
+Doubles sums(const Batch& batch, const Floats& x) {
+  const int64_t hidden = batch.hidden;
+  Doubles result(x.begin(), x.end());
+  for (const Document& document : batch.documents()) {
+    const int64_t length = document.length;
+    const double factor = kScale / std::sqrt(static_cast<double>(length * hidden));
+    for (int64_t k = 0; k < length; ++k) {
+      for (int64_t j = 0; j < hidden; ++j) {
+        double sum = 0;
+        for (int64_t n = 0; n < length; ++n) {
+          for (int64_t h = 0; h < hidden; ++h) {
+            const double turn = static_cast<double>(k * n % length) / static_cast<double>(length) +
+                                static_cast<double>(j * h % hidden) / static_cast<double>(hidden);
+            sum += x[(document.first + n) * hidden + h] * std::cos(2 * std::numbers::pi * turn);
+          }
+        }
+        result[(document.first + k) * hidden + j] += factor * sum;
+      }
     }
   }
   return result;
@@ -62,121 +81,143 @@ struct Statistics {
   Doubles mean, rstd;
 };
 
-Statistics statistics(const Shape& shape, const Doubles& rows) {
+Statistics statistics(const Doubles& rows, int64_t hidden) {
   Statistics result;
-  for (int64_t token = 0; token < shape.tokens(); ++token) {
+  for (size_t row = 0; row < rows.size(); row += hidden) {
     double mean = 0, square = 0;
-    for (int64_t j = 0; j < shape.hidden; ++j) mean += rows[token * shape.hidden + j];
-    mean /= static_cast<double>(shape.hidden);
-    for (int64_t j = 0; j < shape.hidden; ++j) {
-      square += std::pow(rows[token * shape.hidden + j] - mean, 2);
-    }
+    for (int64_t j = 0; j < hidden; ++j) mean += rows[row + j];
+    mean /= static_cast<double>(hidden);
+    for (int64_t j = 0; j < hidden; ++j) square += std::pow(rows[row + j] - mean, 2);
     result.mean.push_back(mean);
-    result.rstd.push_back(1 / std::sqrt(square / static_cast<double>(shape.hidden) + kEps));
+    result.rstd.push_back(1 / std::sqrt(square / static_cast<double>(hidden) + kEps));
   }
   return result;
 }
 
-void test_epilogue(const Shape& shape, bool with_norm, bool save) {
-  const float scale = 0.75f;
-  const Floats spectrum = normals(static_cast<size_t>(2 * shape.tokens() * (shape.hidden / 2 + 1)));
-  const Floats residual = normals(shape.numbers());
-  const Floats weight = normals(shape.hidden), bias = normals(shape.hidden);
-  Floats out(shape.numbers()), sum(shape.numbers());
-  Floats mean(shape.tokens()), rstd(shape.tokens());
-  jnrf::cuda::Epilogue<float, float> work{};
-  work.spectrum = spectrum.data();
-  work.residual = residual.data();
-  work.out = out.data();
-  work.scale = scale;
-  work.length = shape.length;
-  work.hidden = shape.hidden;
-  if (with_norm) {
-    work.weight = weight.data();
-    work.bias = bias.data();
-    work.eps = kEps;
+Doubles normalised(const Batch& batch, const Doubles& rows, const Statistics& statistics,
+                   const Floats& weight, const Floats& bias) {
+  Doubles result(rows.size());
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const size_t token = i / batch.hidden, j = i % batch.hidden;
+    result[i] = (rows[i] - statistics.mean[token]) * statistics.rstd[token] * weight[j] + bias[j];
   }
-  if (save) {
-    work.sum = sum.data();
-    work.mean = mean.data();
-    work.rstd = rstd.data();
-  }
-  jnrf::cuda::launch("mix_epilogue", jnrf::cuda::mix_epilogue<float, float>,
-                     {static_cast<unsigned>(shape.tokens())}, shape.threads,
-                     with_norm ? shape.hidden * sizeof(float) : 0, nullptr, work);
-
-  Doubles wanted = sums(shape, spectrum, residual, scale);
-  if (!with_norm) {
-    expect_close(shape.text("residual + mix").c_str(), out, wanted, kTolerance);
-    return;
-  }
-  const Statistics rows = statistics(shape, wanted);
-  if (save) {
-    expect_close(shape.text("sum").c_str(), sum, wanted, kTolerance);
-    expect_close(shape.text("rstd").c_str(), rstd, rows.rstd, kTolerance);
-  }
-  for (size_t i = 0; i < wanted.size(); ++i) {
-    const size_t token = i / shape.hidden, j = i % shape.hidden;
-    wanted[i] = (wanted[i] - rows.mean[token]) * rows.rstd[token] * weight[j] + bias[j];
-  }
-  expect_close(shape.text("norm").c_str(), out, wanted, kTolerance);
+  return result;
 }
 
-void test_norm_backward(const Shape& shape, int64_t parts) {
-  const Floats grad = normals(shape.numbers()), sum = normals(shape.numbers());
-  const Floats weight = normals(shape.hidden);
-  const Statistics rows = statistics(shape, Doubles(sum.begin(), sum.end()));
-  const Floats mean(rows.mean.begin(), rows.mean.end()), rstd(rows.rstd.begin(), rows.rstd.end());
-  Floats grad_sum(shape.numbers()), partial(2 * parts * shape.hidden);
-  Floats grad_weight(shape.hidden), grad_bias(shape.hidden);
-  const jnrf::cuda::NormBackward<float> work{grad.data(),    sum.data(),     mean.data(),
-                                             rstd.data(),    weight.data(),  grad_sum.data(),
-                                             partial.data(), shape.tokens(), shape.hidden};
-  jnrf::cuda::launch("norm_backward", jnrf::cuda::norm_backward<float>,
-                     {static_cast<unsigned>(parts)}, shape.threads,
-                     2 * shape.hidden * sizeof(float), nullptr, work);
-  jnrf::cuda::launch("sum_partials", jnrf::cuda::sum_partials<float>,
-                     {jnrf::cuda::blocks_for(shape.hidden, shape.threads)}, shape.threads, 0,
-                     nullptr, partial.data(), parts, shape.hidden, grad_weight.data(),
-                     grad_bias.data());
+void mix_by_fft(const Batch& batch, const Floats& x, bool gather,
+                const jnrf::cuda::MixFinish& finish) {
+  const jnrf::cuda::PieceTable table(batch.documents(), 0, 0, 1);
+  const jnrf::cuda::DevicePieces pieces{table, table.numbers.data()};
+  const int64_t hidden = batch.hidden, width = 2 * (hidden / 2 + 1);
+  Floats rows(gather ? table.rows * hidden : 0), spectra(table.rows * width);
+  if (gather) {
+    launch_gather_rows(x.data(), MixType::kFloat, false, pieces, hidden, rows.data(), nullptr);
+  }
+  std::vector<jnrf::cuda::FourierPlans::Work> work;
+  for (size_t d = 0; d < batch.lengths.size(); ++d) {
+    const float* from = gather ? rows.data() + table.row(d) * hidden
+                               : x.data() + batch.documents()[d].first * hidden;
+    work.push_back(
+        {batch.lengths[d], const_cast<float*>(from), spectra.data() + table.row(d) * width});
+  }
+  std::vector<char> workspace;
+  jnrf::cuda::FourierPlans::all().transform(work, 0, hidden, false, nullptr, [&](size_t bytes) {
+    workspace.resize(bytes);
+    return workspace.data();
+  });
+  launch_finish_spectra(finish, pieces, spectra.data(), nullptr);
+}
 
-  Doubles wanted(shape.numbers()), wanted_weight(shape.hidden), wanted_bias(shape.hidden);
-  for (int64_t token = 0; token < shape.tokens(); ++token) {
+// mix(finish) does the mixing of x.
+template <typename F>
+void test_mix(const Batch& batch, const char* path, const Floats& x, const F& mix) {
+  const int64_t hidden = batch.hidden, tokens = batch.tokens();
+  const Floats weight = normals(hidden), bias = normals(hidden);
+  const Doubles wanted = sums(batch, x);
+  const Statistics rows = statistics(wanted, hidden);
+  Floats out(tokens * hidden), sum(tokens * hidden), mean(tokens), rstd(tokens);
+  jnrf::cuda::MixFinish finish{};
+  finish.residual = x.data();
+  finish.out = out.data();
+  finish.scale = kScale;
+  finish.ortho = true;
+  finish.hidden = hidden;
+  finish.type = MixType::kFloat;
+  const auto text = [&](const char* what) {
+    return batch.text((std::string(path) + ": " + what).c_str());
+  };
+  mix(finish);
+  expect_close(text("residual + mix").c_str(), out, wanted, kTolerance);
+  if (hidden < 3)
+    return;  // two features are normalised to -1 and 1, and small errors to large ones
+  finish.weight = weight.data();
+  finish.bias = bias.data();
+  finish.eps = kEps;
+  mix(finish);
+  const Doubles normal = normalised(batch, wanted, rows, weight, bias);
+  expect_close(text("norm").c_str(), out, normal, kTolerance);
+  finish.sum = sum.data();
+  finish.mean = mean.data();
+  finish.rstd = rstd.data();
+  mix(finish);
+  expect_close(text("norm that keeps its sum").c_str(), out, normal, kTolerance);
+  expect_close(text("sum").c_str(), sum, wanted, kTolerance);
+  expect_close(text("rstd").c_str(), rstd, rows.rstd, kTolerance);
+}
+
+void test_norm_backward(const Batch& batch) {
+  const int64_t hidden = batch.hidden, tokens = batch.tokens();
+  const Floats grad = normals(tokens * hidden), sum = normals(tokens * hidden);
+  const Floats weight = normals(hidden);
+  const Statistics rows = statistics(Doubles(sum.begin(), sum.end()), hidden);
+  const Floats mean(rows.mean.begin(), rows.mean.end()), rstd(rows.rstd.begin(), rows.rstd.end());
+  Floats grad_sum(tokens * hidden), grad_weight(hidden), grad_bias(hidden);
+  Floats partial(2 * jnrf::cuda::norm_parts(tokens, hidden, MixType::kFloat) * hidden);
+  jnrf::cuda::launch_norm_backward(
+      {grad.data(), sum.data(), mean.data(), rstd.data(), weight.data(), grad_sum.data(),
+       partial.data(), grad_weight.data(), grad_bias.data(), tokens, hidden, MixType::kFloat},
+      nullptr);
+
+  Doubles wanted(tokens * hidden), wanted_weight(hidden), wanted_bias(hidden);
+  for (int64_t token = 0; token < tokens; ++token) {
     double plain = 0, scaled = 0;
     const auto normal = [&](int64_t j) {
-      return (sum[token * shape.hidden + j] - rows.mean[token]) * rows.rstd[token];
+      return (sum[token * hidden + j] - rows.mean[token]) * rows.rstd[token];
     };
-    for (int64_t j = 0; j < shape.hidden; ++j) {
-      const double g = grad[token * shape.hidden + j];
-      plain += g * weight[j] / static_cast<double>(shape.hidden);
-      scaled += g * weight[j] * normal(j) / static_cast<double>(shape.hidden);
+    for (int64_t j = 0; j < hidden; ++j) {
+      const double g = grad[token * hidden + j];
+      plain += g * weight[j] / static_cast<double>(hidden);
+      scaled += g * weight[j] * normal(j) / static_cast<double>(hidden);
       wanted_weight[j] += g * normal(j);
       wanted_bias[j] += g;
     }
-    for (int64_t j = 0; j < shape.hidden; ++j) {
-      const double g = grad[token * shape.hidden + j];
-      wanted[token * shape.hidden + j] =
-          rows.rstd[token] * (g * weight[j] - plain - normal(j) * scaled);
+    for (int64_t j = 0; j < hidden; ++j) {
+      const double g = grad[token * hidden + j];
+      wanted[token * hidden + j] = rows.rstd[token] * (g * weight[j] - plain - normal(j) * scaled);
     }
   }
-  expect_close(shape.text("gradient of the sum").c_str(), grad_sum, wanted, kTolerance);
-  expect_close(shape.text("gradient of weight").c_str(), grad_weight, wanted_weight, kTolerance);
-  expect_close(shape.text("gradient of bias").c_str(), grad_bias, wanted_bias, kTolerance);
+  expect_close(batch.text("gradient of the sum").c_str(), grad_sum, wanted, kTolerance);
+  expect_close(batch.text("gradient of weight").c_str(), grad_weight, wanted_weight, kTolerance);
+  expect_close(batch.text("gradient of bias").c_str(), grad_bias, wanted_bias, kTolerance);
 }
 
 }  // namespace
 
 int main() {
-  // Two features would make the LayerNorm's gradient vanish, and its relative error with it.
-  const Shape shapes[] = {
-      {1, 1, 3, 32},  {1, 2, 5, 32},   {1, 7, 33, 32},
-      {2, 4, 64, 64}, {3, 5, 100, 64}, {2, 3, 257, 128},
+  const Batch batches[] = {
+      {{1}, 1}, {{2}, 3}, {{7, 1, 2}, 5}, {{4, 9}, 32}, {{5, 3}, 33}, {{2, 19, 3}, 36}, {{3}, 132},
   };
-  for (const Shape& shape : shapes) {
-    test_epilogue(shape, false, false);
-    test_epilogue(shape, true, false);
-    test_epilogue(shape, true, true);
-    test_norm_backward(shape, std::min<int64_t>(shape.tokens(), 3));
+  for (unsigned schedule : {0u, 1u, 2u}) {
+    jnrf::cuda::host::schedule = schedule;
+    for (const Batch& batch : batches) {
+      const Floats x = normals(batch.tokens() * batch.hidden);
+      test_mix(batch, "fft of gathered rows", x,
+               [&](const auto& finish) { mix_by_fft(batch, x, true, finish); });
+      if (batch.hidden % 2 == 0) {
+        test_mix(batch, "fft", x, [&](const auto& finish) { mix_by_fft(batch, x, false, finish); });
+      }
+      if (batch.hidden > 2) test_norm_backward(batch);
+    }
   }
   return jnrf::tests::report();
 }

@@ -1,17 +1,28 @@
 """The compiled operators: torch functions on packed documents, differentiable and traceable."""
 
 from jnrf_ext.ops.crf import crf_decode, crf_marginals, crf_nll
-from jnrf_ext.ops.fourier_mix import fourier_mix, fourier_mix_norm
+from jnrf_ext.ops.fourier_mix import (
+    FourierPlan,
+    clear_fourier_plans,
+    fourier_mix,
+    fourier_mix_norm,
+    fourier_plan_limit,
+    fourier_plans,
+)
 from jnrf_ext.ops.packed import token_positions
 from jnrf_ext.ops.relation import relation_decode, relation_loss, relation_scores
 from jnrf_ext.ops.select import select_tokens
 
 __all__ = [
+    "FourierPlan",
+    "clear_fourier_plans",
     "crf_decode",
     "crf_marginals",
     "crf_nll",
     "fourier_mix",
     "fourier_mix_norm",
+    "fourier_plan_limit",
+    "fourier_plans",
     "relation_decode",
     "relation_loss",
     "relation_scores",

@@ -2,13 +2,72 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from jnrf_ext import _loader, reference
 
 _DTYPES = {"cpu": (torch.float32, torch.float64)}
-_CUDA_DTYPES = (torch.float32, torch.bfloat16)
+_CUDA_DTYPES = (torch.float32, torch.float64, torch.bfloat16)
+
+
+@dataclass(frozen=True)
+class FourierPlan:
+    """A transform of documents of one size that cuFFT has prepared.
+
+    ``workspace_bytes`` is what it needs while it runs; documents of a call share it, and torch's
+    allocator has it back afterwards. ``calls`` counts the documents that it transformed.
+    """
+
+    device: int
+    tokens: int
+    hidden: int
+    dtype: torch.dtype
+    workspace_bytes: int
+    calls: int
+
+
+def fourier_plans() -> list[FourierPlan]:
+    """The cuFFT plans that the CUDA operators of Fourier mixing keep, the last used first.
+
+    Plans are made for each document length when it is first met, which takes about a millisecond
+    and cannot be done while a CUDA graph is captured: the operators raise RuntimeError then. Mix
+    documents of the same lengths once before the capture.
+    """
+    if _loader.cuda_error is not None:
+        return []
+    return [
+        FourierPlan(device, tokens, hidden, torch.float64 if wide else torch.float32, *rest)
+        for device, tokens, hidden, wide, *rest in torch.ops.jnrf.fourier_plans().tolist()
+    ]
+
+
+def clear_fourier_plans() -> None:
+    """Drop all cuFFT plans. CUDA graphs that were captured before must not be run any more."""
+    if _loader.cuda_error is None:
+        torch.ops.jnrf.clear_fourier_plans()
+
+
+def fourier_plan_limit(plans: int | None = None) -> int:
+    """How many cuFFT plans are kept, 512 at first; with ``plans``, set it to that from now on.
+
+    Beyond the limit the plan that was not used for longest is dropped, though never one that a
+    captured CUDA graph uses.
+
+    Returns:
+        The limit before the call.
+
+    Raises:
+        ValueError: a negative limit.
+        RuntimeError: no CUDA kernels are in use.
+    """
+    if plans is not None and plans < 0:
+        raise ValueError(f"fourier_plan_limit: plans must not be negative, but is {plans}")
+    if _loader.cuda_error is not None:
+        raise RuntimeError(f"fourier_plan_limit: no CUDA kernels: {_loader.cuda_error}")
+    return torch.ops.jnrf.fourier_plan_limit(-1 if plans is None else plans)
 
 
 def fourier_mix(
@@ -25,10 +84,11 @@ def fourier_mix(
     The operator is linear and its own adjoint, so its backward is the same mixing of the gradient.
 
     Args:
-        x: ``[T, H]``, the packed documents; float32 or float64 (on CUDA float32 or bfloat16, which
-            is transformed in float32).
+        x: ``[T, H]``, the packed documents; float32 or float64 (on CUDA also bfloat16, which is
+            transformed in float32).
         cu_seqlens: int32 ``[B + 1]``, where each document starts, then T. Documents may be empty.
-            For CUDA tensors it may stay on the CPU, which avoids waiting for the device.
+            For CUDA tensors it should stay on the CPU: the lengths decide what is started, so that
+            bounds on the device have to be waited for (and cannot be captured in a CUDA graph).
         scale: factor of the result; 1 is FNet's and JNRF's.
         ortho: also divide by ``sqrt(N H)`` for a document of N tokens (``norm="ortho"`` of
             torch.fft), so that the result is of the size of ``x`` whatever the length.
@@ -43,7 +103,8 @@ def fourier_mix(
 
     Raises:
         ValueError: a wrong shape, dtype or device, or a negative window or shift.
-        RuntimeError: ``cu_seqlens`` does not start at 0, decreases, or does not end at T.
+        RuntimeError: ``cu_seqlens`` does not start at 0, decreases, or does not end at T; or a CUDA
+            graph is being captured and a length is new (see `fourier_plans`).
 
     Source: Lee-Thorp et al., FNet (2021); Yazdani et al., JNRF (2022), section 3.1.
     """
@@ -87,7 +148,8 @@ def fourier_mix_norm(
 
     Raises:
         ValueError: a wrong shape, dtype or device, or a negative window or shift.
-        RuntimeError: ``cu_seqlens`` does not start at 0, decreases, or does not end at T.
+        RuntimeError: ``cu_seqlens`` does not start at 0, decreases, or does not end at T; or a CUDA
+            graph is being captured and a length is new (see `fourier_plans`).
 
     Source: Lee-Thorp et al., FNet (2021); Yazdani et al., JNRF (2022), section 3.1.
     """

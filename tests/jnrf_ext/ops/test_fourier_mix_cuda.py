@@ -1,46 +1,91 @@
-"""Fourier mixing on CUDA; all but the loading of the library needs a GPU."""
+"""Fourier mixing on CUDA, or its stand-in, against the CPU operators in float64."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import torch
+from cuda_backends import BACKENDS, NEEDS_GPU, Gpu, Host
 
 import jnrf_ext
-from jnrf_ext import _loader, ops, reference
+from jnrf_ext import ops, reference
 
-EPS32 = torch.finfo(torch.float32).eps
-needs_gpu = pytest.mark.skipif(
-    _loader.cuda_error is not None, reason=f"no CUDA kernels: {_loader.cuda_error}"
-)
+EPS = {torch.float32: torch.finfo(torch.float32).eps, torch.float64: torch.finfo(torch.float64).eps}
+MIXED = [1, 2, 3, 0, 5, 31, 32, 33, 0, 47, 64, 65, 7, 1]
+BATCHES = [
+    ([1], 1),
+    (MIXED, 1),
+    (MIXED, 2),
+    (MIXED, 7),
+    (MIXED, 8),
+    ([0, 13, 4], 33),
+    ([61], 40),
+    ([9] * 30 + [128, 127], 12),
+    ([2, 1, 3], 260),
+    ([257], 20),
+]
 
 
 def packed(*lengths: int) -> torch.Tensor:
     return torch.tensor([0, *lengths]).cumsum(0).int()
 
 
-def inputs_of(tokens: int, hidden: int, dtype: torch.dtype, device: str) -> list[torch.Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    shapes = ((tokens, hidden), (hidden,), (hidden,))
-    # Rounded to bfloat16, so that every dtype starts from the same numbers.
-    values = [torch.randn(*shape, generator=generator).bfloat16() for shape in shapes]
-    return [value.to(device, dtype).requires_grad_() for value in values]
+def normal(*shape: int, seed: int = 0) -> torch.Tensor:
+    """Rounded to bfloat16, so that every dtype starts from the same numbers."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, generator=generator).bfloat16().double()
 
 
-def with_gradients(function, inputs, cu_seqlens):
-    y = function(*inputs, cu_seqlens)
-    grad = torch.randn(y.shape, generator=torch.Generator().manual_seed(1)).bfloat16()
-    return [y.detach(), *torch.autograd.grad(y, inputs, grad.to(y.device, y.dtype))]
+def norm_inputs(tokens: int, hidden: int) -> list[torch.Tensor]:
+    return [normal(tokens, hidden), normal(hidden, seed=1), normal(hidden, seed=2)]
+
+
+class Cpu:
+    """The CPU operators, where a backend can stand."""
+
+    @staticmethod
+    def op(name):
+        return getattr(torch.ops.jnrf, name)
+
+    @staticmethod
+    def move(values):
+        return values
+
+
+def results(backend, inputs, cu_seqlens, *settings, dtype=torch.float64):
+    """y and the gradients of x, weight and bias, then what was kept between; cu_seqlens stay."""
+    x, weight, bias, grad = backend.move([t.to(dtype) for t in (*inputs, normal(*inputs[0].shape))])
+    y, *kept = backend.op("fourier_mix_norm")(x, weight, bias, cu_seqlens, 1e-5, *settings)
+    grads = backend.op("fourier_mix_norm_backward")(grad, *kept, weight, cu_seqlens, *settings)
+    return [y, *grads, *kept]
 
 
 def distances(got, wanted) -> list[float]:
     return [
-        ((a.double().cpu() - b).norm() / b.norm()).item() for a, b in zip(got, wanted, strict=True)
+        ((a.double().cpu() - b).norm() / b.norm().clamp_min(1e-300)).item()
+        for a, b in zip(got, wanted, strict=True)
     ]
+
+
+@contextmanager
+def plan_limit(backend, plans: int):
+    """A cache of no plans yet, and of at most so many."""
+    backend.op("clear_fourier_plans")()
+    before = backend.op("fourier_plan_limit")(plans)
+    try:
+        yield
+    finally:
+        backend.op("fourier_plan_limit")(before)
+        backend.op("clear_fourier_plans")()
+
+
+def plan_lengths(backend) -> list[int]:
+    return backend.op("fourier_plans")()[:, 1].tolist()
 
 
 def test_library_loads_without_a_gpu():
@@ -66,77 +111,278 @@ for name in ("fourier_mix", "fourier_mix_norm", "fourier_mix_norm_backward"):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize(("window", "shift"), [(0, 0), (8, 3), (2**31 - 1, 5)])
+@pytest.mark.parametrize(("lengths", "hidden"), BATCHES, ids=lambda x: str(x)[:12])
+def test_equals_the_cpu_operators(backend, lengths, hidden, window, shift, dtype):
+    """Lengths 1, 2, primes, powers of two and their neighbours; windows; none."""
+    inputs, cu_seqlens = norm_inputs(sum(lengths), hidden), packed(*lengths)
+    settings = (0.7, True, window, shift)
+    got = backend.every_order(lambda: results(backend, inputs, cu_seqlens, *settings, dtype=dtype))
+    wanted = results(Cpu, inputs, cu_seqlens, *settings)
+    assert [t.dtype for t in got] == [dtype] * len(got)
+    if hidden > 2:  # one or two features are normalised to -1 and 1: errors become large ones
+        assert max(distances(got, wanted)) < 8 * EPS[dtype] * (1 if dtype == torch.float32 else 8)
+    x = inputs[0].to(dtype)
+    mixed = backend.op("fourier_mix")(backend.move(x), cu_seqlens, *settings)
+    right = ops.fourier_mix(inputs[0], cu_seqlens, *settings)
+    assert distances([mixed], [right])[0] < 4 * EPS[dtype] * (1 if dtype == torch.float32 else 8)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(("lengths", "hidden"), [([1], 6), (MIXED, 33), ([41, 100], 32)])
+def test_bfloat16_is_at_most_twice_as_far_off_as_plain_torch(backend, lengths, hidden):
+    inputs, cu_seqlens = norm_inputs(sum(lengths), hidden), packed(*lengths)
+    wanted = results(Cpu, inputs, cu_seqlens)
+    got = backend.every_order(lambda: results(backend, inputs, cu_seqlens, dtype=torch.bfloat16))
+    assert [t.dtype for t in got] == [torch.bfloat16] * 4 + [torch.float32] * 3
+    plain = [t.bfloat16().requires_grad_() for t in inputs]
+    y = reference.fourier_mix_norm(*plain, cu_seqlens)
+    theirs = [y.detach(), *torch.autograd.grad(y, plain, normal(*y.shape).bfloat16())]
+    for mine, their in zip(
+        distances(got[:4], wanted[:4]), distances(theirs, wanted[:4]), strict=True
+    ):
+        # Both may be as near as the type allows.
+        assert mine <= max(2 * their, torch.finfo(torch.bfloat16).eps / 2)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_without_saving(backend):
+    x, weight, bias = backend.move([t.float() for t in norm_inputs(12, 6)])
+    norm = backend.op("fourier_mix_norm")
+    kept = norm(x, weight, bias, packed(5, 7), save=False)
+    saved = norm(x, weight, bias, packed(5, 7), save=True)
+    assert [t.numel() for t in kept[1:]] == [0, 0, 0]
+    assert torch.equal(kept[0], saved[0])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("hidden", [8, 9])
+def test_inputs_need_not_be_aligned_or_contiguous(backend, hidden, dtype):
+    """Documents may start anywhere in memory, which neither cuFFT nor vector loads allow."""
+    norm = backend.op("fourier_mix_norm")
+    wide = backend.move(normal(40, 2 * hidden).to(dtype))
+    flat, weight = wide.flatten(), wide[0]
+    for x in (wide[::2, 1::2], flat[3 : 3 + 20 * hidden].view(20, hidden)):
+        for features in (weight[:hidden], weight[1 : 1 + hidden], weight[::2]):
+            got = norm(x, features, features, packed(3, 17))
+            aligned = norm(x.clone(), features.clone(), features.clone(), packed(3, 17))
+            # Four numbers at a time are added in another order than one.
+            for a, b in zip(got, aligned, strict=True):
+                torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("lengths", [[], [0], [0, 0, 0]])
+def test_no_tokens_give_no_tokens(backend, lengths):
+    y, grad_x, grad_weight, grad_bias, *_ = results(
+        backend, norm_inputs(0, 7), packed(*lengths), dtype=torch.float32
+    )
+    assert y.shape == grad_x.shape == (0, 7)
+    assert not grad_weight.any()
+    assert not grad_bias.any()
+    x = backend.move(torch.zeros(0, 7))
+    assert backend.op("fourier_mix")(x, packed(*lengths)).shape == (0, 7)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_plans_are_kept_up_to_a_limit(backend):
+    mix = lambda *lengths: backend.op("fourier_mix")(  # noqa: E731
+        backend.move(normal(sum(lengths), 6)), packed(*lengths)
+    )
+    with plan_limit(backend, 3):
+        mix(4, 5, 4)
+        assert backend.op("fourier_plans")()[:, 1:4].tolist() == [[4, 6, 1], [5, 6, 1]]
+        assert backend.op("fourier_plans")()[:, 5].tolist() == [2, 1]
+        mix(6)
+        mix(5)
+        assert plan_lengths(backend) == [5, 6, 4]
+        mix(7)
+        assert plan_lengths(backend) == [7, 5, 6]
+        x = normal(26, 6)  # more lengths at once than are kept
+        many = backend.op("fourier_mix")(backend.move(x), packed(2, 3, 8, 9, 4))
+        assert distances([many], [ops.fourier_mix(x, packed(2, 3, 8, 9, 4))])[0] < 1e-14
+        assert plan_lengths(backend) == [4, 9, 8]
+        assert backend.op("fourier_plan_limit")(1) == 3
+        assert plan_lengths(backend) == [4]
+        backend.op("clear_fourier_plans")()
+        assert plan_lengths(backend) == []
+
+
+def test_no_plan_is_made_while_a_graph_is_captured():
+    backend = Host()
+    x = normal(9, 6)
+    mix = lambda *lengths: backend.op("fourier_mix")(x, packed(*lengths))  # noqa: E731
+    with plan_limit(backend, 2):
+        mix(4, 5)
+        torch.ops.jnrf_on_host.set_capturing(True)
+        try:
+            mix(4, 5)
+            with pytest.raises(RuntimeError, match="no cuFFT plan yet for 9 tokens of 6 features"):
+                mix(9)
+        finally:
+            torch.ops.jnrf_on_host.set_capturing(False)
+        # What a graph uses stays, whatever comes after it.
+        mix(9)
+        mix(3, 6)
+        assert {4, 5} <= set(plan_lengths(backend))
+
+
+def test_plans_from_python(monkeypatch):
+    monkeypatch.setattr("jnrf_ext._loader.cuda_error", "not here")
+    assert ops.fourier_plans() == []
+    ops.clear_fourier_plans()
+    with pytest.raises(RuntimeError, match="no CUDA kernels: not here"):
+        ops.fourier_plan_limit()
+    with pytest.raises(ValueError, match="must not be negative, but is -2"):
+        ops.fourier_plan_limit(-2)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"cu_seqlens": packed(7)}, r"cu_seqlens must end at the number of tokens, 8"),
+        ({"cu_seqlens": packed(9, -1)}, "cu_seqlens must not decrease"),
+        ({"cu_seqlens": packed(8).long()}, "cu_seqlens must be int32"),
+        ({"x": torch.zeros(8)}, r"x must be \[tokens, hidden\]"),
+        ({"x": torch.zeros(8, 4).half()}, "x must be float32, float64 or bfloat16 on CUDA"),
+        ({"weight": torch.zeros(3)}, r"weight must be \[4\]"),
+        ({"bias": torch.zeros(4).double()}, "bias must have the dtype of x"),
+        ({"window": -1}, "window must be from 0"),
+        ({"shift": -1}, "shift must not be negative"),
+        (
+            {"x": torch.zeros(1, 10**5), "weight": torch.zeros(10**5), "bias": torch.zeros(10**5)},
+            "at most [0-9]+ features fit in shared memory, not 100000",
+        ),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_wrong_arguments_are_refused(backend, change, message):
+    right = {
+        "x": torch.zeros(8, 4),
+        "weight": torch.zeros(4),
+        "bias": torch.zeros(4),
+        "cu_seqlens": packed(8),
+    }
+    given = {
+        key: value if key == "cu_seqlens" else backend.move([value])[0]
+        for key, value in (right | change).items()
+    }
+    if "x" in change and change["x"].dtype == torch.half:
+        given |= {key: given[key].half() for key in ("weight", "bias")}
+    with pytest.raises(RuntimeError, match=f"jnrf::fourier_mix_norm: {message}"):
+        backend.op("fourier_mix_norm")(**given)
+
+
+def on_gpu(tokens: int, hidden: int, dtype: torch.dtype) -> list[torch.Tensor]:
+    return [t.to("cuda", dtype).requires_grad_() for t in norm_inputs(tokens, hidden)]
+
+
 @pytest.mark.cuda
-@needs_gpu
+@NEEDS_GPU
 @pytest.mark.parametrize(
     ("lengths", "hidden"),
     [
-        ([1], 1),
-        ([1, 2, 3, 0, 5, 97, 128, 127], 96),
-        ([257], 33),
         ([4096], 768),
         ([4093], 768),
         ([16] * 50 + [9], 256),
+        ([50 + 7 * i for i in range(64)], 768),
         ([15000], 64),
+        ([60000, 3, 511, 512, 513], 256),
     ],
 )
-def test_forward_and_backward_in_float32(lengths, hidden):
-    tokens, cu_seqlens = sum(lengths), packed(*lengths)
-    wanted = with_gradients(
-        reference.fourier_mix_norm, inputs_of(tokens, hidden, torch.float64, "cpu"), cu_seqlens
-    )
-    inputs = inputs_of(tokens, hidden, torch.float32, "cuda")
-    got = with_gradients(ops.fourier_mix_norm, inputs, cu_seqlens)
-    if hidden == 1:  # a LayerNorm of one feature gives its bias
-        assert torch.equal(got[0], inputs[2].detach().expand(tokens, 1))
-        return
-    assert max(distances(got, wanted)) < 8 * EPS32
-    mixed = ops.fourier_mix(inputs[0], cu_seqlens.cuda())
-    right = reference.fourier_mix(inputs[0].detach().double().cpu(), cu_seqlens)
-    assert distances([mixed], [right])[0] < 4 * EPS32
+def test_large_batches_in_float32(lengths, hidden):
+    inputs, cu_seqlens = norm_inputs(sum(lengths), hidden), packed(*lengths)
+    wanted = results(Cpu, inputs, cu_seqlens)
+    backend = Gpu()
+    got = backend.every_order(lambda: results(backend, inputs, cu_seqlens, dtype=torch.float32))
+    assert max(distances(got, wanted)) < 8 * EPS[torch.float32]
 
 
 @pytest.mark.cuda
-@needs_gpu
-def test_bfloat16_is_at_most_twice_as_far_off_as_plain_torch():
-    lengths = [300, 41, 41]
-    wanted = with_gradients(
-        reference.fourier_mix_norm, inputs_of(382, 256, torch.float64, "cpu"), packed(*lengths)
-    )
-    inputs = inputs_of(382, 256, torch.bfloat16, "cuda")
-    got = distances(with_gradients(ops.fourier_mix_norm, inputs, packed(*lengths)), wanted)
-    plain = distances(with_gradients(reference.fourier_mix_norm, inputs, packed(*lengths)), wanted)
-    assert all(mine <= 2 * theirs for mine, theirs in zip(got, plain, strict=True)), (got, plain)
+@NEEDS_GPU
+def test_bounds_may_be_on_the_device():
+    x = on_gpu(12, 6, torch.float32)[0]
+    assert torch.equal(ops.fourier_mix(x, packed(5, 7)), ops.fourier_mix(x, packed(5, 7).cuda()))
 
 
 @pytest.mark.cuda
-@needs_gpu
-def test_same_bits_again():
-    inputs = inputs_of(1500, 384, torch.float32, "cuda")
-    first, again = (
-        with_gradients(ops.fourier_mix_norm, inputs, packed(700, 800)) for _ in range(2)
-    )
-    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
-
-
-@pytest.mark.cuda
-@needs_gpu
+@NEEDS_GPU
 def test_wrong_arguments_name_the_operator():
-    x, weight, bias = inputs_of(8, 4, torch.float32, "cuda")
+    x, weight, bias = on_gpu(8, 4, torch.float32)
     with pytest.raises(RuntimeError, match=r"jnrf::fourier_mix: cu_seqlens must end at .* 8"):
         ops.fourier_mix(x, packed(7))
-    with pytest.raises(ValueError, match="x must be float32 or bfloat16 on cuda"):
-        ops.fourier_mix(x.double(), packed(8))
+    with pytest.raises(ValueError, match="x must be float32 or float64 or bfloat16 on cuda"):
+        ops.fourier_mix(x.half(), packed(8))
     with pytest.raises(ValueError, match="x is on cuda:0 but weight on cpu"):
         ops.fourier_mix_norm(x, weight.cpu(), bias, packed(8))
-    wide = torch.zeros(2, 6001, device="cuda")
-    with pytest.raises(RuntimeError, match="at most 6000 features"):
-        ops.fourier_mix(wide, packed(2))
 
 
 @pytest.mark.cuda
-@needs_gpu
-def test_operators_pass_opcheck():
-    x, weight, bias = inputs_of(12, 6, torch.float32, "cuda")
-    torch.library.opcheck(torch.ops.jnrf.fourier_mix, (x, packed(5, 7)))
-    torch.library.opcheck(torch.ops.jnrf.fourier_mix_norm, (x, weight, bias, packed(5, 7)))
+@NEEDS_GPU
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
+def test_operators_pass_opcheck(dtype):
+    x, weight, bias = on_gpu(12, 6, dtype)
+    settings = (0.5, True, 4, 1)
+    torch.library.opcheck(torch.ops.jnrf.fourier_mix, (x, packed(5, 7), *settings))
+    norm = torch.ops.jnrf.fourier_mix_norm
+    torch.library.opcheck(norm, (x, weight, bias, packed(5, 7), 1e-5, *settings))
+    with torch.no_grad():
+        y, *saved = norm(x, weight, bias, packed(5, 7))
+        torch.library.opcheck(
+            torch.ops.jnrf.fourier_mix_norm_backward, (y, *saved, weight, packed(5, 7), *settings)
+        )
+
+
+@pytest.mark.cuda
+@NEEDS_GPU
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_compiles_as_one_graph_forward_and_backward(dtype):
+    inputs, cu_seqlens = on_gpu(12, 16, dtype), packed(5, 7)
+
+    def layer(x, weight, bias, cu_seqlens):
+        return ops.fourier_mix(ops.fourier_mix_norm(x, weight, bias, cu_seqlens) * 2, cu_seqlens)
+
+    compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
+    got, wanted = (
+        torch.autograd.grad(function(*inputs, cu_seqlens).square().sum(), inputs)
+        for function in (compiled, layer)
+    )
+    torch.testing.assert_close(got, wanted)
+
+
+@pytest.mark.cuda
+@NEEDS_GPU
+def test_captured_in_a_graph():
+    x, weight, bias = (t.detach() for t in on_gpu(700, 96, torch.float32))
+    bounds = packed(600, 61, 0, 39)
+    wanted = ops.fourier_mix_norm(x, weight, bias, bounds)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        y = ops.fourier_mix_norm(x, weight, bias, bounds)
+    for factor in (1, 3):
+        x.mul_(factor)
+        graph.replay()
+        if factor == 1:
+            assert torch.equal(y, wanted)
+    assert torch.equal(y, ops.fourier_mix_norm(x, weight, bias, bounds))
+    with torch.cuda.graph(torch.cuda.CUDAGraph()):
+        x.add_(1)  # a graph of nothing would be warned about
+        with pytest.raises(RuntimeError, match="no cuFFT plan yet"):
+            ops.fourier_mix(x, packed(699, 1))
+
+
+@pytest.mark.cuda
+@NEEDS_GPU
+def test_on_another_stream_and_device():
+    x = on_gpu(70, 32, torch.float32)[0].detach()
+    wanted = ops.fourier_mix(x, packed(70))
+    torch.cuda.synchronize()
+    with torch.cuda.stream(torch.cuda.Stream()):
+        assert torch.equal(ops.fourier_mix(x, packed(70)), wanted)
+    torch.cuda.synchronize()
+    if torch.cuda.device_count() > 1:
+        assert torch.equal(ops.fourier_mix(x.to("cuda:1"), packed(70)).cpu(), wanted.cpu())

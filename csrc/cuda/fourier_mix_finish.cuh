@@ -1,0 +1,105 @@
+// What happens to a row of the mixed tokens, whichever way it was transformed.
+#pragma once
+
+#include "cuda/device.cuh"
+
+namespace jnrf::cuda {
+
+// Numbers that are loaded and stored together.
+template <typename T, int kCount>
+struct alignas(sizeof(T) * kCount < 16 ? sizeof(T) * kCount : 16) Vector {
+  T values[kCount];
+};
+
+template <int kCount, typename T>
+__device__ __forceinline__ Vector<T, kCount> load(const T* from) {
+  return *reinterpret_cast<const Vector<T, kCount>*>(from);
+}
+
+template <int kCount, typename T>
+__device__ __forceinline__ void store(T* to, const Vector<T, kCount>& numbers) {
+  *reinterpret_cast<Vector<T, kCount>*>(to) = numbers;
+}
+
+// What is added to the mixed tokens and where the result goes; Wide is what sums are kept in.
+template <typename Wide, typename Residual, typename Out>
+struct Finish {
+  const Residual* residual;  // [T, H] or null
+  Out* out;                  // [T, H]
+  const Out* weight;         // [H], or null: no LayerNorm, and what follows is not used
+  const Out* bias;           // [H]
+  Wide* sum;                 // [T, H] what is normalised, or null
+  Wide *mean, *rstd;         // [T], null with sum
+  Wide eps;
+  Wide scale;
+  int hidden;  // H
+  bool ortho;  // divide by sqrt(N H) too
+};
+
+// What the transform of `length` tokens is multiplied by.
+template <typename Wide, typename Residual, typename Out>
+__device__ __forceinline__ Wide factor(const Finish<Wide, Residual, Out>& work, int length) {
+  if (!work.ortho) return work.scale;
+  return work.scale / sqrt(static_cast<Wide>(length) * static_cast<Wide>(work.hidden));
+}
+
+// out = residual + values, or its LayerNorm, for one token, by a warp. read(j) gives the numbers
+// j..j+kWidth-1 of the row; `row` is shared memory for H numbers, of which a lane only touches its
+// own.
+template <int kWidth, typename Wide, typename Residual, typename Out, typename Read>
+__device__ __forceinline__ void finish_row(const Finish<Wide, Residual, Out>& work, int64_t token,
+                                           Wide* row, const Read& read) {
+  const int hidden = work.hidden;
+  const int first = static_cast<int>(threadIdx.x % 32) * kWidth;
+  Out* out = work.out + token * hidden;
+  Wide total = 0;
+  for (int j = first; j < hidden; j += 32 * kWidth) {
+    Vector<Wide, kWidth> numbers = read(j);
+    if (work.residual) {
+      const auto residual = load<kWidth>(work.residual + token * hidden + j);
+#pragma unroll
+      for (int i = 0; i < kWidth; ++i) numbers.values[i] += static_cast<Wide>(residual.values[i]);
+    }
+    if (!work.weight) {
+      Vector<Out, kWidth> rounded;
+#pragma unroll
+      for (int i = 0; i < kWidth; ++i) rounded.values[i] = static_cast<Out>(numbers.values[i]);
+      store(out + j, rounded);
+      continue;
+    }
+    store(row + j, numbers);
+    if (work.sum) store(work.sum + token * hidden + j, numbers);
+#pragma unroll
+    for (int i = 0; i < kWidth; ++i) total += numbers.values[i];
+  }
+  if (!work.weight) return;
+
+  const Wide mean = warp_sum(total) / static_cast<Wide>(hidden);
+  Wide square = 0;
+  for (int j = first; j < hidden; j += 32 * kWidth) {
+    const auto numbers = load<kWidth>(row + j);
+#pragma unroll
+    for (int i = 0; i < kWidth; ++i) {
+      square += (numbers.values[i] - mean) * (numbers.values[i] - mean);
+    }
+  }
+  const Wide rstd = 1 / sqrt(warp_sum(square) / static_cast<Wide>(hidden) + work.eps);
+  for (int j = first; j < hidden; j += 32 * kWidth) {
+    const auto numbers = load<kWidth>(row + j);
+    const auto weight = load<kWidth>(work.weight + j), bias = load<kWidth>(work.bias + j);
+    Vector<Out, kWidth> normal;
+#pragma unroll
+    for (int i = 0; i < kWidth; ++i) {
+      normal.values[i] =
+          static_cast<Out>((numbers.values[i] - mean) * rstd * static_cast<Wide>(weight.values[i]) +
+                           static_cast<Wide>(bias.values[i]));
+    }
+    store(out + j, normal);
+  }
+  if (work.mean && threadIdx.x % 32 == 0) {
+    work.mean[token] = mean;
+    work.rstd[token] = rstd;
+  }
+}
+
+}  // namespace jnrf::cuda

@@ -1,0 +1,63 @@
+// Where the work of Fourier mixing lies: every piece (a document, or a window of one) of N tokens
+// has the N / 2 + 1 rows k = 0..N/2, each of which stands for the row N - k too.
+#pragma once
+
+#include "cuda/device.cuh"
+
+namespace jnrf::cuda {
+
+// Documents on the device, and how their rows are shared out to units (warps or blocks).
+struct Pieces {
+  const int32_t* first;   // [documents] their first tokens
+  const int32_t* length;  // [documents] their tokens, at least one
+  const int32_t* units;   // [documents + 1] their first units
+  int documents;
+  int window;  // tokens of a window, or 0 for whole documents
+  int shift;   // by how much the first window is shorter, below window
+  int share;   // rows of a unit, all of one piece
+};
+
+// What one unit works on.
+struct Unit {
+  int64_t first;  // token of its piece
+  int length;     // of the piece
+  int row;        // the first of the unit's rows
+};
+
+__host__ __device__ inline int units_in_piece(int length, int share) {
+  return (length / 2 + share) / share;
+}
+
+__host__ __device__ inline int units_in_document(int length, int window, int shift, int share) {
+  if (window == 0 || length <= window - shift) return units_in_piece(length, share);
+  const int rest = length - (window - shift), last = rest % window;
+  return units_in_piece(window - shift, share) + rest / window * units_in_piece(window, share) +
+         (last ? units_in_piece(last, share) : 0);
+}
+
+// The warp's number among all of the launch.
+__device__ __forceinline__ int warp_index() {
+  return static_cast<int>(blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32);
+}
+
+__device__ __forceinline__ Unit unit_at(const Pieces& pieces, int index) {
+  const int document = document_of(pieces.units, pieces.documents, index);
+  Unit unit{pieces.first[document], pieces.length[document], index - pieces.units[document]};
+  if (pieces.window) {
+    const int head = min(pieces.window - pieces.shift, unit.length);
+    const int units_in_head = units_in_piece(head, pieces.share);
+    if (unit.row < units_in_head) {
+      unit.length = head;
+    } else {
+      const int units_each = units_in_piece(pieces.window, pieces.share);
+      const int start = head + (unit.row - units_in_head) / units_each * pieces.window;
+      unit.row = (unit.row - units_in_head) % units_each;
+      unit.first += start;
+      unit.length = min(pieces.window, unit.length - start);
+    }
+  }
+  unit.row *= pieces.share;
+  return unit;
+}
+
+}  // namespace jnrf::cuda

@@ -1,0 +1,112 @@
+// Stands in for cuFFT where the CUDA operators are built for the host: the same calls, the sums of
+// the definition, and an error or a sanitizer's finding where cuFFT would go wrong.
+#include <cmath>
+#include <complex>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <numbers>
+#include <vector>
+
+#include "cuda/cufft.h"
+
+namespace jnrf::cuda {
+namespace {
+
+using Complex = std::complex<double>;
+
+enum Result { kSuccess, kInvalidPlan = 1, kInvalidValue = 4, kUnaligned = 9, kNoWorkspace = 0xd };
+
+struct Plan {
+  long long length = 0, hidden = 0;
+  int type = 0;
+  size_t workspace = 0;
+  void* memory = nullptr;
+  bool allocates = true;  // cuFFT does so until told otherwise
+};
+
+std::map<int, Plan> plans;
+int last = 0;
+
+std::vector<Complex> turns(long long length) {
+  std::vector<Complex> result(length);
+  for (long long i = 0; i < length; ++i) {
+    result[i] = std::polar(
+        1.0, -2 * std::numbers::pi * static_cast<double>(i) / static_cast<double>(length));
+  }
+  return result;
+}
+
+template <typename T>
+int transform(int handle, const T* from, std::complex<T>* to, int type) {
+  const auto found = plans.find(handle);
+  if (found == plans.end()) return kInvalidPlan;
+  const Plan& plan = found->second;
+  if (plan.type != type) return kInvalidValue;
+  if (reinterpret_cast<uintptr_t>(from) % (2 * sizeof(T)) != 0) return kUnaligned;
+  if (reinterpret_cast<uintptr_t>(to) % (2 * sizeof(T)) != 0) return kUnaligned;
+  if (!plan.memory) return kNoWorkspace;
+  std::memset(plan.memory, 0xff, plan.workspace);
+  const long long length = plan.length, hidden = plan.hidden, half = hidden / 2 + 1;
+  const std::vector<Complex> across = turns(hidden), along = turns(length);
+  std::vector<Complex> rows(length * half);
+  for (long long n = 0; n < length; ++n) {
+    for (long long j = 0; j < half; ++j) {
+      Complex sum = 0;
+      for (long long h = 0; h < hidden; ++h) {
+        sum += static_cast<double>(from[n * hidden + h]) * across[j * h % hidden];
+      }
+      rows[n * half + j] = sum;
+    }
+  }
+  for (long long k = 0; k < length; ++k) {
+    for (long long j = 0; j < half; ++j) {
+      Complex sum = 0;
+      for (long long n = 0; n < length; ++n) sum += rows[n * half + j] * along[k * n % length];
+      to[k * half + j] = std::complex<T>(sum);
+    }
+  }
+  return kSuccess;
+}
+
+}  // namespace
+
+const Cufft& cufft() {
+  static const Cufft functions{
+      [](int* plan) {
+        plans[*plan = ++last] = {};
+        return int{kSuccess};
+      },
+      [](int plan, int on) {
+        plans.at(plan).allocates = on != 0;
+        return int{kSuccess};
+      },
+      [](int handle, int rank, long long* sizes, long long* in_embed, long long, long long,
+         long long* out_embed, long long, long long, int type, long long batch, size_t* bytes) {
+        Plan& plan = plans.at(handle);
+        if (rank != 2 || in_embed || out_embed || batch != 1 || plan.allocates) {
+          return int{kInvalidValue};
+        }
+        plan.length = sizes[0];
+        plan.hidden = sizes[1];
+        plan.type = type;
+        *bytes = plan.workspace = static_cast<size_t>(64 * (1 + plan.length % 5));
+        return int{kSuccess};
+      },
+      [](int plan, void* workspace) {
+        plans.at(plan).memory = workspace;
+        return int{kSuccess};
+      },
+      [](int plan, void*) { return int{plans.count(plan) ? kSuccess : kInvalidPlan}; },
+      [](int plan, float* from, void* to) {
+        return transform(plan, from, static_cast<std::complex<float>*>(to), kCufftR2C);
+      },
+      [](int plan, double* from, void* to) {
+        return transform(plan, from, static_cast<std::complex<double>*>(to), kCufftD2Z);
+      },
+      [](int plan) { return int{plans.erase(plan) ? kSuccess : kInvalidPlan}; },
+  };
+  return functions;
+}
+
+}  // namespace jnrf::cuda
