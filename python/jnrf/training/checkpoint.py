@@ -48,6 +48,8 @@ class RunState:
     losses: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
     tokens: int = 0
     epoch_seconds: float = 0.0
+    #: Selected tokens of that epoch that found no room in the relation layers
+    dropped: int = 0
     #: Over the whole run so far
     all_tokens: int = 0
     all_seconds: float = 0.0
@@ -56,8 +58,13 @@ class RunState:
     #: No epoch is left to train
     finished: bool = False
 
-    def count(self, losses: list[float], batches: int, tokens: int, seconds: float) -> None:
-        """Book one step: its mean losses over ``batches`` batches, its wordpieces and seconds."""
+    def count(
+        self, losses: list[float], batches: int, tokens: int, seconds: float, dropped: int = 0
+    ) -> None:
+        """Book one step: its mean losses over ``batches`` batches, its wordpieces and seconds.
+
+        ``dropped`` are the selected tokens that the relation layers had no room for.
+        """
         self.step += 1
         self.batch += batches
         self.losses = [a + b * batches for a, b in zip(self.losses, losses, strict=True)]
@@ -65,6 +72,7 @@ class RunState:
         self.all_tokens += tokens
         self.epoch_seconds += seconds
         self.all_seconds += seconds
+        self.dropped += dropped
 
     def mean_losses(self) -> dict[str, float]:
         """The epoch's losses so far, a batch."""
@@ -83,7 +91,7 @@ class RunState:
     def close_epoch(self, log_bytes: int) -> None:
         """The epoch is scored and logged; the next one begins."""
         self.epoch += 1
-        self.batch, self.tokens, self.epoch_seconds = 0, 0, 0.0
+        self.batch, self.tokens, self.epoch_seconds, self.dropped = 0, 0, 0.0, 0
         self.losses = [0.0, 0.0, 0.0]
         self.log_bytes = log_bytes
 

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import math
 import os
 import random
-import time
 from itertools import islice
 
 import numpy as np
 import torch
 
-from jnrf.device import choose_device, use_bf16
-from jnrf.examples import Batch, batches, epoch_generator
+from jnrf.device import choose_device
+from jnrf.examples import batches, epoch_generator
 from jnrf.training import evaluation
 from jnrf.training.checkpoint import RunState, load_state, replace_folder, save_state
 from jnrf.training.config import RunConfig, TrainConfig
 from jnrf.training.finish import RunSummary, finish, read_summary
 from jnrf.training.interrupt import Interrupted, StopRequest
 from jnrf.training.log import Curves, MetricsLog
-from jnrf.training.optim import build_optimizer, clip_gradients, schedule, set_learning_rate
+from jnrf.training.optim import build_optimizer, schedule, set_learning_rate
 from jnrf.training.prepare import prepare, resolve_embeddings
 from jnrf.training.progress import TrainingProgress
 from jnrf.training.resources import EnergyMeter, peak_memory_bytes
 from jnrf.training.run_folder import RunFolder, open_folder
+from jnrf.training.step import Outcome, Step, StepsUnderWay, check_finite, take_step
 from jnrf_ext import JNRF
-from jnrf_ext.errors import InputError
 from jnrf_ext.files import write_atomically
 
 
@@ -61,6 +59,13 @@ def train(config: TrainConfig, resume: bool = False) -> RunSummary:
     for line in (*prepared.remarks, curves.note):
         bar.say(line)
 
+    def book(step: Step, outcome: Outcome, seconds: float) -> None:
+        check_finite(step, outcome, config, state)
+        state.count(outcome.mean_losses, len(step.group), step.tokens, seconds, outcome.dropped)
+        bar.advance(state.epoch + 1, step.tokens, state.mean_losses()["loss"])
+        curves.add({"loss": outcome.mean_losses[0], "lr": step.learning_rate}, state.step)
+
+    under_way = StepsUnderWay(device, book)
     with StopRequest() as stop, bar:
         while not state.finished:
             # The order of an epoch follows from the seed and its number alone, so that a resumed
@@ -69,18 +74,18 @@ def train(config: TrainConfig, resume: bool = False) -> RunSummary:
             stream = islice(batches(prepared.train, run.max_tokens, order), state.batch, None)
             model.train()
             while group := list(islice(stream, config.optim.accumulate)):
-                began = time.monotonic()
                 tokens = sum(len(batch.input_ids) for batch in group)
-                done = (state.all_tokens + tokens / 2) / total
+                done = (state.all_tokens + under_way.tokens + tokens / 2) / total
                 set_learning_rate(optimizer, schedule(config.optim, done))
-                losses = take_step(model, optimizer, group, config, state)
-                state.count(losses, len(group), tokens, time.monotonic() - began)
-                bar.advance(state.epoch + 1, tokens, state.mean_losses()["loss"])
-                curves.add({"loss": losses[0], "lr": optimizer.param_groups[0]["lr"]}, state.step)
-                if run.checkpoint_every and state.step % run.checkpoint_every == 0:
+                under_way.add(take_step(model, optimizer, group, config))
+                steps = state.step + len(under_way)
+                if run.checkpoint_every and steps % run.checkpoint_every == 0:
+                    under_way.finish()
                     save(folder, model, optimizer, state)
                 if stop.requested:
+                    under_way.finish()
                     save_and_stop(folder, model, optimizer, state)
+            under_way.finish()
 
             row = {
                 "epoch": state.epoch + 1,
@@ -100,6 +105,9 @@ def train(config: TrainConfig, resume: bool = False) -> RunSummary:
                 state.judge(row["dev"], prepared.metric)
                 if state.best_epoch == row["epoch"]:
                     replace_folder(folder.best, model.save_pretrained)
+            if state.dropped:
+                row["dropped"] = state.dropped
+                bar.say(dropped_line(row, config.model.selection_room))
             log.append(row)
             curves.add(row, state.step)
             bar.say(epoch_line(row, run.epochs, state, bar))
@@ -133,58 +141,6 @@ def set_up(run: RunConfig) -> torch.device:
     return choose_device(run.device)
 
 
-def take_step(
-    model: JNRF,
-    optimizer: torch.optim.Optimizer,
-    group: list[Batch],
-    config: TrainConfig,
-    state: RunState,
-) -> list[float]:
-    """One optimizer step on the mean gradient of ``group``; mean loss, tag and relation loss.
-
-    Stops with an InputError, the weights untouched, where the loss or the gradient is not finite.
-    """
-    device = model.tag_output.weight.device
-    bf16 = use_bf16(config.run.bf16, device)
-    sums = torch.zeros(3, dtype=torch.float64)
-    for batch in (batch.to(device) for batch in group):
-        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            output = model(
-                batch.input_ids,
-                batch.cu_seqlens,
-                surface=batch.surface,
-                tags=batch.tags,
-                pairs=batch.pairs,
-            )
-        losses = torch.stack([output.loss, output.tag_loss, output.relation_loss]).detach()
-        sums += losses.double().cpu()
-        if not math.isfinite(sums[0]):
-            raise_not_finite("loss", float(losses[0]), batch, config, state)
-        (output.loss / len(group)).backward()
-    norm = float(clip_gradients(optimizer, config.optim))
-    if not math.isfinite(norm):
-        raise_not_finite("gradient", norm, group[-1], config, state)
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
-    return (sums / len(group)).tolist()
-
-
-def raise_not_finite(
-    what: str, value: float, batch: Batch, config: TrainConfig, state: RunState
-) -> None:
-    """The error for a loss or a gradient that is infinite or no number."""
-    names = ", ".join(document.id for document in batch.documents[:3])
-    remedies = [f"a lower optim.lr (now {config.optim.lr:g})"]
-    if not 0 < config.optim.clip_norm <= 1:
-        remedies.append(f"clipping by optim.clip_norm 1 (now {config.optim.clip_norm:g})")
-    if config.run.bf16 != "never":
-        remedies.append("run.bf16 never")
-    raise InputError(
-        f"the {what} is {value} at step {state.step + 1} (epoch {state.epoch + 1}, document "
-        f"{names}); start another run with {', or '.join(remedies)}"
-    )
-
-
 def save(folder: RunFolder, model: JNRF, optimizer: torch.optim.Optimizer, state: RunState) -> None:
     """Put a new last/ in place of the old one."""
 
@@ -203,6 +159,14 @@ def save_and_stop(
     raise Interrupted(
         f"interrupted in epoch {state.epoch + 1} after step {state.step}, all saved; "
         f"to go on: jnrf train --resume --out {folder.root}"
+    )
+
+
+def dropped_line(row: dict, room: float) -> str:
+    """What a person reads where tokens were left out of the relation loss."""
+    return (
+        f"epoch {row['epoch']}: {row['dropped']:,} selected tokens found no room in the relation "
+        f"layers; a larger model.selection_room than {room:g} takes them in, at its cost"
     )
 
 

@@ -98,3 +98,18 @@ def test_clipping_by_value_bounds_each_entry():
 def test_without_limits_the_gradient_stays():
     _, gradient = gradients_after_clipping(OptimConfig(clip_norm=0, clip_value=0))
     assert (gradient == 2.0).all()
+
+
+def test_learning_rates_for_a_graph_are_tensors_that_stay_the_same():
+    model = Model()
+    config = OptimConfig(lr=1e-3, lr_polynomial=1e-1)
+    plain, captured = build_optimizer(model, config), build_optimizer(model, config, True)
+    tensors = [group["lr"] for group in captured.param_groups]
+    for optimizer in (plain, captured):
+        set_learning_rate(optimizer, 0.5)
+    for before, group, other in zip(
+        tensors, captured.param_groups, plain.param_groups, strict=True
+    ):
+        assert group["lr"] is before
+        assert float(before) == pytest.approx(other["lr"])
+        assert group["capturable"]

@@ -1,0 +1,186 @@
+"""One optimizer step, and reading its losses late enough that the host never waits for a device."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from jnrf.device import use_bf16
+from jnrf.examples import Batch
+from jnrf.training.checkpoint import RunState
+from jnrf.training.config import TrainConfig
+from jnrf.training.optim import clip_gradients
+from jnrf_ext import JNRF
+from jnrf_ext.errors import InputError
+
+
+@dataclass
+class Outcome:
+    """What a step says of itself."""
+
+    #: Of each batch: loss, tag loss, relation loss
+    losses: list[list[float]]
+    #: Of the gradient, before clipping
+    norm: float
+    #: Selected tokens that the relation layers had no room for
+    dropped: int
+
+    @property
+    def mean_losses(self) -> list[float]:
+        """Loss, tag loss and relation loss, a batch."""
+        return [sum(column) / len(self.losses) for column in zip(*self.losses, strict=True)]
+
+
+class Step:
+    """An optimizer step that was given to the device, which may still be at it."""
+
+    def __init__(
+        self, group: list[Batch], began: float, learning_rate: float, values: list[Tensor]
+    ):
+        """``values`` are each batch's three losses, the norm, and the count of dropped tokens."""
+        self.group = group
+        self.tokens = sum(len(batch.input_ids) for batch in group)
+        self.began = began
+        self.learning_rate = learning_rate
+        self._values, self._ready = copy_to_host(torch.cat(values))
+
+    def outcome(self) -> Outcome:
+        """What came of it, for which this waits."""
+        if self._ready is not None:
+            self._ready.synchronize()
+        *losses, norm, dropped = self._values.tolist()
+        rows = [losses[i : i + 3] for i in range(0, len(losses), 3)]
+        return Outcome(rows, norm, int(dropped))
+
+
+def copy_to_host(values: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
+    """``values`` on the host, complete once the event, if there is one, has happened."""
+    if not values.is_cuda:
+        return values, None
+    copy = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
+    copy.copy_(values, non_blocking=True)
+    ready = torch.cuda.Event()
+    ready.record()
+    return copy, ready
+
+
+def take_step(
+    model: JNRF, optimizer: torch.optim.Optimizer, group: list[Batch], config: TrainConfig
+) -> Step:
+    """One optimizer step on the mean gradient of ``group``.
+
+    The weights stay as they are where the loss or the gradient is not finite. Off the CPU that is
+    decided on the device, and holds for all later steps too: nothing here waits for it.
+    """
+    began = time.monotonic()
+    device = model.tag_output.weight.device
+    bf16 = use_bf16(config.run.bf16, device)
+    losses, dropped = [], torch.zeros(1, dtype=torch.float64, device=device)
+    for batch in (batch.to(device) for batch in group):
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            output = model(
+                batch.input_ids,
+                batch.cu_seqlens,
+                surface=batch.surface,
+                tags=batch.tags,
+                pairs=batch.pairs,
+            )
+        parts = torch.stack([output.loss, output.tag_loss, output.relation_loss])
+        losses.append(parts.detach().double())
+        if output.dropped is not None:
+            dropped += output.dropped
+        (output.loss / len(group)).backward()
+    norm = clip_gradients(optimizer, config.optim)
+    learning_rate = float(optimizer.param_groups[0]["lr"])
+    step = Step(group, began, learning_rate, [*losses, norm.double().view(1), dropped])
+    if device.type != "cpu":
+        skip_unless_finite(optimizer, sum(loss[0] for loss in losses) + norm)
+        optimizer.step()
+    elif is_finite(step.outcome()):
+        optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return step
+
+
+def is_finite(outcome: Outcome) -> bool:
+    """Whether loss and gradient are numbers to go by."""
+    return all(math.isfinite(x) for x in (outcome.norm, *(loss for loss, *_ in outcome.losses)))
+
+
+def skip_unless_finite(optimizer: torch.optim.Optimizer, value: Tensor) -> None:
+    """Have the fused optimizer do nothing, from now on, once a value was not finite."""
+    wrong = (~torch.isfinite(value)).float()
+    before = getattr(optimizer, "found_inf", None)
+    optimizer.found_inf = wrong if before is None else torch.maximum(wrong, before)
+
+
+def check_finite(step: Step, outcome: Outcome, config: TrainConfig, state: RunState) -> None:
+    """Stop with an InputError where the loss or the gradient of the next step was not finite."""
+    for batch, (loss, *_) in zip(step.group, outcome.losses, strict=True):
+        if not math.isfinite(loss):
+            raise not_finite("loss", loss, batch, config, state)
+    if not math.isfinite(outcome.norm):
+        raise not_finite("gradient", outcome.norm, step.group[-1], config, state)
+
+
+def not_finite(
+    what: str, value: float, batch: Batch, config: TrainConfig, state: RunState
+) -> InputError:
+    """The error for a loss or a gradient that is infinite or no number."""
+    names = ", ".join(document.id for document in batch.documents[:3])
+    remedies = [f"a lower optim.lr (now {config.optim.lr:g})"]
+    if not 0 < config.optim.clip_norm <= 1:
+        remedies.append(f"clipping by optim.clip_norm 1 (now {config.optim.clip_norm:g})")
+    if config.run.bf16 != "never":
+        remedies.append("run.bf16 never")
+    return InputError(
+        f"the {what} is {value} at step {state.step + 1} (epoch {state.epoch + 1}, document "
+        f"{names}); start another run with {', or '.join(remedies)}"
+    )
+
+
+class StepsUnderWay:
+    """Steps whose outcome is not booked yet: none on a CPU; elsewhere the latest.
+
+    Reading an outcome waits for the device. Read when the next step was given to it already, it
+    has that one to work on meanwhile.
+    """
+
+    def __init__(self, device: torch.device, book: Callable[[Step, Outcome, float], None]):
+        """``book`` is given each step in turn, its outcome, and the seconds that it took."""
+        self._most = 0 if device.type == "cpu" else 1
+        self._book = book
+        self._steps: deque[Step] = deque()
+        self._booked_at = 0.0
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    @property
+    def tokens(self) -> int:
+        """Wordpieces of the steps under way."""
+        return sum(step.tokens for step in self._steps)
+
+    def add(self, step: Step) -> None:
+        """Another step; books those before it that are not to be under way any longer."""
+        self._steps.append(step)
+        self._book_down_to(self._most)
+
+    def finish(self) -> None:
+        """Book all of them."""
+        self._book_down_to(0)
+
+    def _book_down_to(self, left: int) -> None:
+        while len(self._steps) > left:
+            step = self._steps.popleft()
+            outcome = step.outcome()
+            now = time.monotonic()
+            seconds = now - max(step.began, self._booked_at)
+            self._booked_at = now
+            self._book(step, outcome, seconds)
