@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import pytest
 import torch
 from authors_model import AuthorsModel
@@ -49,7 +52,82 @@ def models(device: torch.device) -> tuple[AuthorsModel, JNRF, Tensor]:
     return theirs, ours, ids
 
 
-def least_of(step, model: JNRF, heads: int, tails: int, precision: str) -> Least:
+@dataclass
+class Gold:
+    """Tags of all tokens of the document, and related pairs among the selected ones."""
+
+    tags: Tensor
+    pairs: Tensor
+    heads: int  # selected tokens
+    tails: int
+
+    @classmethod
+    def invent(cls, theirs: AuthorsModel, ids: Tensor) -> Gold:
+        """Random tags and pairs; one class a pair, so that no listing has to win over another."""
+        with torch.no_grad():
+            _, _, heads, tails = theirs(ids)
+        generator = torch.Generator().manual_seed(1)
+
+        def draw(high: int, count: int) -> Tensor:
+            return torch.randint(high, (count,), generator=generator)
+
+        rows = heads.cpu()[draw(len(heads), GOLD_PAIRS)]
+        columns = tails.cpu()[draw(len(tails), GOLD_PAIRS)]
+        pairs = torch.stack([rows, columns, draw(len(RELATIONS) - 1, GOLD_PAIRS)], dim=1)
+        pairs = pairs[torch.unique(pairs[:, :2], dim=0, return_inverse=True)[1].unique()]
+        tags = draw(len(TAGS), TOKENS)
+        return cls(tags.to(ids.device), pairs.to(ids.device), len(heads), len(tails))
+
+
+def our_step(model: JNRF, ids: Tensor, gold: Gold, bf16: bool) -> Callable[[], float]:
+    """The trainer's own step; the matrix products in bfloat16 where that is asked for."""
+    # A learning rate of 0 costs the same and keeps the work the same from step to step.
+    settings = OptimConfig(
+        optimizer="adam",
+        lr=0.0,
+        lr_polynomial=0.0,
+        weight_decay=0.0,
+        clip_norm=0.0,
+        clip_value=5e-5,
+    )
+    adam = build_optimizer(model, settings)
+    cu_seqlens = torch.tensor([0, TOKENS], dtype=torch.int32)
+
+    def step() -> float:
+        with torch.autocast(ids.device.type, torch.bfloat16, enabled=bf16):
+            loss = model(ids, cu_seqlens, tags=gold.tags, pairs=gold.pairs).loss
+        loss.backward()
+        clip_gradients(adam, settings)
+        adam.step()
+        adam.zero_grad(set_to_none=True)
+        return loss.item()
+
+    return step
+
+
+def their_step(model: AuthorsModel, ids: Tensor, gold: Gold) -> Callable[[], float]:
+    """The authors' loop, dense target included."""
+    adam = torch.optim.Adam(model.parameters(), lr=0.0)
+    none, pairs = len(RELATIONS) - 1, gold.pairs
+
+    def step() -> float:
+        target = torch.full((TOKENS, TOKENS), none, dtype=torch.int32, device=ids.device)
+        target[pairs[:, 0], pairs[:, 1]] = pairs[:, 2].int()
+        logits, scores, heads, tails = model(ids)
+        relation = functional.cross_entropy(
+            scores.flatten(0, 1), target[heads][:, tails].flatten().long()
+        )
+        loss = 0.5 * (functional.cross_entropy(logits, gold.tags) + relation)
+        adam.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_value_(model.parameters(), 5e-5)
+        adam.step()
+        return loss.item()
+
+    return step
+
+
+def least_of(step: Callable, model: JNRF, gold: Gold, precision: str) -> Least:
     """The matrix products that torch counts in a step, and those of the relation loss.
 
     In bytes no less than the optimizer's: gradient, weight and two moments read, all but the
@@ -57,8 +135,8 @@ def least_of(step, model: JNRF, heads: int, tails: int, precision: str) -> Least
     """
     with FlopCounterMode(display=False) as counter:
         step()
-    # Of the reference's sizes: a projection of a class is as wide as the model.
-    products = 3 * 2.0 * heads * tails * len(RELATIONS) * HIDDEN  # scores and two gradients
+    # Scores and two gradients; at the reference's sizes a projection is as wide as the model.
+    products = 3 * 2.0 * gold.heads * gold.tails * len(RELATIONS) * HIDDEN
     weights = sum(p.numel() for p in model.parameters() if p.requires_grad)
     return Least(7 * 4 * weights, {precision: counter.get_total_flops() + products})
 
@@ -75,61 +153,13 @@ def test_training_step(compare, device, precision):
     if bf16 and not use_bf16("auto", device):
         pytest.skip("this processor has no matrix units for bfloat16")
     theirs, ours, ids = models(device)
-    with torch.no_grad():
-        _, _, heads, tails = theirs(ids)
-    generator = torch.Generator().manual_seed(1)
-    pairs = torch.stack(
-        [
-            heads.cpu()[torch.randint(len(heads), (GOLD_PAIRS,), generator=generator)],
-            tails.cpu()[torch.randint(len(tails), (GOLD_PAIRS,), generator=generator)],
-            torch.randint(len(RELATIONS) - 1, (GOLD_PAIRS,), generator=generator),
-        ],
-        dim=1,
-    )
-    # One class a pair: both sides must not depend on which of two listings wins.
-    pairs = pairs[torch.unique(pairs[:, :2], dim=0, return_inverse=True)[1].unique()].to(device)
-    tags = torch.randint(len(TAGS), (TOKENS,), generator=generator).to(device)
-    cu_seqlens = torch.tensor([0, TOKENS], dtype=torch.int32)
-    # A learning rate of 0 costs the same and keeps the work the same from step to step.
-    their_adam = torch.optim.Adam(theirs.parameters(), lr=0.0)
-    settings = OptimConfig(
-        optimizer="adam",
-        lr=0.0,
-        lr_polynomial=0.0,
-        weight_decay=0.0,
-        clip_norm=0.0,
-        clip_value=5e-5,
-    )
-    our_adam = build_optimizer(ours, settings)
-
-    def their_step() -> float:
-        target = torch.full((TOKENS, TOKENS), len(RELATIONS) - 1, dtype=torch.int32, device=device)
-        target[pairs[:, 0], pairs[:, 1]] = pairs[:, 2].int()
-        logits, scores, heads, tails = theirs(ids)
-        relation = functional.cross_entropy(
-            scores.flatten(0, 1), target[heads][:, tails].flatten().long()
-        )
-        loss = 0.5 * (functional.cross_entropy(logits, tags) + relation)
-        their_adam.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_value_(theirs.parameters(), 5e-5)
-        their_adam.step()
-        return loss.item()
-
-    def our_step() -> float:
-        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            loss = ours(ids, cu_seqlens, tags=tags, pairs=pairs).loss
-        loss.backward()
-        clip_gradients(our_adam, settings)
-        our_adam.step()
-        our_adam.zero_grad(set_to_none=True)
-        return loss.item()
-
+    gold = Gold.invent(theirs, ids)
+    step = our_step(ours, ids, gold, bf16)
     compare(
         f"training step, paper sizes, {precision}",
-        f"N={TOKENS} H={HIDDEN}, {len(heads)} heads, {len(tails)} tails",
-        ours=our_step,
-        peer=their_step,
+        f"N={TOKENS} H={HIDDEN}, {gold.heads} heads, {gold.tails} tails",
+        ours=step,
+        peer=their_step(theirs, ids, gold),
         peer_name="authors' model",
         # The targets are for float32 on a CPU and bfloat16 on a GPU.
         target={("cpu", "float32"): 1.3, ("cuda", "bfloat16"): 10.0}.get((device.type, precision)),
@@ -138,5 +168,5 @@ def test_training_step(compare, device, precision):
         seconds=20.0,
         memory=True,
         memory_target=4.0 if device.type == "cuda" else None,
-        least=least_of(our_step, ours, len(heads), len(tails), precision),
+        least=least_of(step, ours, gold, precision),
     )
