@@ -13,7 +13,7 @@ NATIVE := $(shell find csrc -name '*.cpp' -o -name '*.h' -o -name '*.cu' -o -nam
 DEMO := demo
 JNRF := $(VENV)/bin/jnrf
 
-.PHONY: help demo test native ctest kernels sanitize bench lint format clean
+.PHONY: help demo test native ctest kernels sanitize gpu bench lint format clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -67,6 +67,9 @@ kernels: native ## registers, shared memory and spills of every CUDA kernel; a s
 sanitize: export JNRF_CUDA = on
 sanitize: native ## the CUDA tests under compute-sanitizer; needs a GPU
 	$(PYTHON) benchmarks/sanitize.py
+
+gpu: ## all that a GPU is needed for: build, CUDA tests, benchmarks, profile, sanitizers
+	$(PYTHON) benchmarks/gpu.py
 
 bench: $(VENV)/.installed ## ours against its peers, into benchmarks/results/
 	$(PYTHON) -m pytest benchmarks

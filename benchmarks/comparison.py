@@ -247,6 +247,16 @@ def write_results(
     return path
 
 
+def rows_of(contents: Mapping[str, Any]) -> list[Row]:
+    """The rows of what `write_results` wrote, those of before there were floors included."""
+    rows = []
+    for fields in contents["rows"]:
+        least, floor = fields.get("least"), fields.get("floor")
+        kinds = {"least": least and Least(**least), "floor": floor and Floor(**floor)}
+        rows.append(Row(**{**fields, **kinds}))
+    return rows
+
+
 def device_name(device: torch.device) -> str:
     """The model of the GPU or of the processor."""
     if device.type == "cuda":

@@ -192,14 +192,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     events = trace(step, options.steps, device, options.out / "step_trace.json.gz")
     joules = "" if alone["joules"] is None else f", {alone['joules']:.2f} J"
-    print(
+    text = (
         f"training step on {device_name(device)}, N={TOKENS} H={HIDDEN}: {alone['ms']:.3f} ms, "
-        f"{1e3 * TOKENS / alone['ms']:,.0f} tokens a second{joules}"
+        f"{1e3 * TOKENS / alone['ms']:,.0f} tokens a second{joules}\n"
     )
     profile = None
     if device.type == "cuda":
         profile = summarise(events, options.steps)
-        print(profile)
+        text += f"{profile}\n"
+    print(text, end="")
+    (options.out / "step_profile.txt").write_text(text)
     about = {"device": device_name(device), "commit": commit(), "versions": versions()}
     contents = about | {"tokens": TOKENS, "step": alone, "profile": profile and asdict(profile)}
     (options.out / "step_profile.json").write_text(json.dumps(contents, indent=1) + "\n")

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from clocks import HostClock
-from comparison import Comparison, table, write_results
+from comparison import Comparison, rows_of, table, write_results
 from floors import Ceilings, Least
 
 CEILINGS = Ceilings(1e9, {"float32": 1e9}, "today")
@@ -81,6 +81,12 @@ def test_peak_memory():
     assert 60 < peak < 90
 
 
+def test_rows_of_before_there_were_floors():
+    row, _ = compare()
+    fields = {key: value for key, value in vars(row).items() if key not in ("least", "floor")}
+    assert rows_of({"rows": [fields]}) == [row]
+
+
 def test_results_replace_older_rows_of_the_same_work(tmp_path, monkeypatch):
     monkeypatch.setenv("JNRF_COMMIT", "abc")
     # `commit` remembers what it found first; a fresh one reads the variable.
@@ -92,6 +98,9 @@ def test_results_replace_older_rows_of_the_same_work(tmp_path, monkeypatch):
     path = write_results([first], CPU, tmp_path, CEILINGS)
     other = SimpleNamespace(**json.loads(path.read_text()))
     assert other.ceilings["copy"] == 1e9
+    (read,) = rows_of(vars(other))
+    assert (read.least, read.floor) == (first.least, first.floor)
+    assert table([read]) == table([first])
     assert write_results([second], CPU, tmp_path) == path
     contents = json.loads(path.read_text())
     assert len(contents["rows"]) == 1
