@@ -72,8 +72,10 @@ class SinusoidalPositions(nn.Module):
         if self._table is None or len(self._table) < length or self._table.device != device:
             if self.rates.device != device:
                 self.rates = self.rates.to(device)
-            angles = torch.arange(length, device=device).unsqueeze(1) * self.rates
-            table = torch.empty(length, 2 * len(self.rates), device=device)
+            # Some more than asked for, so that a little more does not ask for another table.
+            rows = -(-length // 1024) * 1024
+            angles = torch.arange(rows, device=device).unsqueeze(1) * self.rates
+            table = torch.empty(rows, 2 * len(self.rates), device=device)
             table[:, 0::2] = torch.sin(angles)
             table[:, 1::2] = torch.cos(angles)
             self._table = self.scale * table

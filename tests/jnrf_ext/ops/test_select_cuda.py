@@ -64,6 +64,18 @@ def test_logits_select_by_their_largest(backend, num_labels, dtype):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+def test_thousands_of_documents(backend):
+    """Bounds beyond what one launch uploads; token counts of which each block sums many."""
+    lengths = torch.randint(0, 41, (3000,), generator=generator(1)).tolist()
+    labels = torch.randint(5, (sum(lengths),), generator=generator())
+    assert len(labels) > 59_000
+    labels, roles = backend.move([labels, ROLES])
+    got = backend.op("select_tokens")(labels, roles, packed(lengths), 20_000)
+    wanted = ops.select_tokens(labels.cpu(), ROLES, packed(lengths), 20_000)
+    assert all(torch.equal(a.cpu(), b) for a, b in zip(got, wanted, strict=True))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_all_tokens_or_none(backend):
     bounds = packed([300, 300])
     for label, count in ((0, 0), (3, 600)):
