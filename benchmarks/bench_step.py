@@ -181,4 +181,5 @@ def test_training_step(compare, device, precision):
         memory=True,
         memory_target=4.0 if device.type == "cuda" else None,
         least=least_of(step, ours, gold, precision),
+        tokens=TOKENS,
     )

@@ -18,6 +18,8 @@ peer before every call of ours, by the clock of the device (`clocks`), under pyt
 shows the wall time of ours). `memory=True` also measures the peak memory that one call of each
 adds: `memory_target` is the ratio peer / ours to reach. `least=` says what the work must do at
 least; the row then has the time that takes on this machine (`floors`), and its share of ours.
+`tokens=` is how many one call deals with, for tokens a second, `rate_target` of which are to be
+reached.
 Nothing is asserted about time or memory.
 
 At the end of the session every row is printed in one table and merged into
@@ -68,6 +70,8 @@ class Row:
     memory_target: float | None
     least: Least | None
     floor: Floor | None
+    tokens: int | None  # that one call deals with
+    rate_target: float | None  # tokens a second
     threads: int
     commit: str
     versions: dict[str, str]
@@ -84,6 +88,11 @@ class Row:
     def floor_share(self) -> float | None:
         """The least time the work can take, over ours: 1 is the best there is."""
         return None if self.floor is None else self.floor.ms / self.ours_ms
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """Of ours."""
+        return None if self.tokens is None else 1e3 * self.tokens / self.ours_ms
 
 
 class Comparison:
@@ -113,6 +122,8 @@ class Comparison:
         memory: bool = False,
         memory_target: float | None = None,
         least: Least | None = None,
+        tokens: int | None = None,
+        rate_target: float | None = None,
     ) -> Row | None:
         """Check, measure, note; see the module's text. ``seconds`` is the time to spend."""
         clock = clock_of(self.device)
@@ -154,6 +165,8 @@ class Comparison:
             memory_target=memory_target,
             least=least,
             floor=None if least is None else self.ceilings().floor(least),
+            tokens=tokens,
+            rate_target=rate_target,
             threads=torch.get_num_threads(),
             commit=commit(),
             versions=versions(),
@@ -185,7 +198,7 @@ def assert_agree(ours: Any, peer: Any, tolerance: float) -> None:
 def table(rows: Sequence[Row]) -> str:
     """The rows as text, one line each, with what was to be reached."""
     header = ("work", "size", "peer", "ours ms", "peer ms", "ratio", "target", "memory ratio")
-    header += ("floor ms", "share of floor")
+    header += ("floor ms", "share of floor", "tokens/s")
     lines = [header]
     for row in rows:
         memory = ""
@@ -196,7 +209,11 @@ def table(rows: Sequence[Row]) -> str:
         if row.floor is not None:
             bound = "bytes" if row.floor.bytes_ms >= row.floor.operations_ms else "operations"
             floor = f"{_digits(row.floor.ms)} by {bound}"
-            share = f"{100 * row.floor_share:.0f}%"
+            share = f"{100 * row.floor_share:.2g}%"
+        rate = ""
+        if row.tokens_per_second is not None:
+            rate = f"{row.tokens_per_second:,.0f}"
+            rate += f", target {row.rate_target:,.0f}" if row.rate_target else ""
         lines.append(
             (
                 row.work,
@@ -209,6 +226,7 @@ def table(rows: Sequence[Row]) -> str:
                 memory,
                 floor,
                 share,
+                rate,
             )
         )
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
@@ -251,9 +269,10 @@ def rows_of(contents: Mapping[str, Any]) -> list[Row]:
     """The rows of what `write_results` wrote, those of before there were floors included."""
     rows = []
     for fields in contents["rows"]:
-        least, floor = fields.get("least"), fields.get("floor")
-        kinds = {"least": least and Least(**least), "floor": floor and Floor(**floor)}
-        rows.append(Row(**{**fields, **kinds}))
+        known = dict.fromkeys(("least", "floor", "tokens", "rate_target")) | fields
+        for name, kind in (("least", Least), ("floor", Floor)):
+            known[name] = known[name] and kind(**known[name])
+        rows.append(Row(**known))
     return rows
 
 

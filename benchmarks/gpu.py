@@ -49,6 +49,7 @@ PACKAGES = {
     "huggingface_hub": "huggingface_hub>=0.25",
     "yaml": "pyyaml>=6",
     "rich": "rich>=13",
+    "torchcrf": "pytorch-crf>=0.7.2",
 }
 PROGRAMS = {"cmake": "cmake>=3.25", "ninja": "ninja"}
 
@@ -104,6 +105,8 @@ def plan(out: Path, dry: bool) -> list[Part]:
         Part("fourier_mix", 120, bench("fourier_mix")),
         Part("relation", 60, bench("relation")),
         Part("step", 60, bench("step")),
+        Part("crf", 40, bench("crf")),
+        Part("predict", 40, bench("predict")),
         Part("profile", 60, [python, "benchmarks/profile_step.py", f"--out={out}", *profile]),
         Part("memcheck", 90, sanitizer("memcheck")),
         Part("racecheck", 90, sanitizer("racecheck")),

@@ -48,16 +48,19 @@ def compare(enabled: bool = True, **options):
 
 
 def test_ratio_floor_and_share():
-    row, rows = compare(least=Least(1e6, {"float32": 4e5}), target=2.0)
+    work = Least(1e6, {"float32": 4e5})
+    row, rows = compare(least=work, target=2.0, tokens=50, rate_target=1e4)
     assert rows == [row]
     assert row.rounds >= 5
     assert 2 <= row.ours_ms < row.peer_ms
     assert row.ratio == pytest.approx(row.peer_ms / row.ours_ms)
     assert (row.floor.bytes_ms, row.floor.operations_ms) == pytest.approx((1.0, 0.4))
     assert row.floor_share == pytest.approx(1.0 / row.ours_ms)
+    assert row.tokens_per_second == pytest.approx(50e3 / row.ours_ms)
     text = table(rows)
+    assert f"{row.tokens_per_second:,.0f}, target 10,000" in text
     assert "1.000 by bytes" in text
-    assert f"{100 * row.floor_share:.0f}%" in text
+    assert f"{100 * row.floor_share:.2g}%" in text
 
 
 def test_results_must_agree():
@@ -83,7 +86,8 @@ def test_peak_memory():
 
 def test_rows_of_before_there_were_floors():
     row, _ = compare()
-    fields = {key: value for key, value in vars(row).items() if key not in ("least", "floor")}
+    later = ("least", "floor", "tokens", "rate_target")
+    fields = {key: value for key, value in vars(row).items() if key not in later}
     assert rows_of({"rows": [fields]}) == [row]
 
 
