@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from jnrf_ext import ops
+from jnrf_ext.linear import Linear
 from jnrf_ext.selection import Selection
 
 
@@ -37,8 +38,8 @@ class Mlp(nn.Module):
 
     def __init__(self, in_features: int, out_features: int, num_layers: int, dropout: float = 0.0):
         super().__init__()
-        self.linears = nn.ModuleList(nn.Linear(in_features, in_features) for _ in range(num_layers))
-        self.output = nn.Linear(in_features, out_features)
+        self.linears = nn.ModuleList(Linear(in_features, in_features) for _ in range(num_layers))
+        self.output = Linear(in_features, out_features)
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -107,8 +108,8 @@ class FourierLayer(nn.Module):
         super().__init__()
         self.norm1 = nn.LayerNorm(hidden_size)
         self.norm2 = nn.LayerNorm(hidden_size)
-        self.fc1 = nn.Linear(hidden_size, hidden_size * expansion)
-        self.fc2 = nn.Linear(hidden_size * expansion, hidden_size)
+        self.fc1 = Linear(hidden_size, hidden_size * expansion)
+        self.fc2 = Linear(hidden_size * expansion, hidden_size)
         self.dropout = Dropout(dropout)
         self.factor = (scale, ortho)
 
@@ -151,8 +152,8 @@ class RelationHead(nn.Module):
         self.scale = scale
         self.distance_unit = distance_unit
         self.mlp = Mlp(hidden_size, hidden_size, num_layers, dropout)
-        self.head_projection = nn.Linear(hidden_size, num_classes * projection_size)
-        self.tail_projection = nn.Linear(hidden_size, num_classes * projection_size)
+        self.head_projection = Linear(hidden_size, num_classes * projection_size)
+        self.tail_projection = Linear(hidden_size, num_classes * projection_size)
         self.alpha = nn.Parameter(torch.full((num_classes,), -0.01))
         self.beta = nn.Parameter(torch.full((num_classes,), 0.01))
         self.gamma = nn.Parameter(torch.ones(num_classes))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from jnrf_ext.layers import (
     RelationHead,
     SinusoidalPositions,
 )
+from jnrf_ext.linear import Linear, cast_together
 from jnrf_ext.pretrained import PretrainedMixin
 from jnrf_ext.schema import OUTSIDE, Schema
 from jnrf_ext.selection import Selection
@@ -105,7 +107,7 @@ class JNRF(nn.Module, PretrainedMixin):
             for _ in range(1 if config.share_layers else config.num_layers)
         )
         self.tag_mlp = Mlp(hidden, hidden, config.tag_layers, config.head_dropout)
-        self.tag_output = nn.Linear(hidden, len(schema.tags))
+        self.tag_output = Linear(hidden, len(schema.tags))
         size = config.relation_size or hidden
         standard = config.behaviour == "standard"
         self.relation_head = RelationHead(
@@ -214,25 +216,31 @@ class JNRF(nn.Module, PretrainedMixin):
         gap classes, used where the model has an embedding for them. ``return_scores`` fills
         ``relation_scores``.
         """
-        x = self.encode(input_ids, cu_seqlens, surface)
-        tag_logits = self.tag_output(self.tag_mlp(x)).to(x.dtype)
-        selection = self.select(tag_logits, tags, cu_seqlens)
-        output = JNRFOutput(
-            tag_logits,
-            selection.heads,
-            selection.tails,
-            selection.cu_heads,
-            selection.cu_tails,
-            dropped=selection.dropped,
-        )
-        if tags is None and not return_scores:
-            return output
-        operands = self.relation_operands(x, selection)
+        casts = self._casts(input_ids.device)
+        with cast_together(self, input_ids.device.type) if casts else nullcontext():
+            x = self.encode(input_ids, cu_seqlens, surface)
+            tag_logits = self.tag_output(self.tag_mlp(x)).to(x.dtype)
+            selection = self.select(tag_logits, tags, cu_seqlens)
+            output = JNRFOutput(
+                tag_logits,
+                selection.heads,
+                selection.tails,
+                selection.cu_heads,
+                selection.cu_tails,
+                dropped=selection.dropped,
+            )
+            if tags is None and not return_scores:
+                return output
+            operands = self.relation_operands(x, selection)
         if return_scores:
             output.relation_scores = self._split_scores(ops.relation_scores(*operands), output)
         if tags is not None:
             self._add_losses(output, operands, tags, pairs)
         return output
+
+    def _casts(self, device: torch.device) -> bool:
+        """Whether to cast all weights at once: where launches count, and all weights are used."""
+        return device.type == "cuda" and self.training and torch.is_grad_enabled()
 
     def relation_operands(self, x: Tensor, selection: Selection) -> tuple[Tensor, ...]:
         """The first nine arguments of the relation operators, from token rows ``x [T, H]``."""

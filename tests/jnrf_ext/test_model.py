@@ -264,6 +264,21 @@ def test_training_off_the_cpu_never_waits(settings, bounds_on):
     assert model.relation_head.alpha.grad.device.type == "meta"
 
 
+def test_weights_cast_together_train_as_those_cast_one_by_one(monkeypatch):
+    """All of them at once where a GPU's host would spend its time on them; here forced."""
+
+    def trained(together):
+        model = small_model(use_surface=True)
+        with monkeypatch.context() as patch, torch.autocast("cpu", torch.bfloat16):
+            patch.setattr(model, "_casts", lambda device: together)
+            return loss_and_gradients(model)
+
+    (together, gradients), (alone, wanted) = trained(True), trained(False)
+    assert torch.equal(together.loss, alone.loss)
+    assert gradients.keys() == wanted.keys()
+    assert all(torch.equal(gradients[name], wanted[name]) for name in wanted)
+
+
 def test_pairs_of_no_token_are_ignored():
     model = small_model(pooling="gold", **STEADY)
     ids, bounds, tags = batch([40])
