@@ -95,8 +95,10 @@ def plan(out: Path, dry: bool) -> list[Part]:
     profile = ["--device=cpu", "--steps=1", "--seconds=0"] if dry else []
     sanitize = [python, "benchmarks/sanitize.py"]
 
-    def sanitizer(tool: str) -> list[str]:
-        return [*sanitize, "--collect-only"] if dry else [*sanitize, f"--tool={tool}"]
+    def sanitizer(tool: str, seconds: float) -> Part:
+        # It stops itself first, to say what it has found so far.
+        real = [f"--tool={tool}", f"--seconds={seconds - 15}"]
+        return Part(tool, seconds, [*sanitize, *(["--collect-only"] if dry else real)])
 
     parts = [
         Part("machine", 20, [python, "benchmarks/gpu.py", "--describe"]),
@@ -108,8 +110,8 @@ def plan(out: Path, dry: bool) -> list[Part]:
         Part("crf", 40, bench("crf")),
         Part("predict", 40, bench("predict")),
         Part("profile", 60, [python, "benchmarks/profile_step.py", f"--out={out}", *profile]),
-        Part("memcheck", 90, sanitizer("memcheck")),
-        Part("racecheck", 90, sanitizer("racecheck")),
+        sanitizer("memcheck", 90),
+        sanitizer("racecheck", 90),
     ]
     return [replace(part, seconds=10 * part.seconds) for part in parts] if dry else parts
 

@@ -3,12 +3,13 @@
 memcheck finds accesses out of bounds, racecheck races in shared memory. Both make kernels many
 times slower, so of every test function only the first and the last case run, and only our own
 kernels are checked. Tensors get memory of their own each (no caching allocator), so that an access
-beyond one is seen. A tool that did not come to its summary counts as failed.
+beyond one is seen. A tool that was stopped, or did not come to its summary, counts as failed.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
 import shutil
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ("memcheck", "racecheck")
 SKIPPED = "not graph and not compile"  # graphs need the caching allocator; a compiler is not ours
 _STATUS_OF_FINDINGS = 99
+_PATIENCE = 5.0  # seconds from the first to the second way of stopping
 
 
 @dataclass(frozen=True)
@@ -36,17 +38,20 @@ class Verdict:
     findings: int | None
     passed: int | None  # tests
     failed: int | None
+    stopped: bool = False  # for its time was over
 
     @property
     def clean(self) -> bool:
         """Tests ran to their end, all passed, and the tool had nothing to report."""
-        return self.findings == 0 and bool(self.passed) and self.failed == 0
+        done = not self.stopped and bool(self.passed)
+        return done and self.findings == 0 and self.failed == 0
 
     def __str__(self) -> str:
         if self.findings is None or self.passed is None:
             return f"{self.tool}: not finished"
+        state = " stopped;" if self.stopped else ""
         tests = f"{self.passed} tests passed, {self.failed} failed"
-        return f"{self.tool}: {self.findings} findings; {tests}"
+        return f"{self.tool}:{state} {self.findings} findings; {tests}"
 
 
 _ERRORS = re.compile(r"^=+ ERROR SUMMARY: (\d+) error", re.MULTILINE)
@@ -110,7 +115,10 @@ def find_sanitizer() -> str | None:
 
 
 def sanitize(sanitizer: str, tool: str, seconds: float) -> Verdict:
-    """Run one tool, print what it prints, and read its verdict."""
+    """Run one tool, print what it prints, and read its verdict.
+
+    After so many seconds the tests are interrupted as by Ctrl-C, and killed a little later.
+    """
     environment = os.environ | {"PYTORCH_NO_CUDA_MEMORY_CACHING": "1", "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
         command(sanitizer, tool),
@@ -121,15 +129,32 @@ def sanitize(sanitizer: str, tool: str, seconds: float) -> Verdict:
         text=True,
         start_new_session=True,
     )
+    stopped = threading.Event()
+
+    def stop(how: signal.Signals) -> None:
+        stopped.set()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, how)
+
+    limits = [
+        threading.Timer(seconds, stop, [signal.SIGINT]),
+        threading.Timer(seconds + _PATIENCE, stop, [signal.SIGKILL]),
+    ]
+    for limit in limits:
+        limit.start()
     lines = []
-    limit = threading.Timer(seconds, os.killpg, (process.pid, signal.SIGKILL))
-    limit.start()
-    for line in process.stdout:
-        lines.append(line)
-        print(line, end="", flush=True)
-    process.wait()
-    limit.cancel()
-    return read_verdict(tool, "".join(lines))
+    try:
+        for line in process.stdout:
+            lines.append(line)
+            print(line, end="", flush=True)
+        process.wait()
+    except BaseException:  # Ctrl-C reaches this process alone
+        stop(signal.SIGKILL)
+        raise
+    finally:
+        for limit in limits:
+            limit.cancel()
+    return replace(read_verdict(tool, "".join(lines)), stopped=stopped.is_set())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

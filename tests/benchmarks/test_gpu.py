@@ -104,12 +104,12 @@ def test_without_a_gpu_it_says_so(tmp_path):
 
 
 def test_dry_run_of_some_parts(tmp_path):
-    command = [sys.executable, gpu.__file__, "--dry-run", "--only", "machine", "memcheck"]
+    command = [sys.executable, gpu.__file__, "--dry-run", "--only", "machine"]
     done = subprocess.run([*command, "--out", tmp_path], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "test_select_cuda.py" in done.stdout
     summary = (tmp_path / "summary.txt").read_text()
-    assert [line.split()[0] for line in summary.splitlines()] == ["machine", "memcheck"]
+    assert summary.split()[0] == "machine"
+    assert summary.endswith("passed\n")
     assert summary in done.stdout
     assert "torch" in (tmp_path / "log.txt").read_text()
 

@@ -99,8 +99,17 @@ def test_output_of_the_tool_is_read(tmp_path, capfd):
     assert "called with --tool=memcheck --kernel-name=kns=jnrf 1" in capfd.readouterr().out
 
 
-def test_a_tool_over_its_time_is_stopped(tmp_path):
-    tool = fake_sanitizer(tmp_path, 'echo "== 2 passed in 1.00s =="; sleep 60')
+def test_a_tool_over_its_time_is_stopped_and_not_clean(tmp_path, monkeypatch):
+    monkeypatch.setattr(sanitize, "_PATIENCE", 1.0)
+    # Summaries of what ran by then, as pytest and the tool print them when interrupted.
+    summaries = 'echo "== 2 passed in 1.00s =="; echo "========= ERROR SUMMARY: 0 errors"'
+    script = f"stop() {{ {summaries}; exit; }}; trap stop INT; sleep 60 & wait"
+    tool = fake_sanitizer(tmp_path, script)
     verdict = sanitize.sanitize(tool, "memcheck", 1)
+    assert str(verdict) == "memcheck: stopped; 0 findings; 2 tests passed, 0 failed"
     assert not verdict.clean
+    # One that does not listen.
+    tool = fake_sanitizer(tmp_path, "trap '' INT; while true; do sleep 0.1; done")
+    verdict = sanitize.sanitize(tool, "memcheck", 1)
     assert str(verdict) == "memcheck: not finished"
+    assert not verdict.clean
