@@ -16,16 +16,17 @@ using torch::headeronly::ScalarType;
 constexpr int64_t kChunk = 512;  // steps that are summed up before they are added to the rest
 
 struct CrfInputs : CrfArguments {
+  Tensor bounds;
   std::vector<Document> sequences;
 
   CrfInputs(const char* op, const Tensor& emissions, const Tensor& transitions, const Tensor& start,
             const Tensor& end, const Tensor& cu_seqlens)
-      : CrfArguments(op, emissions, transitions, start, end, emissions.scalar_type()) {
+      : CrfArguments(op, emissions, transitions, start, end, emissions.scalar_type()),
+        bounds(checked(op, "cu_seqlens", cu_seqlens, {-1}, ScalarType::Int)) {
     const ScalarType dtype = emissions.scalar_type();
     require(dtype == ScalarType::Float || dtype == ScalarType::Double, op,
             ": emissions must be float32 or float64 on the CPU, not ",
             torch::headeronly::toString(dtype));
-    const Tensor bounds = checked(op, "cu_seqlens", cu_seqlens, {-1}, ScalarType::Int);
     require(bounds.size(0) >= 1, op, ": cu_seqlens must have the shape [B + 1], not [0]");
     const std::string wrong =
         packed_error(bounds.const_data_ptr<int32_t>(), bounds.size(0) - 1, tokens);
@@ -116,10 +117,10 @@ void fill_gradients(const CrfInputs& inputs, const CrfWeights& weights, const Cr
   }
 }
 
-std::tuple<Tensor, Tensor, Tensor> crf_nll(const Tensor& emissions, const Tensor& tags,
-                                           const Tensor& transitions, const Tensor& start,
-                                           const Tensor& end, const Tensor& cu_seqlens,
-                                           bool gradients) {
+std::tuple<Tensor, Tensor, Tensor, Tensor> crf_nll(const Tensor& emissions, const Tensor& tags,
+                                                   const Tensor& transitions, const Tensor& start,
+                                                   const Tensor& end, const Tensor& cu_seqlens,
+                                                   bool gradients) {
   const char* op = "crf_nll";
   const CrfInputs inputs(op, emissions, transitions, start, end, cu_seqlens);
   const Tensor gold = checked(op, "tags", tags, {inputs.tokens}, ScalarType::Long);
@@ -145,7 +146,12 @@ std::tuple<Tensor, Tensor, Tensor> crf_nll(const Tensor& emissions, const Tensor
                      grad_transitions.mutable_data_ptr<T>());
     }
   });
-  return {nll, grad_emissions, grad_transitions};
+  Tensor bounds = torch::stable::new_empty(nll, {gradients ? documents + 1 : 0}, ScalarType::Int);
+  if (gradients) {
+    std::copy_n(inputs.bounds.const_data_ptr<int32_t>(), documents + 1,
+                bounds.mutable_data_ptr<int32_t>());
+  }
+  return {nll, grad_emissions, grad_transitions, bounds};
 }
 
 Tensor crf_marginals(const Tensor& emissions, const Tensor& transitions, const Tensor& start,

@@ -3,6 +3,8 @@
 set(JNRF_CUDA_SOURCES
   csrc/cuda/bounds.cu
   csrc/cuda/cufft.cpp
+  csrc/cuda/crf.cu
+  csrc/cuda/crf_op.cpp
   csrc/cuda/fourier_mix.cu
   csrc/cuda/fourier_mix_op.cpp
   csrc/cuda/fourier_plans.cu

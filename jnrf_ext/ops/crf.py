@@ -182,6 +182,7 @@ def _(emissions, tags, transitions, start, end, cu_seqlens, gradients):
         transitions.new_empty(documents),
         transitions.new_empty(emissions.shape[0] if gradients else 0, count),
         transitions.new_empty(documents if gradients else 0, count, count),
+        emissions.new_empty(documents + 1 if gradients else 0, dtype=torch.int32),
     )
 
 
@@ -200,24 +201,22 @@ def _(emissions, transitions, start, end, cu_seqlens):
 
 
 def _keep_for_nll(ctx, inputs, output) -> None:
-    emissions, _, _, _, _, cu_seqlens, _ = inputs
-    _, grad_emissions, grad_transitions = output
-    ctx.save_for_backward(grad_emissions, grad_transitions, cu_seqlens)
-    ctx.mark_non_differentiable(grad_emissions, grad_transitions)
+    _, *saved = output
+    ctx.save_for_backward(*saved)
+    ctx.mark_non_differentiable(*saved)
     ctx.set_materialize_grads(False)
-    ctx.dtype = emissions.dtype
+    ctx.dtype = inputs[0].dtype
 
 
 def _nll_backward(ctx, grad, *_):
     if grad is None:
         return (None,) * 7
-    by_step, by_pair, cu_seqlens = ctx.saved_tensors
+    by_step, by_pair, bounds = ctx.saved_tensors
     tokens = by_step.shape[0]
     transitions = (grad[:, None, None] * by_pair).sum(0)
     if tokens == 0:
         ends = by_step.new_zeros(by_step.shape[1])
         return by_step.to(ctx.dtype), None, transitions, ends, ends.clone(), None, None
-    bounds = cu_seqlens.to(grad.device)
     first, last = bounds[:-1].clamp(max=tokens - 1), (bounds[1:] - 1).clamp(min=0)
     steps = torch.arange(tokens, dtype=torch.int32, device=grad.device)
     emissions = by_step * grad[torch.bucketize(steps, bounds[1:], right=True)][:, None]

@@ -9,26 +9,12 @@ import sys
 
 import pytest
 import torch
+from crf_inputs import crf, packed, without_gold
 from torchcrf import CRF
 
 from jnrf_ext import ops, reference
 
 EPS32 = torch.finfo(torch.float32).eps
-
-
-def packed(*lengths: int) -> torch.Tensor:
-    return torch.tensor([0, *lengths]).cumsum(0).int()
-
-
-def crf(lengths, tags: int, scale: float = 1.0, dtype=torch.float64, seed: int = 0):
-    """Emissions, gold tags, transitions, start, end and bounds of random sequences."""
-    generator = torch.Generator().manual_seed(seed)
-    normal = lambda *shape: scale * torch.randn(*shape, generator=generator, dtype=torch.float64)  # noqa: E731
-    total = sum(lengths)
-    gold = torch.randint(tags, (total,), generator=generator)
-    weights = [normal(tags, tags), normal(tags), normal(tags)]
-    emissions, *weights = (t.to(dtype).requires_grad_() for t in (normal(total, tags), *weights))
-    return emissions, gold, *weights, packed(*lengths)
 
 
 def with_gradients(function, given):
@@ -37,11 +23,6 @@ def with_gradients(function, given):
     factors = torch.linspace(0.5, 2.0, len(losses), dtype=losses.dtype)
     gradients = torch.autograd.grad(losses, (emissions, *weights), factors)
     return [losses.detach(), *gradients]
-
-
-def without_gold(given):
-    emissions, _, *rest = given
-    return (emissions.detach(), *(t.detach() for t in rest))
 
 
 def enumerate_paths(given):

@@ -1,0 +1,46 @@
+// Launchers of the kernels in crf.cuh, on raw device pointers. `stream` is a cudaStream_t.
+#pragma once
+
+#include <cstdint>
+
+namespace jnrf::cuda {
+
+enum class CrfType { kFloat, kDouble, kBfloat16 };  // of the emissions
+
+struct CrfProblem {
+  CrfType type;
+  const void* emissions;                  // [T, C]
+  const void *transitions, *start, *end;  // float where emissions are bfloat16, else of their type
+  const int32_t* bounds;                  // [B + 1]
+  int64_t tokens;
+  int tags, sequences;
+};
+
+// Memory for the passes; alpha, beta, followed [T, C] and divided, weight [T] are null where only
+// log_norm is wanted.
+struct CrfWorkspace {
+  double *alpha, *beta, *followed, *divided, *weight;
+  double* log_norm;     // [B]
+  int32_t* logarithms;  // [B]
+};
+
+// alpha, beta and so on; what all others start from.
+void launch_crf_passes(const CrfProblem& problem, const CrfWorkspace& work, void* stream);
+
+// loss [B] of the given tags [T].
+void launch_crf_loss(const CrfProblem& problem, const CrfWorkspace& work, const int64_t* gold,
+                     void* loss, void* stream);
+
+// The marginals less the given tags, [T, C] of the transitions' type, and those of pairs [B, C, C].
+void launch_crf_gradients(const CrfProblem& problem, const CrfWorkspace& work, const int64_t* gold,
+                          void* of_emissions, void* of_transitions, void* stream);
+
+// The marginals, [T, C] of the emissions' type.
+void launch_crf_marginals(const CrfProblem& problem, const CrfWorkspace& work, void* to,
+                          void* stream);
+
+// The best tags [T] and their score [B]. `pointers` [T, C] is memory for the search.
+void launch_crf_viterbi(const CrfProblem& problem, uint8_t* pointers, int64_t* tags, void* scores,
+                        void* stream);
+
+}  // namespace jnrf::cuda
