@@ -1,6 +1,10 @@
 #include "tests/cuda_on_host.h"
 
-#include <csetjmp>
+#include <sys/mman.h>
+#ifndef __x86_64__
+#include <ucontext.h>
+#endif
+
 #include <exception>
 #include <memory>
 #include <numeric>
@@ -9,65 +13,127 @@
 #include <string>
 #include <vector>
 
-#include <ucontext.h>
-
-#if defined(__SANITIZE_ADDRESS__)
+// The sanitizers do not look at this file (CMakeLists.txt), whose switches are none of functions
+// and whose own data follows no barriers; they are told what they need to know.
+#ifdef JNRF_UNDER_ASAN
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
-#if defined(JNRF_UNDER_TSAN)
+#ifdef JNRF_UNDER_TSAN
 #include <sanitizer/tsan_interface.h>
 #endif
-// Sanitizers must be told of each switch, and see none that longjmp makes. ThreadSanitizer does not
-// look at this file (CMakeLists.txt): the scheduler's own data follows no barriers.
-#if defined(__SANITIZE_ADDRESS__) || defined(JNRF_UNDER_TSAN)
-#define JNRF_SANITIZED 1
-#else
-#define JNRF_SANITIZED 0
+
+#ifdef __x86_64__
+// Keeps what a called function must keep, and changes stacks. swapcontext would do, but for a
+// system call a switch.
+extern "C" void jnrf_switch_stack(void** left, void* entered);
+asm(R"(
+.text
+.type jnrf_switch_stack, @function
+jnrf_switch_stack:
+  pushq %rbp
+  pushq %rbx
+  pushq %r12
+  pushq %r13
+  pushq %r14
+  pushq %r15
+  movq %rsp, (%rdi)
+  movq %rsi, %rsp
+  popq %r15
+  popq %r14
+  popq %r13
+  popq %r12
+  popq %rbx
+  popq %rbp
+  ret
+.size jnrf_switch_stack, . - jnrf_switch_stack
+)");
 #endif
 
 namespace jnrf::cuda::host {
 namespace {
 
-constexpr size_t kStack = JNRF_SANITIZED ? 512 * 1024 : 128 * 1024;
+constexpr size_t kStack = 128 * 1024;
+
+// Stacks for as many threads as any block had so far; untouched ones take no memory.
+class Stacks {
+ public:
+  ~Stacks() { release(); }
+  unsigned char* at_least(unsigned threads) {
+    if (threads > threads_) {
+      release();
+      void* memory = mmap(nullptr, threads * kStack, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+      if (memory == MAP_FAILED) throw std::bad_alloc();
+      memory_ = static_cast<unsigned char*>(memory);
+      threads_ = threads;
+    }
+    return memory_;
+  }
+
+ private:
+  void release() {
+    if (memory_) munmap(memory_, threads_ * kStack);
+    memory_ = nullptr;
+  }
+  unsigned char* memory_ = nullptr;
+  unsigned threads_ = 0;
+};
+
+thread_local Stacks stacks;
 
 enum class Wait { kNone, kWarp, kBlock, kReturned };
 
-// A context that can be left and entered again: a thread of the block, or the scheduler.
+// What can be left and entered again: a thread of the block, or the scheduler.
 struct Context {
+#ifdef __x86_64__
+  void* stack_pointer = nullptr;
+#else
   ucontext_t machine{};
-  std::jmp_buf jump;
-  bool started = false;
-  const void* stack = nullptr;  // AddressSanitizer's view of it
-  size_t stack_size = 0;
-  void* kept = nullptr;
-#if defined(JNRF_UNDER_TSAN)
-  void* fiber = nullptr;
 #endif
+  const void* stack = nullptr;  // its lower end; of the scheduler, as AddressSanitizer says
+  size_t stack_size = 0;
+  void* kept = nullptr;   // AddressSanitizer's
+  void* fiber = nullptr;  // ThreadSanitizer's
+
+  // Begins in `entry` when it is entered.
+  void prepare(unsigned char* memory, void (*entry)()) {
+    stack = memory;
+    stack_size = kStack;
+#ifdef JNRF_UNDER_ASAN
+    __asan_unpoison_memory_region(memory, kStack);  // frames that were left for good
+#endif
+#ifdef __x86_64__
+    // Six registers, then where to return to, as after a call: 8 below a multiple of 16.
+    auto** top = reinterpret_cast<void**>(memory + kStack) - 8;
+    std::fill(top, top + 8, nullptr);
+    top[6] = reinterpret_cast<void*>(entry);
+    stack_pointer = top;
+#else
+    getcontext(&machine);
+    machine.uc_stack.ss_sp = memory;
+    machine.uc_stack.ss_size = kStack;
+    machine.uc_link = nullptr;
+    makecontext(&machine, entry, 0);
+#endif
+  }
 };
 
-// Leaves one context for another. setjmp and longjmp make no system call, as swapcontext does.
 void switch_to(Context& from, Context& to, bool last) {
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef JNRF_UNDER_ASAN
   __sanitizer_start_switch_fiber(last ? nullptr : &from.kept, to.stack, to.stack_size);
 #endif
-#if defined(JNRF_UNDER_TSAN)
+#ifdef JNRF_UNDER_TSAN
   // No order between threads follows from our switching, only from their barriers.
   __tsan_switch_to_fiber(to.fiber, __tsan_switch_to_fiber_no_sync);
 #endif
-#if JNRF_SANITIZED
-  swapcontext(&from.machine, &to.machine);
+#ifdef __x86_64__
+  jnrf_switch_stack(&from.stack_pointer, to.stack_pointer);
 #else
-  if (_setjmp(from.jump) == 0) {
-    if (to.started) _longjmp(to.jump, 1);
-    to.started = true;
-    swapcontext(&from.machine, &to.machine);
-  }
+  swapcontext(&from.machine, &to.machine);
 #endif
-#if defined(__SANITIZE_ADDRESS__)
-  const void* left;
-  size_t size;
-  __sanitizer_finish_switch_fiber(from.kept, &left, &size);
-  if (from.stack == nullptr) to.stack = left;
+#ifdef JNRF_UNDER_ASAN
+  __sanitizer_finish_switch_fiber(from.kept, nullptr, nullptr);
 #endif
 }
 
@@ -94,22 +160,32 @@ class Block {
         kernel_(kernel),
         threads_(threads),
         warps_(threads / kWarp),
-        stacks_(std::make_unique_for_overwrite<unsigned char[]>(threads * kStack)),
-        random_(schedule) {}
+        stacks_(stacks.at_least(threads)),
+        random_(schedule) {
+#ifdef JNRF_UNDER_TSAN
+    scheduler_.fiber = __tsan_get_current_fiber();
+    for (Thread& thread : threads_) thread.context.fiber = __tsan_create_fiber(0);
+#endif
+  }
+#ifdef JNRF_UNDER_TSAN
+  ~Block() {
+    for (Thread& thread : threads_) __tsan_destroy_fiber(thread.context.fiber);
+  }
+#endif
 
   void run(Index index);
 
   // Of the running thread.
   void wait(Wait what) {
     Thread& thread = threads_[running_];
-#if defined(JNRF_UNDER_TSAN)
+#ifdef JNRF_UNDER_TSAN
     void* barrier = what == Wait::kBlock ? &barrier_ : &warps_[running_ / kWarp].barrier;
     __tsan_release(barrier);
     __tsan_release(&finished_);
 #endif
     thread.wait = what;
     switch_to(thread.context, scheduler_, false);
-#if defined(JNRF_UNDER_TSAN)
+#ifdef JNRF_UNDER_TSAN
     __tsan_acquire(barrier);
 #endif
   }
@@ -123,11 +199,11 @@ class Block {
     if (static_bytes_ == 0) {
       static_bytes_ = bytes;
       static_ = poisoned(bytes);
-#if defined(JNRF_UNDER_TSAN)
+#ifdef JNRF_UNDER_TSAN
       __tsan_release(&static_bytes_);
 #endif
     }
-#if defined(JNRF_UNDER_TSAN)
+#ifdef JNRF_UNDER_TSAN
     __tsan_acquire(&static_bytes_);  // the one who asks first may be any thread
 #endif
     if (bytes != static_bytes_) throw std::logic_error("one static_shared a kernel");
@@ -159,7 +235,7 @@ class Block {
   bool advance(unsigned warp);
   bool release_block();
   std::vector<unsigned> order(unsigned count);
-  static void enter(unsigned high, unsigned low);
+  static void enter();
 
   const char* name_;
   Index grid_;
@@ -168,22 +244,25 @@ class Block {
   const std::function<void()>& kernel_;
   std::vector<Thread> threads_;
   std::vector<Warp> warps_;
-  std::unique_ptr<unsigned char[]> stacks_;
+  unsigned char* stacks_;
   std::minstd_rand random_;
   Memory dynamic_, static_;
   size_t static_bytes_ = 0;
   Context scheduler_;
   unsigned running_ = 0;
-  char barrier_ = 0, finished_ = 0;  // places for ThreadSanitizer
+  char barrier_ = 0, started_ = 0, finished_ = 0;  // places for ThreadSanitizer
   std::exception_ptr thrown_;
 };
 
 thread_local Block* block = nullptr;
 
-void Block::enter(unsigned high, unsigned low) {
-  auto* self = reinterpret_cast<Block*>(static_cast<uintptr_t>(high) << 32 | low);
-#if defined(__SANITIZE_ADDRESS__)
+void Block::enter() {
+  Block* self = block;
+#ifdef JNRF_UNDER_ASAN
   __sanitizer_finish_switch_fiber(nullptr, &self->scheduler_.stack, &self->scheduler_.stack_size);
+#endif
+#ifdef JNRF_UNDER_TSAN
+  __tsan_acquire(&self->started_);
 #endif
   Thread& thread = self->threads_[self->running_];
   try {
@@ -191,7 +270,7 @@ void Block::enter(unsigned high, unsigned low) {
   } catch (...) {
     self->thrown_ = std::current_exception();
   }
-#if defined(JNRF_UNDER_TSAN)
+#ifdef JNRF_UNDER_TSAN
   __tsan_release(&self->finished_);
 #endif
   thread.wait = Wait::kReturned;
@@ -199,18 +278,8 @@ void Block::enter(unsigned high, unsigned low) {
 }
 
 void Block::start(unsigned t) {
-  Thread& thread = threads_[t];
-  thread.wait = Wait::kNone;
-  thread.context.started = false;
-  thread.context.stack = stacks_.get() + t * kStack;
-  thread.context.stack_size = kStack;
-  getcontext(&thread.context.machine);
-  thread.context.machine.uc_stack.ss_sp = stacks_.get() + t * kStack;
-  thread.context.machine.uc_stack.ss_size = kStack;
-  thread.context.machine.uc_link = nullptr;
-  const auto self = reinterpret_cast<uintptr_t>(this);
-  makecontext(&thread.context.machine, reinterpret_cast<void (*)()>(&Block::enter), 2,
-              static_cast<unsigned>(self >> 32), static_cast<unsigned>(self));
+  threads_[t].wait = Wait::kNone;
+  threads_[t].context.prepare(stacks_ + t * kStack, &Block::enter);
 }
 
 void Block::resume(unsigned t) {
@@ -271,9 +340,8 @@ bool Block::release_block() {
 
 // What the threads wrote is the caller's from here on.
 void Block::end() {
-#if defined(JNRF_UNDER_TSAN)
+#ifdef JNRF_UNDER_TSAN
   __tsan_acquire(&finished_);
-  for (Thread& thread : threads_) __tsan_destroy_fiber(thread.context.fiber);
 #endif
 }
 
@@ -281,9 +349,8 @@ void Block::run(Index index) {
   blockIdx = index;
   dynamic_ = poisoned(shared_bytes_);
   static_bytes_ = 0;
-#if defined(JNRF_UNDER_TSAN)
-  scheduler_.fiber = __tsan_get_current_fiber();
-  for (Thread& thread : threads_) thread.context.fiber = __tsan_create_fiber(0);
+#ifdef JNRF_UNDER_TSAN
+  __tsan_release(&started_);
 #endif
   for (unsigned t = 0; t < count_; ++t) start(t);
   do {
