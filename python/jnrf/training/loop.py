@@ -63,7 +63,7 @@ def train(config: TrainConfig, resume: bool = False) -> RunSummary:
         check_finite(step, outcome, config, state)
         state.count(outcome.mean_losses, len(step.group), step.tokens, seconds, outcome.dropped)
         bar.advance(state.epoch + 1, step.tokens, state.mean_losses()["loss"])
-        curves.add({"loss": outcome.mean_losses[0], "lr": step.learning_rate}, state.step)
+        curves.add({"loss": outcome.mean_losses[0], "lr": float(step.learning_rate)}, state.step)
 
     under_way = StepsUnderWay(device, book)
     with StopRequest() as stop, bar:

@@ -41,7 +41,7 @@ class Step:
     """An optimizer step that was given to the device, which may still be at it."""
 
     def __init__(
-        self, group: list[Batch], began: float, learning_rate: float, values: list[Tensor]
+        self, group: list[Batch], began: float, learning_rate: float | Tensor, values: list[Tensor]
     ):
         """``values`` are each batch's three losses, the norm, and the count of dropped tokens."""
         self.group = group
@@ -97,7 +97,7 @@ def take_step(
             dropped += output.dropped
         (output.loss / len(group)).backward()
     norm = clip_gradients(optimizer, config.optim)
-    learning_rate = float(optimizer.param_groups[0]["lr"])
+    learning_rate = optimizer.param_groups[0]["lr"]
     step = Step(group, began, learning_rate, [*losses, norm.double().view(1), dropped])
     if device.type != "cpu":
         skip_unless_finite(optimizer, sum(loss[0] for loss in losses) + norm)
