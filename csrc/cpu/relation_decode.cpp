@@ -19,13 +19,6 @@ struct Found {
   double probability;
 };
 
-// What is allowed, checked: null pointers where everything is.
-struct Rule {
-  Tensor allowed, type_w, type_u;
-  bool restricted = false;
-  int64_t types = 0;
-};
-
 void check_types(const char* name, const Tensor& tensor, int64_t rows, int64_t types) {
   const auto* data = tensor.const_data_ptr<int64_t>();
   for (int64_t i = 0; i < rows; ++i) {
@@ -34,20 +27,13 @@ void check_types(const char* name, const Tensor& tensor, int64_t rows, int64_t t
   }
 }
 
-Rule make_rule(const RelationInputs& inputs, const std::optional<Tensor>& allowed,
-               const std::optional<Tensor>& type_w, const std::optional<Tensor>& type_u) {
-  Rule rule;
-  const bool all = allowed && type_w && type_u, none = !allowed && !type_w && !type_u;
-  require(all || none, kOp, ": allowed, type_w and type_u belong together; give all or none");
-  if (none) return rule;
-  rule.restricted = true;
-  rule.types = allowed->dim() > 0 ? allowed->size(0) : 0;
-  rule.allowed =
-      checked(kOp, "allowed", *allowed, {rule.types, rule.types, inputs.classes}, ScalarType::Bool);
-  rule.type_w = checked(kOp, "type_w", *type_w, {inputs.w.size(0)}, ScalarType::Long);
-  rule.type_u = checked(kOp, "type_u", *type_u, {inputs.u.size(0)}, ScalarType::Long);
-  check_types("type_w", rule.type_w, inputs.bounds_w()[inputs.documents], rule.types);
-  check_types("type_u", rule.type_u, inputs.bounds_u()[inputs.documents], rule.types);
+RelationRule make_rule(const RelationInputs& inputs, const std::optional<Tensor>& allowed,
+                       const std::optional<Tensor>& type_w, const std::optional<Tensor>& type_u) {
+  const RelationRule rule(inputs, allowed, type_w, type_u);
+  if (rule.restricted) {
+    check_types("type_w", rule.type_w, inputs.bounds_w()[inputs.documents], rule.types);
+    check_types("type_u", rule.type_u, inputs.bounds_u()[inputs.documents], rule.types);
+  }
   return rule;
 }
 
@@ -70,7 +56,7 @@ std::vector<Found> best_tails(const std::vector<Found>& found, const RelationInp
 }
 
 template <typename T>
-std::vector<Found> find(const RelationInputs& inputs, const Rule& rule, int64_t none_class,
+std::vector<Found> find(const RelationInputs& inputs, const RelationRule& rule, int64_t none_class,
                         double none_bias) {
   RelationWalk<T> walk(inputs);
   std::vector<int32_t> best((walk.plan.buffer + inputs.classes - 1) / inputs.classes);
@@ -123,7 +109,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> relation_decode(
     const std::optional<Tensor>& type_w, const std::optional<Tensor>& type_u) {
   const RelationInputs inputs(kOp, u, w, pos_u, pos_w, cu_u, cu_w, alpha, beta, gamma);
   inputs.check_none_class(none_class);
-  const Rule rule = make_rule(inputs, allowed, type_w, type_u);
+  const RelationRule rule = make_rule(inputs, allowed, type_w, type_u);
   std::vector<Found> found = inputs.dispatch(
       [&](auto zero) { return find<decltype(zero)>(inputs, rule, none_class, none_bias); });
   if (best_tail) found = best_tails(found, inputs);
