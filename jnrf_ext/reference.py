@@ -120,7 +120,7 @@ def relation_scores(
     """`jnrf_ext.ops.relation_scores` as its definition: an einsum and a polynomial a document."""
     blocks = _score_blocks(u, w, pos_u, pos_w, cu_u, cu_w, alpha, beta, gamma)
     scores = [block.flatten(0, 1) for _, _, block in blocks]
-    return torch.cat(scores) if scores else u.new_zeros(0, u.shape[1])
+    return torch.cat(scores) if scores else alpha.new_zeros(0, u.shape[1])
 
 
 def relation_loss(
@@ -150,7 +150,7 @@ def relation_loss(
                 scores.flatten(0, 1), target.flatten(), weight=class_weight, reduction="sum"
             )
         )
-    return torch.stack(losses) if losses else u.new_zeros(0)
+    return torch.stack(losses) if losses else alpha.new_zeros(0)
 
 
 def relation_decode(
@@ -197,7 +197,7 @@ def relation_decode(
             found += [(head + i, tail + j, label[i, j], probability[i, j]) for j in tails.tolist()]
     heads, tails, labels, chances = zip(*found, strict=True) if found else ((), (), (), ())
     rows = [pos_u.new_tensor(column, dtype=torch.int64) for column in (heads, tails, labels)]
-    return rows[0], rows[1], rows[2], u.new_tensor(chances)
+    return rows[0], rows[1], rows[2], alpha.new_tensor(chances)
 
 
 def _crf_alphas(emissions, transitions, start):

@@ -124,8 +124,8 @@ Outputs run(const RelationInputs& inputs, const PairTable& table, int64_t none_c
 Outputs relation_loss(const Tensor& u, const Tensor& w, const Tensor& pos_u, const Tensor& pos_w,
                       const Tensor& cu_u, const Tensor& cu_w, const Tensor& alpha,
                       const Tensor& beta, const Tensor& gamma, const Tensor& pairs,
-                      int64_t none_class, const std::optional<Tensor>& class_weight,
-                      bool gradients) {
+                      int64_t none_class, const std::optional<Tensor>& class_weight, bool gradients,
+                      int64_t /*workspace*/) {
   const RelationInputs inputs(kOp, u, w, pos_u, pos_w, cu_u, cu_w, alpha, beta, gamma);
   inputs.check_none_class(none_class);
   const PairTable table =
@@ -180,22 +180,18 @@ std::tuple<Tensor, Tensor, Tensor> scale(const Tensor& grad, const Tensor& grad_
 std::tuple<Tensor, Tensor, Tensor> relation_loss_backward(const Tensor& grad, const Tensor& grad_u,
                                                           const Tensor& grad_w,
                                                           const Tensor& grad_coefficients,
-                                                          const Tensor& cu_u, const Tensor& cu_w) {
+                                                          const Tensor& cu_u, const Tensor& cu_w,
+                                                          ScalarType dtype) {
   const char* op = "relation_loss_backward";
-  const ScalarType dtype = grad.scalar_type();
-  require(dtype == ScalarType::Float || dtype == ScalarType::Double, op,
-          ": grad must be float32 or float64, not ", torch::headeronly::toString(dtype));
-  const Tensor by_document = checked(op, "grad", grad, {-1}, dtype);
-  const int64_t documents = by_document.size(0);
-  const Tensor u = checked(op, "grad_u", grad_u, {-1, -1, -1}, dtype);
-  const Tensor w = checked(op, "grad_w", grad_w, {-1, u.size(1), u.size(2)}, dtype);
-  const Tensor coefficients = checked(op, "grad_coefficients", grad_coefficients,
-                                      {documents, 3, u.size(1)}, ScalarType::Double);
-  const Tensor bounds_u = checked(op, "cu_u", cu_u, {documents + 1}, ScalarType::Int);
-  const Tensor bounds_w = checked(op, "cu_w", cu_w, {documents + 1}, ScalarType::Int);
-  return dtype == ScalarType::Double
-             ? scale<double>(by_document, u, w, coefficients, bounds_u, bounds_w)
-             : scale<float>(by_document, u, w, coefficients, bounds_u, bounds_w);
+  const LossGradients given(op, grad, grad_u, grad_w, grad_coefficients, cu_u, cu_w);
+  require(dtype == grad.scalar_type(), op, ": dtype must be that of grad, ",
+          torch::headeronly::toString(grad.scalar_type()), ", on the CPU, not ",
+          torch::headeronly::toString(dtype));
+  const auto run = [&](auto zero) {
+    return scale<decltype(zero)>(given.grad, given.u, given.w, given.coefficients, given.cu_u,
+                                 given.cu_w);
+  };
+  return dtype == ScalarType::Double ? run(double{}) : run(float{});
 }
 
 }  // namespace

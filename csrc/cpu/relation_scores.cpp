@@ -104,7 +104,7 @@ Gradients backward(const RelationInputs& inputs, const Tensor& grad,
 Gradients relation_scores_backward(const Tensor& grad, const Tensor& u, const Tensor& w,
                                    const Tensor& pos_u, const Tensor& pos_w, const Tensor& cu_u,
                                    const Tensor& cu_w, const Tensor& alpha, const Tensor& beta,
-                                   const Tensor& gamma) {
+                                   const Tensor& gamma, int64_t /*workspace*/) {
   const char* op = "relation_scores_backward";
   const RelationInputs inputs(op, u, w, pos_u, pos_w, cu_u, cu_w, alpha, beta, gamma);
   const std::vector<int64_t> offsets = pair_offsets(inputs);

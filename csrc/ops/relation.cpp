@@ -1,13 +1,15 @@
 // Relation scores, their loss and their decoding, for the selected tokens of packed documents.
 #include "ops/namespace.h"
 
+// u and w may be bfloat16 on CUDA; alpha, beta, gamma, class_weight and what is computed are then
+// float32. `workspace`: bytes of gradients of scores that CUDA keeps at once, 0 for the default.
 JNRF_OPERATORS(m) {
   m.def(
       "relation_scores(Tensor u, Tensor w, Tensor pos_u, Tensor pos_w, Tensor cu_u, Tensor cu_w, "
       "Tensor alpha, Tensor beta, Tensor gamma) -> Tensor");
   m.def(
       "relation_scores_backward(Tensor grad, Tensor u, Tensor w, Tensor pos_u, Tensor pos_w, "
-      "Tensor cu_u, Tensor cu_w, Tensor alpha, Tensor beta, Tensor gamma) -> "
+      "Tensor cu_u, Tensor cu_w, Tensor alpha, Tensor beta, Tensor gamma, int workspace=0) -> "
       "(Tensor u, Tensor w, Tensor alpha, Tensor beta, Tensor gamma)");
 
   // The loss of each document [B] and, with gradients, what each loss's gradient is: of u and w in
@@ -15,12 +17,13 @@ JNRF_OPERATORS(m) {
   m.def(
       "relation_loss(Tensor u, Tensor w, Tensor pos_u, Tensor pos_w, Tensor cu_u, Tensor cu_w, "
       "Tensor alpha, Tensor beta, Tensor gamma, Tensor pairs, int none_class, "
-      "Tensor? class_weight, bool gradients) -> "
+      "Tensor? class_weight, bool gradients, int workspace=0) -> "
       "(Tensor loss, Tensor grad_u, Tensor grad_w, Tensor grad_coefficients)");
-  // These, times the gradient of each document's loss [B]; of alpha, beta and gamma [3, R].
+  // These, times the gradient of each document's loss [B]: of u and w in their dtype; of alpha,
+  // beta and gamma [3, R].
   m.def(
       "relation_loss_backward(Tensor grad, Tensor grad_u, Tensor grad_w, "
-      "Tensor grad_coefficients, Tensor cu_u, Tensor cu_w) -> "
+      "Tensor grad_coefficients, Tensor cu_u, Tensor cu_w, ScalarType dtype) -> "
       "(Tensor u, Tensor w, Tensor coefficients)");
 
   m.def(

@@ -2,6 +2,11 @@
 
 All three start from the same nine tensors: the projections ``u`` of the tails and ``w`` of the
 heads, their token positions, their bounds a document, and the polynomial of the distance.
+
+On CUDA ``u`` and ``w`` may be bfloat16. Products are then summed in float32, and everything else is
+float32: alpha, beta, gamma, class weights, scores, losses and probabilities. float32 and float64
+are as accurate as on the CPU. All results are the same to the bit in every run, however documents
+are packed. Bounds on the CPU are checked there; bounds on the device are read there, by kernels.
 """
 
 from __future__ import annotations
@@ -37,20 +42,23 @@ def relation_scores(
     For training `relation_loss` needs no memory for S; for prediction `relation_decode`.
 
     Args:
-        u: ``[n_tails, R, D]``, the projected tails of all documents; float32 or float64.
+        u: ``[n_tails, R, D]``, the projected tails of all documents; float32 or float64, on CUDA
+            also bfloat16.
         w: ``[n_heads, R, D]``, the projected heads, in the dtype of ``u``.
         pos_u: int64 ``[n_tails]``, token positions of the tails; within +-2^53.
         pos_w: int64 ``[n_heads]``, token positions of the heads, counted alike.
         cu_u: int32 ``[B + 1]``, where the tails of each document start in ``u``. Rows beyond
             ``cu_u[-1]`` take no part (the unused places of `select_tokens`).
         cu_w: int32 ``[B + 1]``, likewise for the heads in ``w``.
-        alpha: ``[R]``, coefficients of the squared distance, in the dtype of ``u``.
+        alpha: ``[R]``, coefficients of the squared distance, in the dtype of ``u``, float32 beside
+            bfloat16.
         beta: ``[R]``, of the distance.
         gamma: ``[R]``, constants.
 
     Returns:
-        ``[sum over b of heads_b * tails_b, R]``: the documents one after another, the pairs of
-        each ordered by head, then tail.
+        ``[sum over b of heads_b * tails_b, R]`` in the dtype of ``alpha``: the documents one after
+        another, the pairs of each ordered by head, then tail. On CUDA the host waits for their
+        number.
 
     Raises:
         ValueError: a wrong shape, dtype or device.
@@ -94,10 +102,12 @@ def relation_loss(
         pairs: int64 ``[P, 3]``: row in ``w``, row in ``u``, class. Of several listings of one pair
             the last counts. A listing with row -1 (a mention that was not selected) is ignored.
         none_class: the class of all pairs that are not listed.
-        class_weight: ``[R]`` in the dtype of ``u``, or None for 1. Not differentiable.
+        class_weight: ``[R]`` in the dtype of ``alpha``, or None for 1. Not differentiable.
 
     Returns:
-        ``[B]`` in the dtype of ``u``; 0 for a document without heads or without tails.
+        ``[B]`` in the dtype of ``alpha``; 0 for a document without heads or without tails. On CUDA
+        nothing waits and the call can be captured in a graph; what the CPU raises a RuntimeError
+        for makes all losses NaN there: an impossible pair, or bounds on the device that are wrong.
 
     Raises:
         ValueError: a wrong shape, dtype or device, or ``none_class`` not below R.
@@ -112,7 +122,7 @@ def relation_loss(
     _check_tensor(op, "pairs", pairs, (None, 3), torch.int64, u)
     _check_none_class(op, none_class, u)
     if class_weight is not None:
-        _check_tensor(op, "class_weight", class_weight, (u.shape[1],), u.dtype, u)
+        _check_tensor(op, "class_weight", class_weight, (u.shape[1],), _wide(u), u)
         class_weight = class_weight.detach()
     if u.device.type not in _COMPILED[op]:
         _loader.warn_reference(op, u.device.type)
@@ -158,8 +168,8 @@ def relation_decode(
 
     Returns:
         ``head_rows``, ``tail_rows`` and ``classes``, int64 ``[K]``, ordered by head, then tail:
-        rows in ``w`` and ``u``; and ``probabilities [K]`` in the dtype of ``u``, the softmax over
-        the allowed classes.
+        rows in ``w`` and ``u``; and ``probabilities [K]`` in the dtype of ``alpha``, the softmax
+        over the allowed classes. On CUDA the host waits for their number.
 
     Raises:
         ValueError: a wrong shape, dtype or device, or ``none_class`` not below R.
@@ -207,7 +217,12 @@ def _check(op, u, w, pos_u, pos_w, cu_u, cu_w, alpha, beta, gamma) -> None:
     if cu_u.shape != cu_w.shape:
         raise ValueError(f"{op}: cu_u is {_shape(cu_u)} but cu_w {_shape(cu_w)}")
     for name, value in (("alpha", alpha), ("beta", beta), ("gamma", gamma)):
-        _check_tensor(op, name, value, (classes,), u.dtype, u)
+        _check_tensor(op, name, value, (classes,), _wide(u), u)
+
+
+def _wide(u: Tensor) -> torch.dtype:
+    """The dtype of the coefficients and of the results."""
+    return torch.float32 if u.dtype == torch.bfloat16 else u.dtype
 
 
 def _check_tensor(op, name, value: Tensor, shape, dtype, like: Tensor) -> None:
@@ -239,38 +254,37 @@ def _shape(tensor: Tensor) -> list[int]:
 @torch.library.register_fake("jnrf::relation_scores")
 def _(u, w, pos_u, pos_w, cu_u, cu_w, alpha, beta, gamma):
     pairs = torch.library.get_ctx().new_dynamic_size()
-    return u.new_empty(pairs, u.shape[1])
+    return alpha.new_empty(pairs, u.shape[1])
 
 
 @torch.library.register_fake("jnrf::relation_scores_backward")
-def _(grad, u, w, pos_u, pos_w, cu_u, cu_w, alpha, beta, gamma):
+def _(grad, u, w, pos_u, pos_w, cu_u, cu_w, alpha, beta, gamma, workspace=0):
     return tuple(t.new_empty(t.shape) for t in (u, w, alpha, beta, gamma))
 
 
 @torch.library.register_fake("jnrf::relation_loss")
-def _(
-    u, w, pos_u, pos_w, cu_u, cu_w, alpha, beta, gamma, pairs, none_class, class_weight, gradients
-):
-    documents = cu_u.shape[0] - 1
+def _(u, w, pos_u, pos_w, cu_u, cu_w, alpha, beta, gamma, pairs, none_class, class_weight, *rest):
+    documents, gradients = cu_u.shape[0] - 1, rest[0]
     return (
-        u.new_empty(documents),
-        u.new_empty(u.shape if gradients else (0,)),
-        w.new_empty(w.shape if gradients else (0,)),
-        u.new_empty((documents if gradients else 0, 3, u.shape[1]), dtype=torch.float64),
+        alpha.new_empty(documents),
+        alpha.new_empty(u.shape if gradients else (0,)),
+        alpha.new_empty(w.shape if gradients else (0,)),
+        alpha.new_empty((documents if gradients else 0, 3, u.shape[1]), dtype=torch.float64),
     )
 
 
 @torch.library.register_fake("jnrf::relation_loss_backward")
-def _(grad, grad_u, grad_w, grad_coefficients, cu_u, cu_w):
+def _(grad, grad_u, grad_w, grad_coefficients, cu_u, cu_w, dtype):
     coefficients = grad_u.new_empty(3, grad_u.shape[1])
-    return grad_u.new_empty(grad_u.shape), grad_w.new_empty(grad_w.shape), coefficients
+    rows = (grad_u, grad_w)
+    return *(t.new_empty(t.shape, dtype=dtype) for t in rows), coefficients
 
 
 @torch.library.register_fake("jnrf::relation_decode")
 def _(u, w, pos_u, pos_w, cu_u, cu_w, alpha, beta, gamma, *settings):
     found = torch.library.get_ctx().new_dynamic_size()
     rows = [u.new_empty(found, dtype=torch.int64) for _ in range(3)]
-    return rows[0], rows[1], rows[2], u.new_empty(found)
+    return rows[0], rows[1], rows[2], alpha.new_empty(found)
 
 
 # ---------------------------------------------------------------- gradients
@@ -287,7 +301,8 @@ def _scores_backward(ctx, grad):
 
 
 def _keep_for_loss(ctx, inputs, output) -> None:
-    _, _, _, _, cu_u, cu_w, *_ = inputs
+    u, _, _, _, cu_u, cu_w, *_ = inputs
+    ctx.dtype, ctx.inputs = u.dtype, len(inputs)
     _, grad_u, grad_w, grad_coefficients = output
     ctx.save_for_backward(grad_u, grad_w, grad_coefficients, cu_u, cu_w)
     ctx.mark_non_differentiable(grad_u, grad_w, grad_coefficients)
@@ -296,12 +311,12 @@ def _keep_for_loss(ctx, inputs, output) -> None:
 
 def _loss_backward(ctx, grad, *_):
     if grad is None:
-        return (None,) * 13
+        return (None,) * ctx.inputs
     unscaled_u, unscaled_w, coefficients, cu_u, cu_w = ctx.saved_tensors
     grad_u, grad_w, scaled = torch.ops.jnrf.relation_loss_backward(
-        grad, unscaled_u, unscaled_w, coefficients, cu_u, cu_w
+        grad, unscaled_u, unscaled_w, coefficients, cu_u, cu_w, ctx.dtype
     )
-    return grad_u, grad_w, None, None, None, None, *scaled.unbind(0), None, None, None, None
+    return grad_u, grad_w, None, None, None, None, *scaled.unbind(0), *(None,) * (ctx.inputs - 9)
 
 
 def _no_second_derivative(ctx, *grads):

@@ -278,7 +278,7 @@ def test_opcheck_passes():
     _, *kept = torch.ops.jnrf.relation_loss(*plain, pairs, 0, None, True)
     torch.library.opcheck(
         torch.ops.jnrf.relation_loss_backward.default,
-        (torch.ones(2).double(), *kept, plain.cu_u, plain.cu_w),
+        (torch.ones(2).double(), *kept, plain.cu_u, plain.cu_w, torch.float64),
     )
 
 
