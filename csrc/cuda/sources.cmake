@@ -10,6 +10,11 @@ set(JNRF_CUDA_SOURCES
   csrc/cuda/fourier_plans.cu
   csrc/cuda/packed.cu
   csrc/cuda/packed_op.cpp
+  csrc/cuda/relation_decode.cu
+  csrc/cuda/relation_gradient.cu
+  csrc/cuda/relation_op.cpp
+  csrc/cuda/relation_plan.cu
+  csrc/cuda/relation_scores.cu
   csrc/cuda/select.cu
   csrc/cuda/select_op.cpp
 )

@@ -1,0 +1,76 @@
+// What the launchers of relation kernels share: types and shapes, from run time to templates.
+#pragma once
+
+#include <algorithm>
+
+#include "cuda/launch.h"
+#include "cuda/relation_tile.cuh"
+
+namespace jnrf::cuda {
+
+template <typename T, int kSide>
+struct Kernels {
+  using Type = T;
+  static constexpr int kTile = kSide;
+};
+
+// Calls f(Kernels<...>{}) for the type and tile of a call. Tiles of 64 take twice the room of float
+// in double.
+template <typename F>
+void with_tile(RelationType type, int tile, const F& f) {
+  if (type == RelationType::kDouble) {
+    f(Kernels<double, 32>{});
+  } else if (type == RelationType::kFloat) {
+    tile == 64 ? f(Kernels<float, 64>{}) : f(Kernels<float, 32>{});
+  } else {
+    tile == 64 ? f(Kernels<bfloat16, 64>{}) : f(Kernels<bfloat16, 32>{});
+  }
+}
+
+template <typename F>
+void with_type(RelationType type, const F& f) {
+  if (type == RelationType::kDouble) {
+    f(double{});
+  } else if (type == RelationType::kFloat) {
+    f(float{});
+  } else {
+    f(bfloat16{});
+  }
+}
+
+inline bool granules_aligned(const void* data) {
+  return reinterpret_cast<uintptr_t>(data) % kGranuleBytes == 0;
+}
+
+template <typename T>
+Relations<T> relations(const RelationCall& call, const RelationRun& run) {
+  const auto numbers = [](const void* data) { return static_cast<const SumOf<T>*>(data); };
+  const bool aligned = granules_aligned(call.u) && granules_aligned(call.w) &&
+                       call.size * sizeof(T) % kGranuleBytes == 0;
+  return {static_cast<const T*>(call.u),
+          static_cast<const T*>(call.w),
+          call.pos_u,
+          call.pos_w,
+          numbers(call.alpha),
+          numbers(call.beta),
+          numbers(call.gamma),
+          call.classes,
+          call.size,
+          aligned,
+          call.plan,
+          static_cast<SumOf<T>*>(run.scores)};
+}
+
+inline Grid tile_grid(const RelationRun& run, int64_t tiles) {
+  return {static_cast<unsigned>(std::min<int64_t>(run.shape.blocks, tiles))};
+}
+
+// Calls work(first, last) for one round of tiles after another.
+template <typename F>
+void for_rounds(const RelationRun& run, const F& work) {
+  for (int64_t first = 0; first < run.tiles; first += run.round) {
+    work(static_cast<int>(first), static_cast<int>(std::min(first + run.round, run.tiles)));
+  }
+}
+
+}  // namespace jnrf::cuda
