@@ -19,14 +19,13 @@ void add(const RelationCall& call, const RelationRun& run, int first, int last, 
                              first,
                              last,
                              call.plan};
-  constexpr size_t kBytes = GradientShape<T, kTile, kWide>::kBytes;
-  const auto fit = static_cast<int64_t>(shared_memory_limit() / kBytes);
-  const auto blocks = multiprocessors() * std::clamp<int64_t>(fit, 1, 2);
+  using Shape = GradientShape<T, kTile, kWide>;
+  const int64_t blocks = int64_t{multiprocessors()} * Shape::kBlocks;
   // A tile has a part in two rows of results.
   const int64_t results = int64_t{2} * (last - first) * call.classes * blocks_for(call.size, kWide);
   launch("relation add_gradients", add_gradients<T, kTile, kWide>,
-         Grid{static_cast<unsigned>(std::min<int64_t>(blocks, results))}, kTileThreads, kBytes,
-         stream, work);
+         Grid{static_cast<unsigned>(std::min<int64_t>(blocks, results))}, kTileThreads,
+         Shape::kBytes, stream, work);
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // From the gradients of the scores of tiles to those of u and w.
 #pragma once
 
+#include <type_traits>
+
 #include "cuda/relation_tile.cuh"
 
 namespace jnrf::cuda {
@@ -28,6 +30,8 @@ struct GradientShape {
   static constexpr int kLeftBytes =
       OfHeads::kBytes > OfTails::kBytes ? OfHeads::kBytes : OfTails::kBytes;
   static constexpr int kBytes = 2 * (kLeftBytes + Other::kBytes);
+  // Blocks that a multiprocessor has registers for. The halves of floats take twice as many.
+  static constexpr int kBlocks = std::is_same_v<T, float> ? 1 : 2;
 };
 
 // One result: rows `row` of w (kHeads) or u, `columns` of them within the class, from `column` on.
@@ -124,7 +128,8 @@ __device__ __forceinline__ void add_product(const GradientWork<T>& in, int r,
 // The results that the tiles of a round have a part in: those of the heads, then of the tails, each
 // times classes times parts of kWide columns. Neighbouring blocks read the same tiles.
 template <typename T, int kTile, int kWide>
-__global__ void __launch_bounds__(kTileThreads, 1) add_gradients(GradientWork<T> in) {
+__global__ void __launch_bounds__(kTileThreads, GradientShape<T, kTile, kWide>::kBlocks)
+    add_gradients(GradientWork<T> in) {
   const RelationPlan& plan = in.plan;
   const int documents = plan.documents, end = min(in.last, plan.tiles[documents]);
   if (in.first >= end) return;
