@@ -92,6 +92,34 @@ class TestOneDocument:
         )
 
 
+@pytest.mark.parametrize("documents", [1, 16])
+@pytest.mark.parametrize("length", [64, 127, 256, 509, 512, 1021, 1024, 2048, 4093, 4096])
+def test_both_paths(compare, device, length, documents):
+    """The product on the tensor cores against cuFFT, to choose between them by length."""
+    if device.type != "cuda":
+        pytest.skip("the CPU has one path")
+    lengths = [length] * documents
+    step = Step(device, lengths)
+
+    def by_path(limit: int):
+        """The step as a graph, made with the product for documents up to that length."""
+        before = ops.fourier_product_limit(limit)
+        try:
+            return in_graph(lambda: step(ops.fourier_mix_norm))
+        finally:
+            ops.fourier_product_limit(before)
+
+    compare(
+        f"{WORK}, by product, CUDA graph",
+        f"{documents} x N={length} H={HIDDEN}",
+        ours=by_path(length),
+        peer=by_path(0),
+        peer_name="ours, by cuFFT",
+        seconds=0.5,
+        least=least(lengths),
+    )
+
+
 def test_packed_documents(compare, device):
     lengths = torch.randint(50, 501, (64,), generator=torch.Generator().manual_seed(1)).tolist()
     compare_step(
