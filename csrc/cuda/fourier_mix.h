@@ -62,6 +62,25 @@ void launch_gather_rows(const void* x, MixType type, bool wide, const DevicePiec
 void launch_finish_spectra(const MixFinish& finish, const DevicePieces& pieces, const void* spectra,
                            void* stream);
 
+// The other way, for pieces that are short: a transform of the rows over the features, then a
+// product over the tokens that finishes them too. Whether it serves so many features:
+bool product_serves(int64_t hidden, MixType type);
+
+// The longest pieces that it serves at all.
+inline constexpr int64_t kMostProductTokens = 8192;
+
+// Columns of the folded rows between the two.
+int64_t product_columns(int64_t hidden);
+
+// The documents for it, none empty; its share fits them and the device.
+PieceTable product_table(const MixFinish& finish, const std::vector<Document>& documents,
+                         int64_t window, int64_t shift);
+
+// x [T, H] is wide or of finish.type. Room for folded [pairs, 2, product_columns] and middle
+// [pairs] of product_table's pairs.
+void launch_mix_product(const MixFinish& finish, const void* x, bool wide,
+                        const DevicePieces& pieces, float* folded, float* middle, void* stream);
+
 struct MixNormBackward {
   const void* grad;
   const void *sum, *mean, *rstd;

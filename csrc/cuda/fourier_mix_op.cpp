@@ -1,5 +1,7 @@
-// Fourier mixing on CUDA: cuFFT, then the kernels of fourier_mix.cuh.
+// Fourier mixing on CUDA: short pieces by a product on tensor cores, all in a few launches, long
+// documents by cuFFT one after another.
 #include <algorithm>
+#include <atomic>
 #include <optional>
 #include <tuple>
 #include <vector>
@@ -17,6 +19,9 @@ using torch::headeronly::ScalarType;
 // Spectra that are in memory at a time, unless a single document needs more: about what an L2 cache
 // holds.
 constexpr int64_t kGroupBytes = int64_t{1} << 26;
+
+// The longest pieces that go by the product; docs/performance.md says why.
+std::atomic<int64_t> product_limit{512};
 
 MixType type_of(const char* op, const Tensor& x) {
   const ScalarType dtype = x.scalar_type();
@@ -100,10 +105,35 @@ void mix_by_fft(const Input& input, const std::vector<Document>& documents,
   launch_finish_spectra(finish, pieces, spectra.const_data_ptr(), input.on.stream);
 }
 
+// All documents, or their windows, at once.
+void mix_by_product(const Input& input, const std::vector<Document>& documents, int64_t window,
+                    int64_t shift, const MixFinish& finish) {
+  const OnDevicePieces owner(input, product_table(finish, documents, window, shift));
+  const int64_t pairs = owner.get().table.pairs;
+  const Tensor folded = torch::stable::new_empty(
+      input.x, {pairs, 2, product_columns(finish.hidden)}, ScalarType::Float);
+  const Tensor middle = torch::stable::new_empty(input.x, {pairs}, ScalarType::Float);
+  launch_mix_product(finish, input.x.const_data_ptr(), input.wide, owner.get(),
+                     folded.mutable_data_ptr<float>(), middle.mutable_data_ptr<float>(),
+                     input.on.stream);
+}
+
 void mix(const Input& input, std::vector<Document> documents, int64_t window, int64_t shift,
          const MixFinish& finish) {
   std::erase_if(documents, [](const Document& document) { return document.length == 0; });
+  const int64_t limit = product_serves(finish.hidden, finish.type) ? product_limit.load() : 0;
+  if (window && window <= limit) {
+    mix_by_product(input, documents, window, shift, finish);
+    return;
+  }
   if (window) documents = packed_windows(documents, window, shift);
+  const auto first_long =
+      std::stable_partition(documents.begin(), documents.end(),
+                            [&](const Document& document) { return document.length <= limit; });
+  if (first_long != documents.begin()) {
+    mix_by_product(input, {documents.begin(), first_long}, 0, 0, finish);
+  }
+  documents.erase(documents.begin(), first_long);
   const int64_t row_bytes = (finish.hidden + 2) * static_cast<int64_t>(wide_size(finish.type));
   for (size_t first = 0, next = 0; first < documents.size(); first = next) {
     int64_t bytes = 0;
@@ -248,6 +278,14 @@ int64_t fourier_plan_limit(int64_t plans) {
   return before;
 }
 
+// Below 0: asks only.
+int64_t fourier_product_limit(int64_t tokens) {
+  constexpr const char* op = "jnrf::fourier_product_limit";
+  require(tokens <= kMostProductTokens, op, ": at most ", kMostProductTokens, " tokens, not ",
+          tokens);
+  return tokens >= 0 ? product_limit.exchange(tokens) : product_limit.load();
+}
+
 }  // namespace
 }  // namespace jnrf::cuda
 
@@ -262,4 +300,5 @@ STABLE_TORCH_LIBRARY_IMPL(JNRF_NAMESPACE, CompositeExplicitAutograd, m) {
   m.impl("fourier_plans", TORCH_BOX(&jnrf::cuda::fourier_plans));
   m.impl("clear_fourier_plans", TORCH_BOX(&jnrf::cuda::clear_fourier_plans));
   m.impl("fourier_plan_limit", TORCH_BOX(&jnrf::cuda::fourier_plan_limit));
+  m.impl("fourier_product_limit", TORCH_BOX(&jnrf::cuda::fourier_product_limit));
 }

@@ -19,9 +19,11 @@ struct Pieces {
 
 // What one unit works on.
 struct Unit {
-  int64_t first;  // token of its piece
-  int length;     // of the piece
-  int row;        // the first of the unit's rows
+  int document;
+  int64_t first;    // token of its piece
+  int length;       // of the piece
+  int row;          // the first of the unit's rows
+  int rows_before;  // of the document's earlier pieces
 };
 
 __host__ __device__ inline int units_in_piece(int length, int share) {
@@ -42,7 +44,8 @@ __device__ __forceinline__ int warp_index() {
 
 __device__ __forceinline__ Unit unit_at(const Pieces& pieces, int index) {
   const int document = document_of(pieces.units, pieces.documents, index);
-  Unit unit{pieces.first[document], pieces.length[document], index - pieces.units[document]};
+  Unit unit{document, pieces.first[document], pieces.length[document],
+            index - pieces.units[document], 0};
   if (pieces.window) {
     const int head = min(pieces.window - pieces.shift, unit.length);
     const int units_in_head = units_in_piece(head, pieces.share);
@@ -50,7 +53,9 @@ __device__ __forceinline__ Unit unit_at(const Pieces& pieces, int index) {
       unit.length = head;
     } else {
       const int units_each = units_in_piece(pieces.window, pieces.share);
-      const int start = head + (unit.row - units_in_head) / units_each * pieces.window;
+      const int whole = (unit.row - units_in_head) / units_each;  // windows before this one
+      const int start = head + whole * pieces.window;
+      unit.rows_before = units_in_piece(head, 1) + whole * units_in_piece(pieces.window, 1);
       unit.row = (unit.row - units_in_head) % units_each;
       unit.first += start;
       unit.length = min(pieces.window, unit.length - start);

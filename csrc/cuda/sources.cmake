@@ -7,6 +7,7 @@ set(JNRF_CUDA_SOURCES
   csrc/cuda/crf_op.cpp
   csrc/cuda/fourier_mix.cu
   csrc/cuda/fourier_mix_op.cpp
+  csrc/cuda/fourier_mix_product.cu
   csrc/cuda/fourier_plans.cu
   csrc/cuda/packed.cu
   csrc/cuda/packed_op.cpp

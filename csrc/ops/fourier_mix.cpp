@@ -25,4 +25,6 @@ JNRF_OPERATORS(m) {
   m.def("clear_fourier_plans() -> ()");
   // How many are kept, before the call; below 0 leaves it.
   m.def("fourier_plan_limit(int plans) -> int");
+  // The most tokens that the CUDA operators mix by a product instead of cuFFT, likewise.
+  m.def("fourier_product_limit(int tokens) -> int");
 }

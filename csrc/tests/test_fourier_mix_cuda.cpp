@@ -128,6 +128,14 @@ void mix_by_fft(const Batch& batch, const Floats& x, bool gather,
   launch_finish_spectra(finish, pieces, spectra.data(), nullptr);
 }
 
+void mix_by_product(const Batch& batch, const Floats& x, const jnrf::cuda::MixFinish& finish) {
+  const auto table = jnrf::cuda::product_table(finish, batch.documents(), 0, 0);
+  const int64_t width = 2 * jnrf::cuda::product_columns(batch.hidden);
+  Floats folded(table.pairs * width), middle(table.pairs);
+  launch_mix_product(finish, x.data(), false, {table, table.numbers.data()}, folded.data(),
+                     middle.data(), nullptr);
+}
+
 // mix(finish) does the mixing of x.
 template <typename F>
 void test_mix(const Batch& batch, const char* path, const Floats& x, const F& mix) {
@@ -205,7 +213,8 @@ void test_norm_backward(const Batch& batch) {
 
 int main() {
   const Batch batches[] = {
-      {{1}, 1}, {{2}, 3}, {{7, 1, 2}, 5}, {{4, 9}, 32}, {{5, 3}, 33}, {{2, 19, 3}, 36}, {{3}, 132},
+      {{1}, 1},     {{2}, 3},         {{7, 1, 2}, 5}, {{4, 9}, 32},
+      {{5, 3}, 33}, {{2, 19, 3}, 36}, {{3}, 132},     {{65, 64, 40, 3}, 12},
   };
   for (unsigned schedule : {0u, 1u, 2u}) {
     jnrf::cuda::host::schedule = schedule;
@@ -216,6 +225,7 @@ int main() {
       if (batch.hidden % 2 == 0) {
         test_mix(batch, "fft", x, [&](const auto& finish) { mix_by_fft(batch, x, false, finish); });
       }
+      test_mix(batch, "product", x, [&](const auto& finish) { mix_by_product(batch, x, finish); });
       if (batch.hidden > 2) test_norm_backward(batch);
     }
   }

@@ -8,6 +8,7 @@ from jnrf_ext.ops.fourier_mix import (
     fourier_mix_norm,
     fourier_plan_limit,
     fourier_plans,
+    fourier_product_limit,
 )
 from jnrf_ext.ops.packed import token_positions
 from jnrf_ext.ops.relation import relation_decode, relation_loss, relation_scores
@@ -23,6 +24,7 @@ __all__ = [
     "fourier_mix_norm",
     "fourier_plan_limit",
     "fourier_plans",
+    "fourier_product_limit",
     "relation_decode",
     "relation_loss",
     "relation_scores",

@@ -63,11 +63,35 @@ def fourier_plan_limit(plans: int | None = None) -> int:
         ValueError: a negative limit.
         RuntimeError: no CUDA kernels are in use.
     """
-    if plans is not None and plans < 0:
-        raise ValueError(f"fourier_plan_limit: plans must not be negative, but is {plans}")
+    return _setting("fourier_plan_limit", "plans", plans)
+
+
+def fourier_product_limit(tokens: int | None = None) -> int:
+    """Up to how many tokens the CUDA operators mix by a product; with ``tokens``, set it.
+
+    Documents (or windows) of at most so many tokens, 512 at first, are transformed over the tokens
+    by a matrix product on the tensor cores, in float32's accuracy: all of a batch together, in
+    three launches and without a cuFFT plan. Longer ones go through cuFFT one after another, as do
+    all in float64, of more than 1024 features, or of a number of features with a prime factor above
+    31. At 0 all do. The fastest limit depends on the device; docs/performance.md has an estimate.
+
+    Returns:
+        The limit before the call.
+
+    Raises:
+        ValueError: a limit that is negative or above 8192.
+        RuntimeError: no CUDA kernels are in use.
+    """
+    return _setting("fourier_product_limit", "tokens", tokens, 8192)
+
+
+def _setting(name: str, what: str, value: int | None, most: int = 2**63 - 1) -> int:
+    """A setting of the CUDA operators before it is set to a value, if there is one."""
+    if value is not None and not 0 <= value <= most:
+        raise ValueError(f"{name}: {what} must be from 0 to {most}, but is {value}")
     if _loader.cuda_error is not None:
-        raise RuntimeError(f"fourier_plan_limit: no CUDA kernels: {_loader.cuda_error}")
-    return torch.ops.jnrf.fourier_plan_limit(-1 if plans is None else plans)
+        raise RuntimeError(f"{name}: no CUDA kernels: {_loader.cuda_error}")
+    return getattr(torch.ops.jnrf, name)(-1 if value is None else value)
 
 
 def fourier_mix(

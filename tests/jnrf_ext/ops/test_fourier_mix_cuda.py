@@ -28,6 +28,12 @@ BATCHES = [
     ([9] * 30 + [128, 127], 12),
     ([2, 1, 3], 260),
     ([257], 20),
+    ([128, 127, 40, 65], 36),
+    ([3, 0, 10], 210),  # 2 * 3 * 5 * 7
+    ([5, 33], 77),  # a radix without a pass of its own
+    ([6, 1], 97),  # a prime factor that only cuFFT has
+    ([2, 9], 1024),  # the most that the product serves
+    ([3], 1028),
 ]
 
 
@@ -73,6 +79,16 @@ def distances(got, wanted) -> list[float]:
 
 
 @contextmanager
+def product_limit(backend, tokens: int):
+    """The longest documents that go by the product; 0 leaves all to cuFFT."""
+    before = backend.op("fourier_product_limit")(tokens)
+    try:
+        yield
+    finally:
+        backend.op("fourier_product_limit")(before)
+
+
+@contextmanager
 def plan_limit(backend, plans: int):
     """A cache of no plans yet, and of at most so many."""
     backend.op("clear_fourier_plans")()
@@ -112,30 +128,42 @@ for name in ("fourier_mix", "fourier_mix_norm", "fourier_mix_norm_backward"):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-@pytest.mark.parametrize(("window", "shift"), [(0, 0), (8, 3), (2**31 - 1, 5)])
+@pytest.mark.parametrize(
+    ("dtype", "limit"),
+    [(torch.float32, 0), (torch.float32, 40), (torch.float32, 512), (torch.float64, 512)],
+    ids=str,
+)
+@pytest.mark.parametrize(("window", "shift"), [(0, 0), (8, 3)])
 @pytest.mark.parametrize(("lengths", "hidden"), BATCHES, ids=lambda x: str(x)[:12])
-def test_equals_the_cpu_operators(backend, lengths, hidden, window, shift, dtype):
-    """Lengths 1, 2, primes, powers of two and their neighbours; windows; none."""
+def test_equals_the_cpu_operators(backend, lengths, hidden, limit, window, shift, dtype):
+    """Lengths 1, 2, primes, powers of two and their neighbours; windows; either way or both."""
     inputs, cu_seqlens = norm_inputs(sum(lengths), hidden), packed(*lengths)
     settings = (0.7, True, window, shift)
-    got = backend.every_order(lambda: results(backend, inputs, cu_seqlens, *settings, dtype=dtype))
+    with product_limit(backend, limit):
+        got = backend.every_order(
+            lambda: results(backend, inputs, cu_seqlens, *settings, dtype=dtype)
+        )
     wanted = results(Cpu, inputs, cu_seqlens, *settings)
     assert [t.dtype for t in got] == [dtype] * len(got)
     if hidden > 2:  # one or two features are normalised to -1 and 1: errors become large ones
         assert max(distances(got, wanted)) < 8 * EPS[dtype] * (1 if dtype == torch.float32 else 8)
     x = inputs[0].to(dtype)
-    mixed = backend.op("fourier_mix")(backend.move(x), cu_seqlens, *settings)
+    with product_limit(backend, limit):
+        mixed = backend.op("fourier_mix")(backend.move(x), cu_seqlens, *settings)
     right = ops.fourier_mix(inputs[0], cu_seqlens, *settings)
     assert distances([mixed], [right])[0] < 4 * EPS[dtype] * (1 if dtype == torch.float32 else 8)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize(("lengths", "hidden"), [([1], 6), (MIXED, 33), ([41, 100], 32)])
-def test_bfloat16_is_at_most_twice_as_far_off_as_plain_torch(backend, lengths, hidden):
+@pytest.mark.parametrize("limit", [0, 512])
+@pytest.mark.parametrize(("lengths", "hidden"), [([1], 6), (MIXED, 33), ([128, 127, 65], 32)])
+def test_bfloat16_is_at_most_twice_as_far_off_as_plain_torch(backend, lengths, hidden, limit):
     inputs, cu_seqlens = norm_inputs(sum(lengths), hidden), packed(*lengths)
     wanted = results(Cpu, inputs, cu_seqlens)
-    got = backend.every_order(lambda: results(backend, inputs, cu_seqlens, dtype=torch.bfloat16))
+    with product_limit(backend, limit):
+        got = backend.every_order(
+            lambda: results(backend, inputs, cu_seqlens, dtype=torch.bfloat16)
+        )
     assert [t.dtype for t in got] == [torch.bfloat16] * 4 + [torch.float32] * 3
     plain = [t.bfloat16().requires_grad_() for t in inputs]
     y = reference.fourier_mix_norm(*plain, cu_seqlens)
@@ -145,6 +173,67 @@ def test_bfloat16_is_at_most_twice_as_far_off_as_plain_torch(backend, lengths, h
     ):
         # Both may be as near as the type allows.
         assert mine <= max(2 * their, torch.finfo(torch.bfloat16).eps / 2)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("length", [1, 2, 17, 127, 128, 257, 509, 512])
+def test_the_product_is_as_accurate_as_float32(backend, length):
+    x = (normal(length, 48) * (1 + normal(48, seed=5) / 1000)).float()  # all of its bits
+    with plan_limit(backend, 1):
+        got = backend.op("fourier_mix")(backend.move(x), packed(length))
+        assert plan_lengths(backend) == []
+    assert distances([got], [ops.fourier_mix(x.double(), packed(length))])[0] < 4 * EPS[x.dtype]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("limit", [0, 512])
+def test_packed_documents_equal_documents_one_by_one(backend, limit, dtype):
+    """To the bit, though products are cut otherwise where there is more to do."""
+    lengths = [128, 127, 40, 65, 1, 2, 200]
+    inputs = norm_inputs(sum(lengths), 36)
+    with product_limit(backend, limit):
+        y, grad, _, _, *kept = results(backend, inputs, packed(*lengths), dtype=dtype)
+        firsts = packed(*lengths)[:-1].tolist()
+        for first, length in zip(firsts, lengths, strict=True):
+            x, weight, bias = (
+                t.to(dtype) for t in (inputs[0][first : first + length], *inputs[1:])
+            )
+            out, *saved = backend.op("fourier_mix_norm")(
+                *backend.move([x, weight, bias]), packed(length)
+            )
+            for part, whole in zip((out, *saved), (y, *kept), strict=True):
+                assert torch.equal(part, whole[first : first + length])
+            outer = normal(*inputs[0].shape)[first : first + length].to(dtype)
+            grad_x, *_ = backend.op("fourier_mix_norm_backward")(
+                backend.move(outer), *saved, backend.move(weight), packed(length)
+            )
+            assert torch.equal(grad_x, grad[first : first + length])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("limit", [5, 512])
+@pytest.mark.parametrize(
+    ("window", "shift"), [(1, 0), (2, 1), (7, 0), (16, 21), (64, 3), (70, 69), (512, 9)]
+)
+def test_windows_equal_documents_of_their_bounds(backend, window, shift, limit):
+    """To the bit, though where short windows begin is worked out on the device."""
+    lengths = [7, 0, 1, 140, 64, 3, 70]
+    x = backend.move(normal(sum(lengths), 32).float())
+    mix = backend.op("fourier_mix")
+    cuts = reference.windows(packed(*lengths), window, shift)
+    with product_limit(backend, limit):
+        got = backend.every_order(lambda: mix(x, packed(*lengths), 0.7, True, window, shift))
+        assert torch.equal(got, mix(x, cuts, 0.7, True))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_is_no_number_stays_in_its_document(backend):
+    x = normal(100, 24).float()
+    x[40:] = float("nan")
+    got = backend.op("fourier_mix")(backend.move(x), packed(40, 33, 27)).cpu()
+    assert torch.equal(got[:40], backend.op("fourier_mix")(backend.move(x[:40]), packed(40)).cpu())
+    assert got[40:].isnan().all()
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -160,8 +249,14 @@ def test_without_saving(backend):
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("hidden", [8, 9])
-def test_inputs_need_not_be_aligned_or_contiguous(backend, hidden, dtype):
+@pytest.mark.parametrize("limit", [0, 512])
+def test_inputs_need_not_be_aligned_or_contiguous(backend, limit, hidden, dtype):
     """Documents may start anywhere in memory, which neither cuFFT nor vector loads allow."""
+    with product_limit(backend, limit):
+        check_unaligned_inputs(backend, hidden, dtype)
+
+
+def check_unaligned_inputs(backend, hidden, dtype):
     norm = backend.op("fourier_mix_norm")
     wide = backend.move(normal(40, 2 * hidden).to(dtype))
     flat, weight = wide.flatten(), wide[0]
@@ -234,10 +329,24 @@ def test_plans_from_python(monkeypatch):
     monkeypatch.setattr("jnrf_ext._loader.cuda_error", "not here")
     assert ops.fourier_plans() == []
     ops.clear_fourier_plans()
-    with pytest.raises(RuntimeError, match="no CUDA kernels: not here"):
-        ops.fourier_plan_limit()
-    with pytest.raises(ValueError, match="must not be negative, but is -2"):
-        ops.fourier_plan_limit(-2)
+    for setting in (ops.fourier_plan_limit, ops.fourier_product_limit):
+        with pytest.raises(RuntimeError, match="no CUDA kernels: not here"):
+            setting()
+        with pytest.raises(ValueError, match=r"must be from 0 to \d+, but is -2"):
+            setting(-2)
+    with pytest.raises(ValueError, match="tokens must be from 0 to 8192, but is 8193"):
+        ops.fourier_product_limit(8193)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_product_limit_says_what_it_was(backend):
+    limit = backend.op("fourier_product_limit")
+    with product_limit(backend, 100):
+        assert limit(-1) == 100
+        assert limit(7) == 100
+        with pytest.raises(RuntimeError, match="at most 8192 tokens, not 8193"):
+            limit(8193)
+        assert limit(-1) == 7
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -1,0 +1,131 @@
+#include "cuda/fourier_mix_product.cuh"
+
+#include <algorithm>
+
+#include "cuda/fourier_mix_launch.h"
+#include "cuda/fourier_mix_rows.cuh"
+
+namespace jnrf::cuda {
+namespace {
+
+constexpr int64_t kMostFeatures = kMostProductWarps[0] * kWarpColumns * 2;
+// A larger prime factor of H costs more time, and float32's sums more accuracy.
+constexpr int64_t kLargestRadix = (1 << kRadixBits) - 1;
+constexpr int64_t kMultiprocessorShared = 200 * 1024;  // about what the blocks of one share
+constexpr int64_t kMostBlocks = 16;                    // of fold_rows on one
+
+// None where H has a factor that is too large, or is 1. Odd ones first: the first passes write far
+// apart, where powers of two would meet in the same banks of shared memory.
+Radices radices_of(int64_t hidden) {
+  Radices radices = 0;
+  int bits = 0;
+  const auto divide = [&](int64_t radix) {
+    for (; hidden % radix == 0; hidden /= radix, bits += kRadixBits) {
+      radices |= static_cast<Radices>(radix) << bits;
+    }
+  };
+  for (int64_t odd = 3; odd <= kLargestRadix; odd += 2) divide(odd);
+  divide(4);
+  divide(2);
+  return hidden == 1 ? radices : 0;
+}
+
+int columns_of(int64_t hidden) { return static_cast<int>(product_columns(hidden)); }
+
+size_t fold_bytes(int64_t hidden) { return (1 + 2 * kFoldWarps) * hidden * sizeof(float2); }
+
+size_t product_bytes(int tiles, int64_t hidden) {
+  const auto layout = product_layout(tiles, columns_of(hidden), static_cast<int>(hidden));
+  return layout.size * sizeof(float);
+}
+
+// Calls run(finish) with the types of what is finished, which is not float64.
+template <typename F>
+void for_product(const MixFinish& finish, const F& run) {
+  if (finish.type == MixType::kFloat) {
+    run(typed<float, float, float>(finish));
+  } else if (finish.wide_residual) {
+    run(typed<float, float, bfloat16>(finish));
+  } else {
+    run(typed<float, bfloat16, bfloat16>(finish));
+  }
+}
+
+template <int kTiles, int kWidth, typename Residual, typename Out>
+void launch_product(const MixProduct<Residual, Out>& work, int64_t blocks, void* stream) {
+  launch("mix_product", mix_product<kTiles, kWidth, Residual, Out>,
+         Grid{static_cast<unsigned>(blocks)},
+         static_cast<unsigned>(32 * (work.columns / kWarpColumns)),
+         product_bytes(kTiles, work.finish.hidden), stream, work);
+}
+
+template <typename Residual, typename Out>
+MixProduct<Residual, Out> product_of(const Finish<float, Residual, Out>& finish,
+                                     const DevicePieces& pieces, const float* folded,
+                                     const float* middle) {
+  return {finish, rows_of(pieces, true),    rows_of(pieces, false).units, folded,
+          middle, columns_of(finish.hidden)};
+}
+
+}  // namespace
+
+bool product_serves(int64_t hidden, MixType type) {
+  const bool factors = hidden == 1 || radices_of(hidden) != 0;
+  return type != MixType::kDouble && hidden <= kMostFeatures && factors &&
+         std::max(product_bytes(1, hidden), fold_bytes(hidden)) <= shared_memory_limit();
+}
+
+int64_t product_columns(int64_t hidden) {
+  return ((hidden + 1) / 2 + kWarpColumns - 1) / kWarpColumns * kWarpColumns;
+}
+
+PieceTable product_table(const MixFinish& finish, const std::vector<Document>& documents,
+                         int64_t window, int64_t shift) {
+  PieceTable one(documents, window, shift, kTileRows);
+  bool vectors = false;
+  for_product(finish, [&](const auto& work) { vectors = fit_vectors(work); });
+  if (!vectors || columns_of(finish.hidden) > kMostProductWarps[1] * kWarpColumns ||
+      product_bytes(2, finish.hidden) > shared_memory_limit()) {
+    return one;
+  }
+  // Two tiles read everything half as often, if that leaves enough blocks and fills them.
+  PieceTable two(documents, window, shift, 2 * kTileRows);
+  return two.blocks >= 2 * multiprocessors() && 4 * two.blocks <= 3 * one.blocks ? two : one;
+}
+
+void launch_mix_product(const MixFinish& finish, const void* x, bool wide,
+                        const DevicePieces& pieces, float* folded, float* middle, void* stream) {
+  const int64_t hidden = finish.hidden;
+  const size_t bytes = fold_bytes(hidden);
+  const auto at_once =
+      std::clamp<int64_t>(kMultiprocessorShared / static_cast<int64_t>(bytes), 1, kMostBlocks);
+  const Grid grid{static_cast<unsigned>(
+      std::min<int64_t>(blocks_for(pieces.table.pairs, kFoldWarps), at_once * multiprocessors()))};
+  for_type(wide ? MixType::kFloat : finish.type, [&](auto type) {
+    using In = std::conditional_t<std::is_same_v<typename decltype(type)::type, double>, float,
+                                  typename decltype(type)::type>;
+    const FoldRows<In> work{static_cast<const In*>(x),
+                            folded,
+                            middle,
+                            rows_of(pieces, false),
+                            radices_of(hidden),
+                            static_cast<int>(hidden),
+                            columns_of(hidden)};
+    const bool pairs = hidden % 2 == 0 && reinterpret_cast<uintptr_t>(x) % (2 * sizeof(In)) == 0;
+    launch("fold_rows", pairs ? fold_rows<2, In> : fold_rows<1, In>, grid, 32 * kFoldWarps, bytes,
+           stream, work);
+  });
+  for_product(finish, [&](const auto& typed_finish) {
+    const auto work = product_of(typed_finish, pieces, folded, middle);
+    const int64_t blocks = pieces.table.blocks;
+    if (pieces.table.share == 2 * kTileRows) {
+      launch_product<2, 4>(work, blocks, stream);
+    } else if (fit_vectors(typed_finish)) {
+      launch_product<1, 4>(work, blocks, stream);
+    } else {
+      launch_product<1, 1>(work, blocks, stream);
+    }
+  });
+}
+
+}  // namespace jnrf::cuda
