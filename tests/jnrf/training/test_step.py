@@ -68,8 +68,9 @@ def on_meta(given: Batch) -> Batch:
 def test_a_step_off_the_cpu_waits_for_nothing(optim, monkeypatch):
     """On tensors without values: whatever asks for one fails."""
     fits = lambda: ["cpu", "cuda", "meta"]  # noqa: E731
-    optimizers = sys.modules["torch.optim.optimizer"]
-    monkeypatch.setattr(optimizers, "_get_fused_kernels_supported_devices", fits)
+    for name in ("optimizer", "adam"):  # one or the other, by torch's version
+        module = sys.modules[f"torch.optim.{name}"]
+        monkeypatch.setattr(module, "_get_fused_kernels_supported_devices", fits, raising=False)
     monkeypatch.setattr("torch.autocast", lambda *args, **options: contextlib.nullcontext())
     with torch.device("meta"):
         model = small_model()
@@ -247,6 +248,10 @@ def test_a_whole_step_on_cuda_never_waits(bf16):
     assert not torch.equal(model.tag_output.weight, before)
 
 
+def flat(model) -> torch.Tensor:
+    return torch.cat([weight.detach().flatten().double().cpu() for weight in model.parameters()])
+
+
 @pytest.mark.cuda
 @NEEDS_GPU
 def test_a_step_on_cuda_learns_what_one_on_the_cpu_does():
@@ -254,21 +259,21 @@ def test_a_step_on_cuda_learns_what_one_on_the_cpu_does():
         ("embedding_dropout", "layer_dropout", "head_dropout", "wordpiece_dropout"), 0.0
     )
     config = TrainConfig.from_dict({"run": {"bf16": "never"}})
-    outcomes, weights = [], []
+    outcomes, moves = [], []
     for device in ("cpu", "cuda"):
         model = small_model(phase_jitter=0, selection_room=1.0, **steady).to(device).train()
         optimizer = build_optimizer(model, config.optim)
+        start = flat(model)
         for seed in range(3):
             taken = step.take_step(model, optimizer, [batch(seed=seed)], config)
             outcomes.append(taken.outcome())
-        weights.append([parameter.detach().cpu() for parameter in model.parameters()])
+        moves.append(flat(model) - start)
     for cpu, cuda in zip(outcomes[:3], outcomes[3:], strict=True):
         assert cuda.mean_losses == pytest.approx(cpu.mean_losses, rel=1e-4)
         assert cuda.norm == pytest.approx(cpu.norm, rel=1e-3)
         assert cuda.dropped == 0
-    # Adam divides by the gradient's size: where that is rounding alone, so is the weight's move.
-    for cpu, cuda in zip(*weights, strict=True):
-        torch.testing.assert_close(cuda, cpu, rtol=1e-2, atol=3 * 2 * config.optim.lr * 0.05)
+    cpu, cuda = moves
+    assert (cuda - cpu).norm() < 1e-3 * cpu.norm()
 
 
 @pytest.mark.cuda
