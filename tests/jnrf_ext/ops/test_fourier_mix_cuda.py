@@ -228,6 +228,15 @@ def test_windows_equal_documents_of_their_bounds(backend, window, shift, limit):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+def test_thousands_of_documents(backend):
+    """More bounds than one launch brings to the device."""
+    lengths = [1 + i % 8 for i in range(2000)]
+    x = normal(sum(lengths), 4)
+    got = backend.op("fourier_mix")(backend.move(x.float()), packed(*lengths))
+    assert distances([got], [ops.fourier_mix(x, packed(*lengths))])[0] < 4 * EPS[torch.float32]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_what_is_no_number_stays_in_its_document(backend):
     x = normal(100, 24).float()
     x[40:] = float("nan")
