@@ -6,10 +6,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from cuda_backends import BACKENDS
+from cuda_backends import BACKENDS, NEEDS_GPU
 from relation_inputs import Operands, bounds, gold_pairs, operands, relative_distance
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
-from jnrf_ext import reference
+from jnrf_ext import ops, reference
+from jnrf_ext.ops import relation
 
 NO_PAIRS = torch.empty(0, 3, dtype=torch.int64)
 EPS = torch.finfo(torch.float32).eps
@@ -26,7 +29,7 @@ SIZES = [
     ([2, 3], [3, 4], 200, 9),
 ]
 
-pytestmark = pytest.mark.parametrize("backend", BACKENDS)
+on_backends = pytest.mark.parametrize("backend", BACKENDS)
 
 
 def rounded(given: Operands, dtype: torch.dtype) -> Operands:
@@ -84,6 +87,7 @@ def expected_loss(given, pairs, none_class=0, weight=None):
     return loss, torch.autograd.grad((loss * factor).sum(), given.floats)
 
 
+@on_backends
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("sizes", SIZES)
 def test_scores_and_gradients_are_the_reference_s(backend, sizes, dtype):
@@ -107,6 +111,7 @@ def test_scores_and_gradients_are_the_reference_s(backend, sizes, dtype):
         assert relative_distance(ours.cpu(), exactly) < gradient_limit(dtype, terms_of(sizes))
 
 
+@on_backends
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("sizes", SIZES)
 def test_loss_and_gradients_are_the_reference_s(backend, sizes, dtype):
@@ -126,6 +131,7 @@ def test_loss_and_gradients_are_the_reference_s(backend, sizes, dtype):
     assert [t.numel() for t in no_gradients[1:]] == [0, 0, 0]
 
 
+@on_backends
 def test_hundreds_of_tiny_documents_are_each_their_own(backend):
     counts = torch.randint(0, 4, (2, 300), generator=torch.Generator().manual_seed(4)).tolist()
     given = operands(*counts, 2, 3, torch.float32)
@@ -137,6 +143,7 @@ def test_hundreds_of_tiny_documents_are_each_their_own(backend):
         assert relative_distance(ours, exactly) < limit(torch.float32, 3)
 
 
+@on_backends
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_rounds_and_packing_change_no_bit(backend, dtype):
     sizes = ([66, 0, 5, 70], [100, 5, 0, 65], 2, 16)
@@ -159,6 +166,7 @@ def test_rounds_and_packing_change_no_bit(backend, dtype):
         assert torch.equal(found.kept[2][0], coefficients[b])
 
 
+@on_backends
 def test_score_gradients_in_rounds_change_no_bit(backend):
     given = operands([66, 5], [100, 70], 2, 10, torch.float32)
     moved = backend.move(list(given))
@@ -168,6 +176,7 @@ def test_score_gradients_in_rounds_change_no_bit(backend):
     assert all(map(torch.equal, in_rounds, at_once))
 
 
+@on_backends
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_what_lies_beyond_the_last_document_does_not_leak(backend, dtype):
     given = rounded(operands([5, 0, 3], [4, 2, 6], 3, 16), dtype)
@@ -200,6 +209,7 @@ def test_what_lies_beyond_the_last_document_does_not_leak(backend, dtype):
     assert all(map(torch.equal, decoded, alone))
 
 
+@on_backends
 @pytest.mark.parametrize(
     ("heads", "tails"), [([], []), ([0], [0]), ([3], [0]), ([0, 0], [2, 1]), ([0, 3], [2, 0])]
 )
@@ -215,6 +225,7 @@ def test_documents_without_pairs_cost_nothing(backend, heads, tails):
         assert [len(t) for t in backend.op("relation_decode")(*moved, *settings)] == [0] * 4
 
 
+@on_backends
 def test_the_last_listing_counts_and_padding_does_not(backend):
     given = operands([70], [80], 4, 5)
     repeated = torch.tensor(
@@ -226,6 +237,7 @@ def test_the_last_listing_counts_and_padding_does_not(backend):
     assert relative_distance(found.loss, expected_loss(given, repeated[[1, 3]])[0]) < 1e-12
 
 
+@on_backends
 @pytest.mark.parametrize(
     "pair",
     [[3, 0, 1], [-2, 0, 1], [0, 5, 1], [0, -7, 1], [0, 0, 4], [0, 0, -1], [0, 3, 1], [2, 5, 1]],
@@ -238,6 +250,7 @@ def test_impossible_pairs_make_the_losses_not_a_number(backend, pair):
     assert all(gradient.isfinite().all() for gradient in found.gradients)
 
 
+@on_backends
 def test_scores_that_are_not_numbers_show_in_their_document_alone(backend):
     given = operands([2, 2], [3, 40], 3, 4)
     u = given.u.clone()
@@ -250,6 +263,7 @@ def test_scores_that_are_not_numbers_show_in_their_document_alone(backend):
     assert not grad_w[2:].isnan().any()
 
 
+@on_backends
 @pytest.mark.parametrize("distance", [15_000, 100_000, 2**31 + 1])
 def test_distances_do_not_overflow(backend, distance):
     given = operands([1], [1], 1, 1, torch.float32)._replace(
@@ -259,6 +273,7 @@ def test_distances_do_not_overflow(backend, distance):
     assert relative_distance(scores, reference.relation_scores(*exact(given))) < 4 * EPS
 
 
+@on_backends
 def test_rows_that_are_not_aligned_give_what_their_copies_give(backend):
     given = operands([9], [12], 3, 16, torch.float32)
     moved = Operands(*backend.move(list(given)))
@@ -288,6 +303,7 @@ class Loss(torch.autograd.Function):
         return None, None, None, u, w, *coefficients.unbind(0)
 
 
+@on_backends
 def test_gradients_are_those_of_finite_differences(backend):
     given = operands([2, 0, 3], [3, 1, 2], 3, 3, span=5)
     given, pairs = Operands(*backend.move(list(given))), backend.move(gold_pairs(given, 2))
@@ -304,6 +320,7 @@ def decode_on(backend, given, *settings):
     return [t.cpu() for t in found]
 
 
+@on_backends
 @pytest.mark.parametrize("best_tail", [False, True])
 @pytest.mark.parametrize("restricted", [False, True])
 @pytest.mark.parametrize(
@@ -334,6 +351,7 @@ def test_any_batch_decodes_like_the_reference(backend, sizes, restricted, best_t
     assert len(ours[0]) > 0 or sizes[2] == 1
 
 
+@on_backends
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_probabilities_are_float32_and_as_close_as_their_scores(backend, dtype):
     given = rounded(operands([20, 4], [30, 6], 3, 20), dtype)
@@ -368,6 +386,7 @@ def from_scores(scores: torch.Tensor, pos_w=None, pos_u=None) -> Operands:
     )
 
 
+@on_backends
 def test_none_wins_ties_then_the_lowest_class(backend):
     given = from_scores(torch.tensor([[[1.0, 2.0, 2.0], [2.0, 0.0, 2.0]]]))
     settings = (0.0, False, None, None, None)
@@ -375,6 +394,7 @@ def test_none_wins_ties_then_the_lowest_class(backend):
     assert [t.tolist() for t in decode_on(backend, given, 0, *settings)[:3]] == [[0], [0], [1]]
 
 
+@on_backends
 def test_best_tail_is_the_most_probable_then_the_nearest_then_the_first(backend):
     scores = torch.zeros(3, 70, 2)
     scores[:, :, 1] = -1.0
@@ -389,6 +409,7 @@ def test_best_tail_is_the_most_probable_then_the_nearest_then_the_first(backend)
     assert tails.tolist() == [66, 66, 3]
 
 
+@on_backends
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 @pytest.mark.parametrize("r", [0, 1, 2])
 def test_pairs_without_a_probability_are_left_out(backend, value, r):
@@ -398,6 +419,7 @@ def test_pairs_without_a_probability_are_left_out(backend, value, r):
     assert [t.tolist() for t in found[:3]] == [[0], [1], [2]]
 
 
+@on_backends
 def test_types_that_do_not_exist_are_named(backend):
     given = operands([2], [4], 3, 2)
     types = torch.zeros(2).long(), torch.tensor([0, 0, 2, -1])
@@ -409,6 +431,7 @@ def test_types_that_do_not_exist_are_named(backend):
 # ---------------------------------------------------------------- arguments
 
 
+@on_backends
 def test_wrong_bounds_on_the_host_are_named(backend):
     given = operands([2, 1], [3, 2], 4, 2)
     for cu_u, message in (
@@ -427,6 +450,7 @@ def test_wrong_bounds_on_the_host_are_named(backend):
                 backend.op(name)(*moved, *rest)
 
 
+@on_backends
 def test_wrong_arguments_are_named(backend):
     given = Operands(*backend.move(list(rounded(operands([2], [3], 4, 2), torch.bfloat16))))
     loss = (backend.move(NO_PAIRS), 0, None, True, 0)
@@ -446,3 +470,84 @@ def test_wrong_arguments_are_named(backend):
     ):
         with pytest.raises(RuntimeError, match=message):
             backend.op("relation_loss")(*given, *settings)
+
+
+# ---------------------------------------------------------------- the public functions
+
+
+def test_bfloat16_operands_give_float32_losses_and_their_own_gradients():
+    given = rounded(operands([5, 3], [4, 6], 3, 16), torch.bfloat16)
+    given = Operands(*(t.to("meta") for t in given)).trainable()
+    pairs = NO_PAIRS.to("meta")
+    loss = ops.relation_loss(*given, pairs, 0)
+    assert loss.dtype == torch.float32
+    gradients = torch.autograd.grad(loss.sum(), given.floats)
+    for gradient, operand in zip(gradients, given.floats, strict=True):
+        assert (gradient.dtype, gradient.shape) == (operand.dtype, operand.shape)
+    with pytest.raises(ValueError, match=r"alpha must be torch.float32, not torch.bfloat16"):
+        ops.relation_loss(*given._replace(alpha=given.alpha.bfloat16()), pairs, 0)
+
+
+def test_bfloat16_operands_give_float32_scores_and_probabilities(monkeypatch):
+    everywhere = dict.fromkeys(relation._COMPILED, frozenset({"cuda"}))
+    monkeypatch.setattr(relation, "_COMPILED", everywhere)
+    given = rounded(operands([5, 3], [4, 6], 3, 16), torch.bfloat16)
+    with FakeTensorMode(shape_env=ShapeEnv()):  # needs no GPU
+        given = [torch.empty(t.shape, dtype=t.dtype, device="cuda:0") for t in given]
+        assert ops.relation_scores(*given).dtype == torch.float32
+        assert ops.relation_decode(*given, 0)[3].dtype == torch.float32
+
+
+@pytest.mark.cuda
+@NEEDS_GPU
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_training_on_a_gpu_gives_the_reference_s_gradients(dtype):
+    given = rounded(operands([70, 3], [130, 40], 3, 72), dtype)
+    pairs = gold_pairs(given, 10)
+    loss, gradients = expected_loss(given, pairs)
+    on_gpu = Operands(*(t.cuda() for t in given)).trainable()
+    found = ops.relation_loss(*on_gpu, pairs.cuda(), 0)
+    assert relative_distance(found.cpu(), loss) < limit(dtype, 130)
+    factor = torch.arange(2, device="cuda") + 0.5
+    ours = torch.autograd.grad((found * factor).sum(), on_gpu.floats)
+    for gradient, exactly in zip(ours, gradients, strict=True):
+        assert relative_distance(gradient.cpu(), exactly) < gradient_limit(dtype, 130)
+
+
+@pytest.mark.cuda
+@NEEDS_GPU
+def test_a_step_neither_waits_nor_cares_what_a_graph_captured():
+    given = rounded(operands([70, 3], [130, 40], 3, 72), torch.bfloat16)
+    pairs = gold_pairs(given, 10).cuda()
+    on_gpu = Operands(*(t.cuda() for t in given)).trainable()
+
+    def step():
+        loss = ops.relation_loss(*on_gpu, pairs, 0)
+        return loss, *torch.autograd.grad(loss.sum(), on_gpu.floats)
+
+    expected = step()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        assert len(step()) == 6
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        captured = step()
+    graph.replay()
+    assert all(map(torch.equal, captured, expected))
+    with torch.no_grad():
+        on_gpu.u.mul_(0.5)
+    graph.replay()
+    assert all(map(torch.equal, captured, step()))
+
+
+@pytest.mark.cuda
+@NEEDS_GPU
+def test_wrong_bounds_on_the_device_make_losses_not_a_number_and_scores_an_error():
+    given = Operands(*(t.cuda() for t in operands([2, 1], [3, 2], 4, 2)))
+    wrong = given._replace(cu_u=torch.tensor([0, 9, 5]).int().cuda())
+    assert ops.relation_loss(*wrong, NO_PAIRS.cuda(), 0).isnan().all()
+    for function, settings in ((ops.relation_scores, ()), (ops.relation_decode, (0,))):
+        with pytest.raises(RuntimeError, match="cu_u or cu_w does not start at 0"):
+            function(*wrong, *settings)
