@@ -44,41 +44,58 @@ __device__ __forceinline__ void decode_tile(const Relations<T>& in, const Decodi
                                             Tile<T, kTile>& block, const TilePlace& place,
                                             int* labels) {
   using Sum = SumOf<T>;
-  constexpr int kPlane = Tile<T, kTile>::kPlane;
+  constexpr int kPlane = Tile<T, kTile>::kPlane, kPairs = Tile<T, kTile>::kPairs;
   block.load_positions(place);
   block.multiply_all(place);
-  block.for_pairs(place, [&](int i, int j, bool within) {
-    int& found = labels[i * kTile + j];
-    found = -1;
-    if (!within) return;
-    block.add_polynomial(i, j);
-    Sum* s = block.pair(i, j);
+  block.for_pairs(place, [&](const auto& pairs) {
+    block.add_polynomial(pairs);
     const int none = rules.none_class;
-    if (rules.allowed) {
-      const int64_t of_head = rules.type_w[place.head + i], of_tail = rules.type_u[place.tail + j];
-      const bool known =
-          of_head >= 0 && of_head < rules.types && of_tail >= 0 && of_tail < rules.types;
-      const bool* allowed =
-          rules.allowed + (known ? of_head * rules.types + of_tail : 0) * in.classes;
-      for (int r = 0; r < in.classes; ++r) {
-        if (r != none && !(known && allowed[r])) s[r * kPlane] = static_cast<Sum>(-INFINITY);
+#pragma unroll
+    for (int x = 0; x < kPairs; ++x) {
+      if (rules.allowed && pairs.within[x]) {
+        const int64_t of_head = rules.type_w[place.head + pairs.i[x]];
+        const int64_t of_tail = rules.type_u[place.tail + pairs.j];
+        const bool known =
+            of_head >= 0 && of_head < rules.types && of_tail >= 0 && of_tail < rules.types;
+        const bool* allowed =
+            rules.allowed + (known ? of_head * rules.types + of_tail : 0) * in.classes;
+        for (int r = 0; r < in.classes; ++r) {
+          if (r == none || (known && allowed[r])) continue;
+          pairs.scores[x][r * kPlane] = static_cast<Sum>(-INFINITY);
+        }
       }
     }
-    s[none * kPlane] += rules.none_bias;
-    Sum top = s[none * kPlane];
-    int label = none;
+    Sum top[kPairs], sum[kPairs];
+    int label[kPairs];
+#pragma unroll
+    for (int x = 0; x < kPairs; ++x) {
+      top[x] = pairs.scores[x][none * kPlane] += rules.none_bias;
+      label[x] = none;
+      sum[x] = 0;
+    }
     for (int r = 0; r < in.classes; ++r) {
-      if (s[r * kPlane] > top) {
-        top = s[r * kPlane];
-        label = r;
+#pragma unroll
+      for (int x = 0; x < kPairs; ++x) {
+        const Sum s = pairs.scores[x][r * kPlane];
+        if (s > top[x]) {
+          top[x] = s;
+          label[x] = r;
+        }
       }
     }
-    Sum sum = 0;
-    for (int r = 0; r < in.classes; ++r) sum += exponential(s[r * kPlane] - top);
-    // Not a number as soon as one of the scores, or the difference of two, is not.
-    if (label == none || !(sum == sum)) return;
-    found = label;
-    s[0] = 1 / sum;
+    for (int r = 0; r < in.classes; ++r) {
+#pragma unroll
+      for (int x = 0; x < kPairs; ++x) {
+        sum[x] += exponential(pairs.scores[x][r * kPlane] - top[x]);
+      }
+    }
+    // A sum is not a number as soon as one of the scores, or the difference of two, is not.
+#pragma unroll
+    for (int x = 0; x < kPairs; ++x) {
+      const bool found = pairs.within[x] && label[x] != none && sum[x] == sum[x];
+      labels[pairs.i[x] * kTile + pairs.j] = found ? label[x] : -1;
+      pairs.scores[x][0] = 1 / sum[x];
+    }
   });
   __syncthreads();
 }

@@ -240,13 +240,14 @@ __global__ void __launch_bounds__(kRowThreads) scale_gradients(Scaling<T> in) {
   const bool head = block < in.rows_w;
   const int64_t row = head ? block : block - in.rows_w;
   const int32_t* bounds = head ? in.cu_w : in.cu_u;
-  const Sum* from = (head ? in.from_w : in.from_u) + row * in.numbers;
-  T* to = (head ? in.to_w : in.to_u) + row * in.numbers;
+  const Sum* __restrict__ from = (head ? in.from_w : in.from_u) + row * in.numbers;
+  T* __restrict__ to = (head ? in.to_w : in.to_u) + row * in.numbers;
   if (in.documents == 0 || row >= bounds[in.documents]) {
     for (int64_t k = threadIdx.x; k < in.numbers; k += kRowThreads) to[k] = static_cast<T>(0.0f);
     return;
   }
   const Sum factor = in.factor ? in.factor[document_of(bounds, in.documents, row)] : Sum(1);
+#pragma unroll 4
   for (int64_t k = threadIdx.x; k < in.numbers; k += kRowThreads) {
     to[k] = static_cast<T>(factor * from[k]);
   }

@@ -41,8 +41,9 @@ template <typename T, int kTile>
 __global__ void __launch_bounds__(kTileThreads, 1)
     loss_of_tiles(Relations<T> in, Targets<T> targets, TileGradients<T> out) {
   using Sum = SumOf<T>;
-  constexpr int kPlane = Tile<T, kTile>::kPlane;
-  Tile<T, kTile> block(in);
+  using Block = Tile<T, kTile>;
+  constexpr int kPlane = Block::kPlane, kPairs = Block::kPairs;
+  Block block(in);
   for_tiles(in.plan, out.first, out.last, [&](int tile, const TilePlace& place) {
     block.load_positions(place);
     block.multiply_all(place);
@@ -52,37 +53,49 @@ __global__ void __launch_bounds__(kTileThreads, 1)
                                                        in.classes * kTile * kTile
                                  : nullptr;
     double total = 0;
-    block.for_pairs(place, [&](int i, int j, bool within) {
-      Sum* s = block.pair(i, j);
-      T* to = gradients ? gradients + i * kTile + j : nullptr;
-      if (!within) {
-        for (int r = 0; to && r < in.classes; ++r) {
-          s[r * kPlane] = 0;
-          to[r * kTile * kTile] = static_cast<T>(0.0f);
+    block.for_pairs(place, [&](const auto& pairs) {
+      block.add_polynomial(pairs);
+      int label[kPairs];
+      Sum weight[kPairs], gold[kPairs], top[kPairs], sum[kPairs];
+#pragma unroll
+      for (int x = 0; x < kPairs; ++x) {
+        const int listed = listing[pairs.i[x] * kTile + pairs.j];
+        label[x] = listed < 0 ? targets.none_class
+                              : static_cast<int>(targets.pairs[3 * int64_t{listed} + 2]);
+        weight[x] = targets.class_weight ? targets.class_weight[label[x]] : Sum(1);
+        gold[x] = pairs.scores[x][label[x] * kPlane];
+        top[x] = pairs.scores[x][0];
+        sum[x] = 0;
+      }
+      for (int r = 1; r < in.classes; ++r) {
+#pragma unroll
+        for (int x = 0; x < kPairs; ++x) {
+          const Sum s = pairs.scores[x][r * kPlane];
+          top[x] = s > top[x] ? s : top[x];
         }
-        return;
       }
-      block.add_polynomial(i, j);
-      const int listed = listing[i * kTile + j];
-      const int label = listed < 0 ? targets.none_class
-                                   : static_cast<int>(targets.pairs[3 * int64_t{listed} + 2]);
-      const Sum weight = targets.class_weight ? targets.class_weight[label] : Sum(1);
-      const Sum gold = s[label * kPlane];
-      Sum top = s[0];
-      for (int r = 1; r < in.classes; ++r) top = s[r * kPlane] > top ? s[r * kPlane] : top;
-      Sum sum = 0;
       for (int r = 0; r < in.classes; ++r) {
-        const Sum e = exponential(s[r * kPlane] - top);
-        s[r * kPlane] = e;
-        sum += e;
+        Sum e[kPairs];
+#pragma unroll
+        for (int x = 0; x < kPairs; ++x) e[x] = exponential(pairs.scores[x][r * kPlane] - top[x]);
+#pragma unroll
+        for (int x = 0; x < kPairs; ++x) {
+          pairs.scores[x][r * kPlane] = e[x];
+          sum[x] += e[x];
+        }
       }
-      total += static_cast<double>(weight * (top - gold + logarithm(sum)));
-      if (!to) return;
-      const Sum scale = weight / sum;
-      for (int r = 0; r < in.classes; ++r) {
-        const Sum g = s[r * kPlane] * scale - (r == label ? weight : Sum(0));
-        s[r * kPlane] = g;
-        to[r * kTile * kTile] = static_cast<T>(g);
+#pragma unroll
+      for (int x = 0; x < kPairs; ++x) {
+        if (pairs.within[x]) {
+          total += static_cast<double>(weight[x] * (top[x] - gold[x] + logarithm(sum[x])));
+        }
+        sum[x] = weight[x] / sum[x];
+      }
+      for (int r = 0; gradients && r < in.classes; ++r) {
+        block.put_gradients(pairs, r, gradients, [&](int x) {
+          const Sum g = pairs.scores[x][r * kPlane] * sum[x] - (r == label[x] ? weight[x] : Sum(0));
+          return pairs.within[x] ? g : Sum(0);
+        });
       }
     });
     total = block_sum(total, static_shared<LossShared>().sums);

@@ -12,11 +12,11 @@ __global__ void __launch_bounds__(kTileThreads, 1)
   for_tiles(in.plan, 0, tiles, [&](int, const TilePlace& place) {
     block.load_positions(place);
     block.multiply_all(place);
-    block.for_pairs(place, [&](int i, int j, bool within) {
-      if (within) block.add_polynomial(i, j);
-    });
+    block.for_pairs(place, [&](const auto& pairs) { block.add_polynomial(pairs); });
     __syncthreads();
-    block.for_packed(place, [&](SumOf<T> score, int64_t at) { scores[at] = score; });
+    block.for_packed(
+        place, [](SumOf<T> score, int64_t) { return score; },
+        [&](SumOf<T>, int64_t at, SumOf<T> score) { scores[at] = score; });
   });
 }
 
@@ -33,19 +33,21 @@ struct TileGradients {
 template <typename T, int kTile>
 __global__ void __launch_bounds__(kTileThreads, 1)
     read_gradients(Relations<T> in, const SumOf<T>* grad, int64_t count, TileGradients<T> out) {
-  Tile<T, kTile> block(in);
+  using Block = Tile<T, kTile>;
+  Block block(in);
   for_tiles(in.plan, out.first, out.last, [&](int tile, const TilePlace& place) {
     block.load_positions(place);
-    block.for_packed(place, [&](SumOf<T>& score, int64_t at) {
-      score = at < count ? grad[at] : static_cast<SumOf<T>>(NAN);
-    });
+    block.for_packed(
+        place,
+        [&](SumOf<T>, int64_t at) { return at < count ? grad[at] : static_cast<SumOf<T>>(NAN); },
+        [](SumOf<T>& score, int64_t, SumOf<T> g) { score = g; });
     __syncthreads();
     T* to = out.gradients + static_cast<int64_t>(tile - out.first) * in.classes * kTile * kTile;
-    block.for_pairs(place, [&](int i, int j, bool within) {
+    block.for_pairs(place, [&](const auto& pairs) {
       for (int r = 0; r < in.classes; ++r) {
-        SumOf<T>& g = block.score(r, i, j);
-        if (!within) g = 0;
-        to[r * kTile * kTile + i * kTile + j] = static_cast<T>(g);
+        block.put_gradients(pairs, r, to, [&](int x) {
+          return pairs.within[x] ? pairs.scores[x][r * Block::kPlane] : SumOf<T>(0);
+        });
       }
     });
     __syncthreads();

@@ -57,8 +57,6 @@ class Tile {
   __device__ __forceinline__ Sum& score(int r, int i, int j) const {
     return scores_[r * kPlane + index(i, j)];
   }
-  // Scores of a pair, class after class.
-  __device__ __forceinline__ Sum* pair(int i, int j) const { return scores_ + index(i, j); }
 
   // Memory of the block for other things, once the products are there.
   template <typename U>
@@ -144,38 +142,93 @@ class Tile {
     }
   }
 
-  // Calls work(i, j, within) for this thread's pairs; neighbours have neighbouring tails.
+  // Pairs that a thread works on at the same time, so that the memory's delays overlap.
+  static constexpr int kPairs = 4;
+  struct Pairs {
+    int i[kPairs], j;
+    bool within[kPairs];  // else what is computed means nothing
+    Sum* scores[kPairs];  // class after class, kPlane apart
+  };
+
+  // Calls work(pairs) for all of this thread's pairs; neighbours have neighbouring tails.
   template <typename F>
-  __device__ static __forceinline__ void for_pairs(const TilePlace& place, const F& work) {
-    for (int p = static_cast<int>(threadIdx.x); p < kTile * kTile; p += kTileThreads) {
-      const int i = p / kTile, j = p % kTile;
-      work(i, j, i < place.heads && j < place.tails);
+  __device__ __forceinline__ void for_pairs(const TilePlace& place, const F& work) const {
+    constexpr int kRows = kTileThreads / kTile;  // that the threads have at once
+    const int thread = static_cast<int>(threadIdx.x);
+    Pairs pairs;
+    pairs.j = thread % kTile;
+    for (int first = thread / kTile; first < kTile; first += kPairs * kRows) {
+#pragma unroll
+      for (int x = 0; x < kPairs; ++x) {
+        pairs.i[x] = first + x * kRows;
+        pairs.within[x] = pairs.i[x] < place.heads && pairs.j < place.tails;
+        pairs.scores[x] = scores_ + index(pairs.i[x], pairs.j);
+      }
+      work(pairs);
     }
   }
 
-  // Adds the polynomial of the distance to the scores of a pair.
-  __device__ __forceinline__ void add_polynomial(int i, int j) const {
-    const double by = distance(i, j);
-    const auto linear = static_cast<Sum>(by), square = static_cast<Sum>(by * by);
-    Sum* s = pair(i, j);
+  // Adds the polynomial of the distance to the scores of pairs.
+  __device__ __forceinline__ void add_polynomial(const Pairs& pairs) const {
+    Sum linear[kPairs], square[kPairs];
+#pragma unroll
+    for (int x = 0; x < kPairs; ++x) {
+      const double by = distance(pairs.i[x], pairs.j);
+      linear[x] = static_cast<Sum>(by);
+      square[x] = static_cast<Sum>(by * by);
+    }
     for (int r = 0; r < in_.classes; ++r) {
-      s[r * kPlane] += in_.alpha[r] * square + in_.beta[r] * linear + in_.gamma[r];
+      const Sum alpha = in_.alpha[r], beta = in_.beta[r], gamma = in_.gamma[r];
+      Sum s[kPairs];
+#pragma unroll
+      for (int x = 0; x < kPairs; ++x) s[x] = pairs.scores[x][r * kPlane];
+#pragma unroll
+      for (int x = 0; x < kPairs; ++x) {
+        pairs.scores[x][r * kPlane] = s[x] + (alpha * square[x] + beta * linear[x] + gamma);
+      }
     }
   }
 
-  // Calls work(score, offset) for all scores within the tile, `offset` being that in the packed
-  // scores [pairs, classes]: neighbouring threads have neighbouring ones.
-  template <typename F>
-  __device__ __forceinline__ void for_packed(const TilePlace& place, const F& work) const {
+  // For all scores within the tile, write(score, offset, read(score, offset)), `offset` being that
+  // in the packed scores [pairs, classes]: neighbouring threads have neighbouring ones.
+  template <typename Read, typename Write>
+  __device__ __forceinline__ void for_packed(const TilePlace& place, const Read& read,
+                                             const Write& write) const {
+    constexpr int kAtOnce = 4;
     const RelationPlan& plan = in_.plan;
-    const int b = place.document, classes = in_.classes;
+    const int b = place.document, classes = in_.classes, count = place.tails * classes;
     const int64_t tails = plan.cu_u[b + 1] - plan.cu_u[b];
     for (int i = static_cast<int>(threadIdx.x / 32); i < place.heads; i += kTileWarps) {
       const int64_t head = place.head - plan.cu_w[b] + i, tail = place.tail - plan.cu_u[b];
       const int64_t first = (plan.pairs[b] + head * tails + tail) * classes;
-      for (int e = static_cast<int>(threadIdx.x % 32); e < place.tails * classes; e += 32) {
-        work(score(e % classes, i, e / classes), first + e);
+      for (int e = static_cast<int>(threadIdx.x % 32); e < count; e += 32 * kAtOnce) {
+        Sum values[kAtOnce];
+#pragma unroll
+        for (int x = 0; x < kAtOnce; ++x) {
+          const int at = e + 32 * x;
+          if (at < count) values[x] = read(score(at % classes, i, at / classes), first + at);
+        }
+#pragma unroll
+        for (int x = 0; x < kAtOnce; ++x) {
+          const int at = e + 32 * x;
+          if (at < count) write(score(at % classes, i, at / classes), first + at, values[x]);
+        }
       }
+    }
+  }
+
+  // What get(x) gives for pairs and a class, in place of the scores and in `to` [classes, kTile,
+  // kTile], where the products for u and w read it.
+  template <typename F>
+  __device__ __forceinline__ void put_gradients(const Pairs& pairs, int r, T* to,
+                                                const F& get) const {
+    Sum g[kPairs];
+#pragma unroll
+    for (int x = 0; x < kPairs; ++x) g[x] = get(x);
+#pragma unroll
+    for (int x = 0; x < kPairs; ++x) {
+      pairs.scores[x][r * kPlane] = g[x];
+      to[(r * kTile + pairs.i[x]) * kTile + pairs.j] = static_cast<T>(g[x]);
     }
   }
 
