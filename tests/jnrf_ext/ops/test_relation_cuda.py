@@ -132,6 +132,24 @@ def test_loss_and_gradients_are_the_reference_s(backend, sizes, dtype):
 
 
 @on_backends
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_errors_are_at_most_twice_those_of_plain_torch(backend, dtype):
+    given = rounded(operands([70, 3], [130, 40], 3, 72), dtype).trainable()
+    pairs = gold_pairs(given, 10)
+    loss, gradients = expected_loss(given, pairs)
+    plain = reference.relation_loss(*given, pairs, 0)
+    factor = torch.arange(2) + 0.5
+    plainly = torch.autograd.grad((plain * factor).sum(), given.floats)
+    found = loss_on(backend, Operands(*(t.detach() for t in given)), pairs)
+    everything = zip(
+        (found.loss, *found.gradients), (plain, *plainly), (loss, *gradients), strict=True
+    )
+    for ours, theirs, exactly in everything:
+        allowed = max(2 * relative_distance(theirs, exactly), EPS)
+        assert relative_distance(ours, exactly) < allowed
+
+
+@on_backends
 def test_hundreds_of_tiny_documents_are_each_their_own(backend):
     counts = torch.randint(0, 4, (2, 300), generator=torch.Generator().manual_seed(4)).tolist()
     given = operands(*counts, 2, 3, torch.float32)
