@@ -19,13 +19,13 @@ EPS = torch.finfo(torch.float32).eps
 DTYPES = [torch.float32, torch.float64, torch.bfloat16]
 
 #: Heads and tails of each document, classes, projection size. Tiles have 64 rows and columns, 32
-#: where shared memory has no room for more: in float64, and from 12 classes on; with many classes
+#: where shared memory has no room for more: in float64, and from 13 classes on; with many classes
 #: scores are not in shared memory at all.
 SIZES = [
     ([1], [1], 1, 1),
     ([3, 0, 5, 2], [4, 2, 0, 9], 4, 5),
     ([70, 3], [130, 40], 3, 72),
-    ([35, 2], [33, 70], 12, 24),
+    ([35, 2], [33, 70], 13, 24),
     ([2, 3], [3, 4], 200, 9),
 ]
 
@@ -347,7 +347,7 @@ def decode_on(backend, given, *settings):
         ([1], [1], 1, 1),
         ([3, 0, 5, 2], [4, 2, 0, 9], 4, 5),
         ([70, 4], [130, 6], 3, 20),  # several tiles each way
-        ([34], [70], 12, 8),
+        ([34], [70], 13, 8),
         ([3, 4], [5, 2], 200, 4),
     ],
 )
