@@ -53,24 +53,38 @@ __device__ __forceinline__ void finish_row(const Finish<Wide, Residual, Out>& wo
   const int first = static_cast<int>(threadIdx.x % 32) * kWidth;
   Out* out = work.out + token * hidden;
   Wide total = 0;
-  for (int j = first; j < hidden; j += 32 * kWidth) {
-    Vector<Wide, kWidth> numbers = read(j);
-    if (work.residual) {
-      const auto residual = load<kWidth>(work.residual + token * hidden + j);
+  // Several loads are on their way at once; what is stored between might else hold them up.
+  constexpr int kAtOnce = 4, kStep = 32 * kWidth;
+  for (int begin = first; begin < hidden; begin += kAtOnce * kStep) {
+    Vector<Residual, kWidth> residuals[kAtOnce];
 #pragma unroll
-      for (int i = 0; i < kWidth; ++i) numbers.values[i] += static_cast<Wide>(residual.values[i]);
+    for (int c = 0; c < kAtOnce; ++c) {
+      const int j = begin + c * kStep;
+      if (work.residual && j < hidden) {
+        residuals[c] = load<kWidth>(work.residual + token * hidden + j);
+      }
     }
-    if (!work.weight) {
-      Vector<Out, kWidth> rounded;
 #pragma unroll
-      for (int i = 0; i < kWidth; ++i) rounded.values[i] = static_cast<Out>(numbers.values[i]);
-      store(out + j, rounded);
-      continue;
+    for (int c = 0; c < kAtOnce; ++c) {
+      const int j = begin + c * kStep;
+      if (j >= hidden) break;
+      Vector<Wide, kWidth> numbers = read(j);
+#pragma unroll
+      for (int i = 0; i < kWidth; ++i) {
+        if (work.residual) numbers.values[i] += static_cast<Wide>(residuals[c].values[i]);
+      }
+      if (!work.weight) {
+        Vector<Out, kWidth> rounded;
+#pragma unroll
+        for (int i = 0; i < kWidth; ++i) rounded.values[i] = static_cast<Out>(numbers.values[i]);
+        store(out + j, rounded);
+        continue;
+      }
+      store(row + j, numbers);
+      if (work.sum) store(work.sum + token * hidden + j, numbers);
+#pragma unroll
+      for (int i = 0; i < kWidth; ++i) total += numbers.values[i];
     }
-    store(row + j, numbers);
-    if (work.sum) store(work.sum + token * hidden + j, numbers);
-#pragma unroll
-    for (int i = 0; i < kWidth; ++i) total += numbers.values[i];
   }
   if (!work.weight) return;
 

@@ -118,25 +118,16 @@ __global__ void __launch_bounds__(32 * kMostProductWarps[kTiles - 1])
       fragment(step, tile, kSineLow)[i] = sine.low;
     }
   };
-  // What a lane needs of a step's folded rows: of the rows n = t and t + 4 four columns each, which
-  // belong to four tiles; tile i has the warp's columns i, i + 4, ...
-  struct Terms {
-    Vector<float, 4> cosines[2], sines[2];
-  };
-  const auto fetch = [&](int step) {
-    Terms fetched;
+  // What a lane needs of a step's cosine transforms, or sine transforms: of the rows n = t and t +
+  // 4 four columns each, which belong to four tiles; tile i has the warp's columns i, i + 4, ...
+  const float* mine = work.folded + 2 * begin * columns + warp * kWarpColumns + 4 * g;
+  const auto fetch = [&](int step, bool sines, Vector<float, 4>(&to)[2]) {
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       const int n = step * kStepTerms + t + 4 * half;
-      const float* row = work.folded + 2 * (begin + n) * columns + warp * kWarpColumns + 4 * g;
-      if (n < terms) {
-        fetched.cosines[half] = load<4>(row);
-        fetched.sines[half] = load<4>(row + columns);
-      } else {
-        fetched.cosines[half] = fetched.sines[half] = Vector<float, 4>{};
-      }
+      to[half] = Vector<float, 4>{};
+      if (n < terms) to[half] = load<4>(mine + (2 * n + (sines ? 1 : 0)) * columns);
     }
-    return fetched;
   };
   const auto split_all = [](const Vector<float, 4>(&from)[2], Split(&to)[4][2]) {
 #pragma unroll
@@ -148,23 +139,25 @@ __global__ void __launch_bounds__(32 * kMostProductWarps[kTiles - 1])
 
   float p[kTiles][4][4] = {}, q[kTiles][4][4] = {}, middles[kTiles][2] = {};
   prepare(0);
-  Terms next = fetch(0);
+  Vector<float, 4> cosines[2], sines[2];
+  fetch(0, false, cosines);
+  fetch(0, true, sines);
   for (int step = 0; step < steps; ++step) {
     if (step % kChunkSteps == 0) {
       // All are done with the chunk before last, where the next one goes.
       __syncthreads();
       if (step + kChunkSteps < steps) prepare(step + kChunkSteps);
     }
-    const Terms now = next;
-    if (step + 1 < steps) next = fetch(step + 1);
     Split b[4][2];
-    split_all(now.cosines, b);
+    split_all(cosines, b);
+    if (step + 1 < steps) fetch(step + 1, false, cosines);
 #pragma unroll
     for (int tile = 0; tile < kTiles; ++tile) {
       add_products(p[tile], load<4>(fragment(step, tile, kCosineHigh)),
                    load<4>(fragment(step, tile, kCosineLow)), b);
     }
-    split_all(now.sines, b);
+    split_all(sines, b);
+    if (step + 1 < steps) fetch(step + 1, true, sines);
 #pragma unroll
     for (int tile = 0; tile < kTiles; ++tile) {
       add_products(q[tile], load<4>(fragment(step, tile, kSineHigh)),
