@@ -83,35 +83,27 @@ struct CrfWarp {
         static_cast<W>(scores.emissions[(at.first + t) * scores.tags + tag(k)]));
   }
 
-  // Factors of step t, exponentials less the largest, which is returned; `far` where one is too
-  // small. In logarithms the emissions themselves.
+  // The factors of step t and what they lack of the scores; see `scaled`.
   __device__ __forceinline__ double step_factors(int64_t t, double (&x)[K], bool& far) const {
-    double largest = minus_infinity();
 #pragma unroll
-    for (int k = 0; k < K; ++k) {
-      x[k] = has(k) ? emission(t, k) : minus_infinity();
-      largest = larger(largest, x[k]);
-    }
-    if (logarithms) return 0;
-    largest = finite_or_zero(warp_largest(largest));
-#pragma unroll
-    for (int k = 0; k < K; ++k) {
-      const double score = x[k];
-      x[k] = exp(score - largest);
-      far = far || !(x[k] >= kCrfLeastFactor || score == minus_infinity());
-    }
-    return largest;
+    for (int k = 0; k < K; ++k) x[k] = has(k) ? emission(t, k) : minus_infinity();
+    return scaled(x, far);
   }
 
   // The same for start or end scores.
   __device__ __forceinline__ double end_factors(const W* of, double (&x)[K], bool& far) const {
+#pragma unroll
+    for (int k = 0; k < K; ++k) x[k] = has(k) ? static_cast<double>(of[tag(k)]) : minus_infinity();
+    return scaled(x, far);
+  }
+
+  // Scores become their exponentials less the largest, which is returned; `far` where one is too
+  // small. In logarithms they stay.
+  __device__ __forceinline__ double scaled(double (&x)[K], bool& far) const {
+    if (logarithms) return 0;
     double largest = minus_infinity();
 #pragma unroll
-    for (int k = 0; k < K; ++k) {
-      x[k] = has(k) ? static_cast<double>(of[tag(k)]) : minus_infinity();
-      largest = larger(largest, x[k]);
-    }
-    if (logarithms) return 0;
+    for (int k = 0; k < K; ++k) largest = larger(largest, x[k]);
     largest = finite_or_zero(warp_largest(largest));
 #pragma unroll
     for (int k = 0; k < K; ++k) {
