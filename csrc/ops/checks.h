@@ -11,6 +11,11 @@
 #include <stdexcept>
 #include <string>
 
+// As torch 2.11 calls it.
+#ifndef STABLE_TORCH_ERROR_CODE_CHECK
+#define STABLE_TORCH_ERROR_CODE_CHECK(call) TORCH_ERROR_CODE_CHECK(call)
+#endif
+
 namespace jnrf {
 
 using torch::stable::Tensor;
