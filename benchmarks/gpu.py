@@ -18,9 +18,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib.util
+import importlib.metadata
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -37,20 +38,20 @@ WHEELS = ROOT / ".whl"
 RESULTS = ROOT / "benchmarks" / "results"
 TOTAL_SECONDS = 470
 
-# Module -> distribution, of what building, tests and benchmarks import beside torch and numpy.
-PACKAGES = {
-    "setuptools": "setuptools>=77",
-    "pybind11": "pybind11>=2.13",
-    "pytest": "pytest>=8",
-    "pytest_benchmark": "pytest-benchmark>=5",
-    "hypothesis": "hypothesis>=6.100",
-    "tokenizers": "tokenizers>=0.20",
-    "safetensors": "safetensors>=0.4",
-    "huggingface_hub": "huggingface_hub>=0.25",
-    "yaml": "pyyaml>=6",
-    "rich": "rich>=13",
-    "torchcrf": "pytorch-crf>=0.7.2",
-}
+# What building, tests and benchmarks need beside torch and numpy.
+PACKAGES = [
+    "setuptools>=64",
+    "pybind11>=2.13",
+    "pytest>=8",
+    "pytest-benchmark>=5",
+    "hypothesis>=6.100",
+    "tokenizers>=0.20",
+    "safetensors>=0.4",
+    "huggingface_hub>=0.25",
+    "pyyaml>=6",
+    "rich>=13",
+    "pytorch-crf>=0.7.2",
+]
 PROGRAMS = {"cmake": "cmake>=3.25", "ninja": "ninja"}
 
 
@@ -185,11 +186,23 @@ def run_all(parts: Sequence[Part], log, environment: dict[str, str], total: floa
     return outcomes
 
 
+def installed(requirement: str) -> bool:
+    """Whether a distribution is here, as new as ``name>=version`` says."""
+    name, _, least = requirement.partition(">=")
+    try:
+        return release(importlib.metadata.version(name)) >= release(least)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+
+
+def release(version: str) -> list[int]:
+    """The numbers of a version, without what follows them."""
+    return [int(number) for number in re.match(r"[\d.]*", version)[0].split(".") if number]
+
+
 def missing() -> list[str]:
     """Distributions that this Python lacks for building, tests and benchmarks."""
-    lacking = [
-        package for module, package in PACKAGES.items() if importlib.util.find_spec(module) is None
-    ]
+    lacking = [package for package in PACKAGES if not installed(package)]
     scripts = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
     return lacking + [
         package for name, package in PROGRAMS.items() if shutil.which(name, path=scripts) is None
@@ -212,7 +225,7 @@ def fetch_wheels(folder: Path, version: str) -> int:
     platforms += [f"manylinux_2_{minor}_x86_64" for minor in (5, 12, 17, 24, 26, 27, 28, 31, 34)]
     where = [word for name in platforms for word in ("--platform", name)]
     where += ["--only-binary=:all:", "--implementation", "cp", "--python-version", version]
-    packages = [*PACKAGES.values(), "ninja"]
+    packages = [*PACKAGES, "ninja"]
     command = [sys.executable, "-m", "pip", "download", "-q", "-d", str(folder), *where, *packages]
     done = subprocess.run(command)
     size = sum(wheel.stat().st_size for wheel in folder.glob("*.whl")) / 2**20

@@ -136,7 +136,7 @@ def test_summary_shows_what_was_measured_in_this_run(tmp_path):
 
 def test_missing_packages_come_from_wheels(tmp_path, monkeypatch):
     """A folder of wheels is all that a machine without network needs."""
-    monkeypatch.setattr(gpu, "PACKAGES", {"jnrf_tiny": "jnrf-tiny>=1", "json": "never-asked-for"})
+    monkeypatch.setattr(gpu, "PACKAGES", ["jnrf-tiny>=1", "pytest>=8"])
     monkeypatch.setattr(gpu, "PROGRAMS", {})
     assert gpu.missing() == ["jnrf-tiny>=1"]
     wheels, site = tmp_path / "wheels", tmp_path / "site"
@@ -155,3 +155,12 @@ def test_missing_packages_come_from_wheels(tmp_path, monkeypatch):
     environment = gpu.environment_for(site, "9.0")
     assert str(site) in environment["PYTHONPATH"].split(os.pathsep)
     assert environment["TORCH_CUDA_ARCH_LIST"] == "9.0"
+
+
+@pytest.mark.parametrize(
+    ("least", "here"),
+    [("", True), (">=1", True), (">=1.9", True), (">=1.10.2", True), (">=1.11", False)],
+)
+def test_a_package_that_is_too_old_is_missing(monkeypatch, least, here):
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "1.10.2+cu130")
+    assert gpu.installed(f"tiny{least}") == here
