@@ -140,6 +140,7 @@ class CMakeBuild(build_ext):
 
 setup(
     version=VERSION,
+    license="MIT",
     packages=["jnrf_ext", "jnrf_ext.ops", *research_packages()],
     package_dir={"jnrf_ext": "jnrf_ext", "jnrf": "python/jnrf"},
     package_data={
