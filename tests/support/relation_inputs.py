@@ -13,8 +13,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-ROOT = Path(__file__).resolve().parents[2]
-
 #: The instruction sets that JNRF_CPU_ISA can ask for; a machine runs the best one up to it.
 INSTRUCTION_SETS = ("baseline", "avx2", "avx512")
 
@@ -117,8 +115,7 @@ def relative_distance(ours: Tensor, expected: Tensor) -> float:
 @functools.cache
 def distances_with_instruction_set(isa: str) -> dict[str, list[float]]:
     """What `relation_distances.py` prints in a fresh process that uses these kernels."""
-    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
-    environment = dict(os.environ, JNRF_CPU_ISA=isa, PYTHONPATH=os.pathsep.join(paths))
+    environment = dict(os.environ, JNRF_CPU_ISA=isa, PYTHONPATH=os.pathsep.join(sys.path))
     script = Path(__file__).with_name("relation_distances.py")
     done = subprocess.run(
         [sys.executable, script], env=environment, capture_output=True, text=True, timeout=120
