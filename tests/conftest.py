@@ -11,6 +11,27 @@ import pytest
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 
+def pytest_collection_modifyitems(items):
+    """What is marked "cuda" is skipped, with the reason, where CUDA kernels cannot run."""
+    from jnrf_ext import _loader
+
+    if _loader.cuda_error is None:
+        return
+    no_gpu = pytest.mark.skip(reason=f"no CUDA kernels: {_loader.cuda_error}")
+    for item in items:
+        if item.get_closest_marker("cuda"):
+            item.add_marker(no_gpu)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """One line of the summary for all of them, in place of hundreds."""
+    report = yield
+    if report.skipped and item.get_closest_marker("cuda"):
+        report.longrepr = (__file__, None, report.longrepr[2])
+    return report
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real corpora (JNRF_SHARED_DATA, or shared/data beside the checkout)."""

@@ -21,8 +21,6 @@ from typing import Any
 import pytest
 import torch
 
-from jnrf_ext import _loader
-
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -126,10 +124,8 @@ def assert_same_bits(first: Any, other: Any, what: str) -> None:
         assert first == other, what
 
 
-NEEDS_GPU = pytest.mark.skipif(
-    _loader.cuda_error is not None, reason=f"no CUDA kernels: {_loader.cuda_error}"
-)
+#: The marker "cuda" skips where there is no GPU (tests/conftest.py).
 BACKENDS = [
     pytest.param(Host(), id="host"),
-    pytest.param(Gpu(), id="gpu", marks=[pytest.mark.cuda, NEEDS_GPU]),
+    pytest.param(Gpu(), id="gpu", marks=pytest.mark.cuda),
 ]

@@ -9,7 +9,6 @@ import sys
 
 import pytest
 import torch
-from cuda_backends import NEEDS_GPU
 from no_waits import NoWaits
 from tiny_corpus import TINY, write_corpus
 from torch import nn
@@ -228,7 +227,6 @@ def to_cuda(given: Batch) -> Batch:
 
 
 @pytest.mark.cuda
-@NEEDS_GPU
 @pytest.mark.parametrize("bf16", ["always", "never"])
 def test_a_whole_step_on_cuda_never_waits(bf16):
     """Torch raises at whatever would wait, from the batch on the host to the losses' copy."""
@@ -253,7 +251,6 @@ def flat(model) -> torch.Tensor:
 
 
 @pytest.mark.cuda
-@NEEDS_GPU
 def test_a_step_on_cuda_learns_what_one_on_the_cpu_does():
     steady = dict.fromkeys(
         ("embedding_dropout", "layer_dropout", "head_dropout", "wordpiece_dropout"), 0.0
@@ -277,7 +274,6 @@ def test_a_step_on_cuda_learns_what_one_on_the_cpu_does():
 
 
 @pytest.mark.cuda
-@NEEDS_GPU
 @pytest.mark.parametrize("bf16", [True, False])
 def test_a_step_is_one_cuda_graph_for_a_fixed_shape(bf16):
     """Replays on other tokens of the same shape do what steps taken one by one do."""

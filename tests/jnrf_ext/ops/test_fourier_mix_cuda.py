@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from cuda_backends import BACKENDS, NEEDS_GPU, Gpu, Host
+from cuda_backends import BACKENDS, Gpu, Host
 
 import jnrf_ext
 from jnrf_ext import ops, reference
@@ -400,7 +400,6 @@ def on_gpu(tokens: int, hidden: int, dtype: torch.dtype) -> list[torch.Tensor]:
 
 
 @pytest.mark.cuda
-@NEEDS_GPU
 @pytest.mark.parametrize(
     ("lengths", "hidden"),
     [
@@ -421,14 +420,12 @@ def test_large_batches_in_float32(lengths, hidden):
 
 
 @pytest.mark.cuda
-@NEEDS_GPU
 def test_bounds_may_be_on_the_device():
     x = on_gpu(12, 6, torch.float32)[0]
     assert torch.equal(ops.fourier_mix(x, packed(5, 7)), ops.fourier_mix(x, packed(5, 7).cuda()))
 
 
 @pytest.mark.cuda
-@NEEDS_GPU
 def test_wrong_arguments_name_the_operator():
     x, weight, bias = on_gpu(8, 4, torch.float32)
     with pytest.raises(RuntimeError, match=r"jnrf::fourier_mix: cu_seqlens must end at .* 8"):
@@ -440,7 +437,6 @@ def test_wrong_arguments_name_the_operator():
 
 
 @pytest.mark.cuda
-@NEEDS_GPU
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
 def test_operators_pass_opcheck(dtype):
     x, weight, bias = on_gpu(12, 6, dtype)
@@ -456,7 +452,6 @@ def test_operators_pass_opcheck(dtype):
 
 
 @pytest.mark.cuda
-@NEEDS_GPU
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 def test_compiles_as_one_graph_forward_and_backward(dtype):
     inputs, cu_seqlens = on_gpu(12, 16, dtype), packed(5, 7)
@@ -473,7 +468,6 @@ def test_compiles_as_one_graph_forward_and_backward(dtype):
 
 
 @pytest.mark.cuda
-@NEEDS_GPU
 def test_captured_in_a_graph():
     x, weight, bias = (t.detach() for t in on_gpu(700, 96, torch.float32))
     bounds = packed(600, 61, 0, 39)
@@ -494,7 +488,6 @@ def test_captured_in_a_graph():
 
 
 @pytest.mark.cuda
-@NEEDS_GPU
 def test_on_another_stream_and_device():
     x = on_gpu(70, 32, torch.float32)[0].detach()
     wanted = ops.fourier_mix(x, packed(70))

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from cuda_backends import BACKENDS, NEEDS_GPU
+from cuda_backends import BACKENDS
 from relation_inputs import Operands, bounds, gold_pairs, operands, relative_distance
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
@@ -517,7 +517,6 @@ def test_bfloat16_operands_give_float32_scores_and_probabilities(monkeypatch):
 
 
 @pytest.mark.cuda
-@NEEDS_GPU
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_training_on_a_gpu_gives_the_reference_s_gradients(dtype):
     given = rounded(operands([70, 3], [130, 40], 3, 72), dtype)
@@ -533,7 +532,6 @@ def test_training_on_a_gpu_gives_the_reference_s_gradients(dtype):
 
 
 @pytest.mark.cuda
-@NEEDS_GPU
 def test_a_step_neither_waits_nor_cares_what_a_graph_captured():
     given = rounded(operands([70, 3], [130, 40], 3, 72), torch.bfloat16)
     pairs = gold_pairs(given, 10).cuda()
@@ -561,7 +559,6 @@ def test_a_step_neither_waits_nor_cares_what_a_graph_captured():
 
 
 @pytest.mark.cuda
-@NEEDS_GPU
 def test_wrong_bounds_on_the_device_make_losses_not_a_number_and_scores_an_error():
     given = Operands(*(t.cuda() for t in operands([2, 1], [3, 2], 4, 2)))
     wrong = given._replace(cu_u=torch.tensor([0, 9, 5]).int().cuda())
