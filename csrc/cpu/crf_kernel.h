@@ -1,9 +1,5 @@
 // The hot loops of the CRF operators: one sequence, probabilities in place of logarithms, all in
-// float64. Torch-free.
-//
-// Nothing may underflow, else a path that is lost could turn out to be the only one: all factors
-// but 0 are at least kCrfLeastFactor, and where a probability that is not 0 falls below kCrfLeast
-// the sequence must be done in logarithms instead. (Their products stay above 10^-300.)
+// float64. Torch-free. What is too small for them is said in common/crf.h.
 //
 // Rows of C numbers take `step` places, a multiple of kCrfLanes; what is beyond C is 0.
 #pragma once
@@ -16,8 +12,6 @@
 namespace jnrf::cpu {
 
 inline constexpr int64_t kCrfLanes = 8;
-inline constexpr double kCrfLeastFactor = 1e-50;
-inline constexpr double kCrfLeast = 1e-200;
 
 // exp(transitions - shift) and its transpose, exp(start - its largest), exp(end - its largest).
 struct CrfFactors {

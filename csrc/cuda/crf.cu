@@ -1,6 +1,7 @@
-#include "cuda/crf.cuh"
-
 #include "cuda/crf.h"
+
+#include "cuda/crf_results.cuh"
+#include "cuda/crf_viterbi.cuh"
 #include "cuda/launch.h"
 
 namespace jnrf::cuda {

@@ -1,4 +1,4 @@
-// Launchers of the kernels in crf.cuh, on raw device pointers. `stream` is a cudaStream_t.
+// Launchers of the kernels in crf_*.cuh, on raw device pointers. `stream` is a cudaStream_t.
 #pragma once
 
 #include <cstdint>

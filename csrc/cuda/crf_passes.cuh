@@ -1,0 +1,138 @@
+// The forward and backward passes of linear-chain CRFs. No torch header in here.
+#pragma once
+
+#include "cuda/crf_step.cuh"
+
+namespace jnrf::cuda {
+
+// What the passes leave. alpha, beta and followed are logarithms where `logarithms` says so.
+struct CrfPassed {
+  double* alpha;        // [T, C] the tags' probabilities given the emissions up to here
+  double* beta;         // [T, C] proportional to the likelihood of what follows
+  double* followed;     // [T, C] beta times the emissions' exponentials
+  double* divided;      // [T] the sums that the rows of beta were divided by
+  double* log_norm;     // [B]
+  int32_t* logarithms;  // [B]
+};
+
+// alpha and log_norm; false where it must be done in logarithms. `shift` is what the transitions'
+// factors lack.
+template <typename T, typename W, int K>
+__device__ bool crf_forward(const CrfWarp<T, W, K>& warp, const CrfPassed& to, int b,
+                            double shift) {
+  double row[K], x[K];
+  bool far = false;
+  double norm = warp.end_factors(warp.scores.start, row, far);
+  for (int64_t t = 0; t < warp.at.length; ++t) {
+    norm += warp.step_factors(t, x, far);
+    if (__any_sync(kAllLanes, far)) return false;
+    if (t > 0) {
+      warp.share(row);
+      warp.product(row, false);
+      norm += shift;
+    }
+#pragma unroll
+    for (int k = 0; k < K; ++k) row[k] = warp.logarithms ? row[k] + x[k] : row[k] * x[k];
+    if (!warp.logarithms) {
+      const double sum = warp.total(row);
+      if (!warp.divide(row, sum)) return false;
+      norm += log(sum);
+    }
+    if (to.alpha) warp.keep(to.alpha, t, row);
+  }
+  norm += warp.end_factors(warp.scores.end, x, far);
+  if (__any_sync(kAllLanes, far)) return false;
+#pragma unroll
+  for (int k = 0; k < K; ++k) row[k] = warp.logarithms ? row[k] + x[k] : row[k] * x[k];
+  const double last = warp.total(row);
+  if (!warp.logarithms && !(last > 0)) return false;
+  if (warp.lane == 0) to.log_norm[b] = warp.logarithms ? last : norm + log(last);
+  return true;
+}
+
+// beta, followed and divided.
+template <typename T, typename W, int K>
+__device__ bool crf_backward(const CrfWarp<T, W, K>& warp, const CrfPassed& to) {
+  double row[K], x[K];
+  bool far = false;
+  for (int64_t t = warp.at.length - 1; t >= 0; --t) {
+    if (t == warp.at.length - 1) {
+      warp.end_factors(warp.scores.end, row, far);
+    } else {
+      warp.product(row, true);
+    }
+    warp.step_factors(t, x, far);
+    if (__any_sync(kAllLanes, far)) return false;
+    if (!warp.logarithms) {
+      const double sum = warp.total(row);
+      if (!warp.divide(row, sum)) return false;
+      if (warp.lane == 0) to.divided[warp.at.first + t] = sum;
+    }
+    warp.keep(to.beta, t, row);
+#pragma unroll
+    for (int k = 0; k < K; ++k) row[k] = warp.logarithms ? row[k] + x[k] : row[k] * x[k];
+    warp.keep(to.followed, t, row);
+    warp.share(row);
+  }
+  return true;
+}
+
+struct CrfFlags {
+  int failed[2], far;
+};
+
+// Both passes of a sequence: warp 0 goes forward, warp 1, if the block has one, backward. Dynamic
+// shared memory for the matrix and a row a warp.
+template <typename T, typename W, int K>
+__global__ void crf_passes(CrfScores<T, W> scores, CrfPassed to) {
+  CrfFlags& flags = static_shared<CrfFlags>();
+  const int b = static_cast<int>(blockIdx.x), tags = scores.tags, row = crf_row(tags);
+  const int warp_index = static_cast<int>(threadIdx.x) / 32;
+  const CrfSequence at = crf_sequence(scores, b);
+  if (at.length == 0) {
+    if (threadIdx.x == 0) {
+      to.log_norm[b] = 0;
+      to.logarithms[b] = 0;
+    }
+    return;
+  }
+  double* factors = dynamic_shared<double>();
+  double* shared = factors + tags * row + warp_index * tags;
+  double largest = minus_infinity();
+  for (int place = static_cast<int>(threadIdx.x) % 32; place < tags * tags; place += 32) {
+    largest = larger(largest, static_cast<double>(scores.transitions[place]));
+  }
+  const double shift = finite_or_zero(warp_largest(largest));
+  if (threadIdx.x == 0) flags.far = flags.failed[0] = flags.failed[1] = 0;
+  __syncthreads();
+  for (int place = static_cast<int>(threadIdx.x); place < tags * tags;
+       place += static_cast<int>(blockDim.x)) {
+    const double score = static_cast<double>(scores.transitions[place]);
+    const double factor = exp(score - shift);
+    factors[place / tags * row + place % tags] = factor;
+    if (!(factor >= kCrfLeastFactor || score == minus_infinity())) atomicMax(&flags.far, 1);
+  }
+  __syncthreads();
+  CrfWarp<T, W, K> warp{scores, factors, shared, at, static_cast<int>(threadIdx.x % 32), false};
+  bool failed = flags.far != 0;
+  if (!failed)
+    failed = warp_index == 0 ? !crf_forward(warp, to, b, shift) : !crf_backward(warp, to);
+  if (warp.lane == 0) flags.failed[warp_index] = failed;
+  __syncthreads();
+  const bool again = flags.failed[0] || flags.failed[1];
+  if (threadIdx.x == 0) to.logarithms[b] = again;
+  if (!again) return;
+  for (int place = static_cast<int>(threadIdx.x); place < tags * tags;
+       place += static_cast<int>(blockDim.x)) {
+    factors[place / tags * row + place % tags] = static_cast<double>(scores.transitions[place]);
+  }
+  __syncthreads();
+  warp.logarithms = true;
+  if (warp_index == 0) {
+    crf_forward(warp, to, b, 0.0);
+  } else {
+    crf_backward(warp, to);
+  }
+}
+
+}  // namespace jnrf::cuda
