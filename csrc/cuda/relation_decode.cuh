@@ -29,6 +29,19 @@ __device__ __forceinline__ bool better(const BestTail& a, const BestTail& best) 
   return a.tail < best.tail;
 }
 
+// The best of a warp's, in every lane.
+__device__ __forceinline__ BestTail best_of_warp(BestTail mine) {
+#pragma unroll
+  for (int step = 16; step > 0; step /= 2) {
+    const BestTail other{__shfl_xor_sync(kAllLanes, mine.probability, step),
+                         __shfl_xor_sync(kAllLanes, mine.distance, step),
+                         __shfl_xor_sync(kAllLanes, mine.tail, step),
+                         __shfl_xor_sync(kAllLanes, mine.label, step)};
+    if (better(other, mine)) mine = other;
+  }
+  return mine;
+}
+
 // Rows of a tile are counted at [tile row, row, tile column], which is the order of the results.
 __device__ __forceinline__ int64_t count_index(const RelationPlan& plan, const TilePlace& place,
                                                int i) {
@@ -126,14 +139,7 @@ __global__ void __launch_bounds__(kTileThreads, 1)
         if (lane == 0) counts[at] = count;
         continue;
       }
-#pragma unroll
-      for (int step = 16; step > 0; step /= 2) {
-        const BestTail other{__shfl_xor_sync(kAllLanes, mine.probability, step),
-                             __shfl_xor_sync(kAllLanes, mine.distance, step),
-                             __shfl_xor_sync(kAllLanes, mine.tail, step),
-                             __shfl_xor_sync(kAllLanes, mine.label, step)};
-        if (better(other, mine)) mine = other;
-      }
+      mine = best_of_warp(mine);
       if (lane == 0) best[at] = mine;
     }
   });
@@ -170,14 +176,7 @@ __global__ void __launch_bounds__(kRowsThreads)
     if (best && place.columns > 0) {
       BestTail mine{0, 0, 0, -1};
       if (found < place.columns) mine = best[at + found];
-#pragma unroll
-      for (int step = 16; step > 0; step /= 2) {
-        const BestTail other{__shfl_xor_sync(kAllLanes, mine.probability, step),
-                             __shfl_xor_sync(kAllLanes, mine.distance, step),
-                             __shfl_xor_sync(kAllLanes, mine.tail, step),
-                             __shfl_xor_sync(kAllLanes, mine.label, step)};
-        if (better(other, mine)) mine = other;
-      }
+      mine = best_of_warp(mine);
       count = lane == 0 && mine.label >= 0;
       if (lane == 0) best[at] = mine;
     }
