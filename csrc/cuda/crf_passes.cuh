@@ -98,11 +98,7 @@ __global__ void crf_passes(CrfScores<T, W> scores, CrfPassed to) {
   }
   double* factors = dynamic_shared<double>();
   double* shared = factors + tags * row + warp_index * tags;
-  double largest = minus_infinity();
-  for (int place = static_cast<int>(threadIdx.x) % 32; place < tags * tags; place += 32) {
-    largest = larger(largest, static_cast<double>(scores.transitions[place]));
-  }
-  const double shift = finite_or_zero(warp_largest(largest));
+  const double shift = transition_shift(scores);
   if (threadIdx.x == 0) flags.far = flags.failed[0] = flags.failed[1] = 0;
   __syncthreads();
   for (int place = static_cast<int>(threadIdx.x); place < tags * tags;

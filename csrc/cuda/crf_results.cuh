@@ -150,11 +150,7 @@ __global__ void crf_pairs(CrfScores<T, W> scores, CrfPassed passed, const double
       rest[p] -= before == row[p] && after == column[p] ? 1.0 : 0.0;
     }
   }
-  double largest = minus_infinity();
-  for (int place = static_cast<int>(threadIdx.x) % 32; place < count; place += 32) {
-    largest = larger(largest, static_cast<double>(scores.transitions[place]));
-  }
-  const double shift = finite_or_zero(warp_largest(largest));
+  const double shift = transition_shift(scores);
 #pragma unroll
   for (int p = 0; p < kPlaces; ++p) {
     const int place = base + p * static_cast<int>(blockDim.x);

@@ -49,6 +49,18 @@ __device__ __forceinline__ double finite_or_zero(double value) {
   return value - value == 0 ? value : 0.0;
 }
 
+// What the exponentials of the transitions lack, so that the largest is 1; by every warp for
+// itself.
+template <typename S>
+__device__ __forceinline__ double transition_shift(const S& scores) {
+  double largest = minus_infinity();
+  for (int place = static_cast<int>(threadIdx.x) % 32; place < scores.tags * scores.tags;
+       place += 32) {
+    largest = larger(largest, static_cast<double>(scores.transitions[place]));
+  }
+  return finite_or_zero(warp_largest(largest));
+}
+
 // Where a matrix [C, C] lies in shared memory: rows of an odd number of doubles, so that neither
 // rows nor columns meet in few banks.
 __device__ __forceinline__ int crf_row(int tags) { return tags | 1; }
