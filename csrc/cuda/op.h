@@ -7,8 +7,6 @@
 #include <torch/csrc/stable/library.h>
 #include <torch/csrc/stable/ops.h>
 
-#include <optional>
-
 #include "cuda/bounds.h"
 #include "ops/checks.h"
 #include "ops/namespace.h"
@@ -49,12 +47,6 @@ inline Tensor bounds_on_device(const Tensor& bounds, const Tensor& x, const OnDe
   launch_write_bounds(dense.const_data_ptr<int32_t>(), dense.size(0),
                       copy.mutable_data_ptr<int32_t>(), on.stream);
   return copy;
-}
-
-// The data of an optional argument, or null.
-template <typename T>
-const T* data_or_null(const std::optional<Tensor>& tensor) {
-  return tensor ? static_cast<const T*>(tensor->const_data_ptr()) : nullptr;
 }
 
 }  // namespace jnrf::cuda
