@@ -7,7 +7,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 from cuda_backends import BACKENDS
-from relation_inputs import Operands, bounds, gold_pairs, operands, relative_distance
+from relation_inputs import (
+    Operands,
+    from_scores,
+    gold_pairs,
+    operands,
+    relative_distance,
+)
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
@@ -385,23 +391,6 @@ def test_probabilities_are_float32_and_as_close_as_their_scores(backend, dtype):
     assert ours[3].dtype == torch.float32
     for key in common.keys() & found.keys():
         assert found[key] == pytest.approx(common[key], rel=2e-5)
-
-
-def from_scores(scores: torch.Tensor, pos_w=None, pos_u=None) -> Operands:
-    """Operands of one document that has exactly these scores ``[heads, tails, R]``."""
-    heads, tails, classes = scores.shape
-    zeros = torch.zeros(classes, dtype=scores.dtype)
-    return Operands(
-        u=scores.permute(1, 2, 0).contiguous(),
-        w=torch.eye(heads, dtype=scores.dtype)[:, None, :].expand(-1, classes, -1).contiguous(),
-        pos_u=torch.arange(tails) if pos_u is None else torch.tensor(pos_u),
-        pos_w=torch.zeros(heads).long() if pos_w is None else torch.tensor(pos_w),
-        cu_u=bounds([tails]),
-        cu_w=bounds([heads]),
-        alpha=zeros,
-        beta=zeros,
-        gamma=zeros,
-    )
 
 
 @on_backends

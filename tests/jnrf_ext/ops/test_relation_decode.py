@@ -6,31 +6,12 @@ import pytest
 import torch
 from relation_inputs import (
     INSTRUCTION_SETS,
-    Operands,
-    bounds,
     distances_with_instruction_set,
+    from_scores,
     operands,
 )
 
 from jnrf_ext import ops, reference
-
-
-def from_scores(scores: torch.Tensor, pos_w=None, pos_u=None) -> Operands:
-    """Operands of one document that has exactly these scores ``[heads, tails, R]``."""
-    heads, tails, classes = scores.shape
-    zeros = torch.zeros(classes, dtype=scores.dtype)
-    return Operands(
-        # Head i picks the i-th column of what every tail holds.
-        u=scores.permute(1, 2, 0).contiguous(),
-        w=torch.eye(heads, dtype=scores.dtype)[:, None, :].expand(-1, classes, -1).contiguous(),
-        pos_u=torch.arange(tails) if pos_u is None else torch.tensor(pos_u),
-        pos_w=torch.zeros(heads).long() if pos_w is None else torch.tensor(pos_w),
-        cu_u=bounds([tails]),
-        cu_w=bounds([heads]),
-        alpha=zeros,
-        beta=zeros,
-        gamma=zeros,
-    )
 
 
 def lists(decoded) -> list[list]:
