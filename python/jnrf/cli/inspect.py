@@ -12,7 +12,11 @@ HELP = "show what a corpus holds: labels, lengths, what cannot be represented"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("corpus", metavar="DIR", help="brat folder, or what jnrf convert wrote")
+    parser.add_argument(
+        "corpus",
+        metavar="CORPUS",
+        help="brat folder; or file or folder of JSON, token JSON or BIO columns",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument(
         "--tokenizer",

@@ -7,38 +7,75 @@ from pathlib import Path
 from jnrf_ext.document import Document
 from jnrf_ext.errors import InputError
 
+#: Names of the formats, as :func:`read_corpus` and the command line have them.
+FORMATS = ("brat", "json", "tokens", "columns")
+
 
 def open_corpus(
     path: str | Path, on_error: str = "raise", newlines: str = "auto"
 ) -> list[Document]:
     """The documents at ``path``, whatever the format: that is seen from what is there.
 
-    A folder of .txt (and .ann) files is brat, one of .json or .jsonl files is JSON; a single
-    .json, .jsonl or .txt file (with the .ann beside it, if any) works too. ``on_error`` and
-    ``newlines`` are those of :func:`jnrf.corpora.brat.read_document`.
+    A folder of .txt (and .ann) files is brat, one of .json or .jsonl files is JSON, one of .tsv,
+    .conll, .bio, .iob (and the like) files is BIO columns; a single file of these kinds (a .txt
+    with the .ann beside it, if any) works too. JSON whose items have "tokens" is token JSON.
+    Documents are in their order, files in that of their names. ``on_error`` and ``newlines`` are
+    those of :func:`jnrf.corpora.brat.read_document`.
     """
-    from jnrf.corpora import brat, json
+    return read_corpus(path, on_error, newlines)[1]
+
+
+def read_corpus(
+    path: str | Path, on_error: str = "raise", newlines: str = "auto"
+) -> tuple[str, list[Document]]:
+    """What :func:`open_corpus` returns, after the name of the format (one of ``FORMATS``)."""
+    from jnrf.corpora import brat, columns, json
 
     path = Path(path)
     if not path.exists():
         raise InputError(f"no file or folder {path}; check the path")
     if path.is_dir():
-        try:
-            names = [p for p in path.iterdir() if not p.name.startswith(".")]
-        except OSError as error:
-            raise InputError(
-                f"cannot read {path}: {error.strerror}; check its permissions"
-            ) from None
-        if not any(p.suffix in (".txt", ".ann") for p in names) and any(map(json.is_json, names)):
-            return json.read_json_folder(path)
-        return brat.read_folder(path, on_error, newlines)
+        files = corpus_files(path)
+        if not files or files[0].suffix in (".txt", ".ann"):
+            return "brat", brat.read_folder(path, on_error, newlines)
+        if columns.is_columns(files[0]):
+            return "columns", [d for file in files for d in columns.read_columns(file)]
+        tokens, documents = json.read_json_folder(path)
+        return "tokens" if tokens else "json", documents
     if json.is_json(path):
-        return json.read_json(path)
+        tokens, documents = json.read_json_or_tokens(path)
+        return "tokens" if tokens else "json", documents
+    if columns.is_columns(path):
+        return "columns", columns.read_columns(path)
     if path.suffix in (".txt", ".ann"):
         ann = path.with_suffix(".ann")
         text = path.with_suffix(".txt")
-        return [brat.read_document(text, ann if ann.exists() else None, on_error, newlines)]
+        given = ann if ann.exists() else None
+        return "brat", [brat.read_document(text, given, on_error, newlines)]
     raise InputError(
-        f"{path} is neither a folder nor a .json, .jsonl or .txt file; give a brat folder "
-        "(NAME.txt with NAME.ann) or what `jnrf convert` wrote"
+        f"{path} is neither a folder nor a .txt, .json, .jsonl or column file (.tsv, .conll, "
+        ".bio); give a brat folder (NAME.txt with NAME.ann) or one of these"
     )
+
+
+def corpus_files(folder: Path) -> list[Path]:
+    """The files of a folder that make it a corpus, sorted by name: those of one format.
+
+    The .txt and .ann files if there are any, else the files of columns, else the JSON. Raises
+    :class:`InputError` for a folder that cannot be read and for one with columns and JSON.
+    """
+    from jnrf.corpora import columns, json
+
+    try:
+        names = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
+    except OSError as error:
+        raise InputError(f"cannot read {folder}: {error.strerror}; check its permissions") from None
+    if brat := [p for p in names if p.suffix in (".txt", ".ann")]:
+        return brat
+    in_columns, in_json = [[p for p in names if f(p)] for f in (columns.is_columns, json.is_json)]
+    if in_columns and in_json:
+        raise InputError(
+            f"{folder} holds both columns ({in_columns[0].name}) and JSON ({in_json[0].name}); "
+            "give one of the files, or a folder for each format"
+        )
+    return in_columns or in_json

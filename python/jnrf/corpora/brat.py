@@ -90,9 +90,27 @@ def read_document(
     _check_choice("newlines", newlines, ("auto", "raw", "translated"))
     _check_choice("on_mismatch", on_mismatch, ("raise", "count"))
     txt_path = Path(txt_path)
-    document = Document(txt_path.name.removesuffix(".txt"), _read_text(txt_path))
-    content = "" if ann_path is None else _read_text(Path(ann_path)).removeprefix(_BOM)
-    file = AnnotationFile(content, Path(ann_path or txt_path), document, on_error)
+    document = Document(txt_path.name.removesuffix(".txt"), read_text(txt_path))
+    path = None if ann_path is None else Path(ann_path)
+    return _annotated(document, path, txt_path, on_error, newlines, on_mismatch)
+
+
+def annotate(id: str, text: str, ann_path: str | Path) -> Document:
+    """The document of a text in memory and an .ann file, read as :func:`read_document` does."""
+    path = Path(ann_path)
+    return _annotated(Document(id, text), path, path, "raise", "auto", "count")
+
+
+def _annotated(
+    document: Document,
+    ann_path: Path | None,
+    named: Path,
+    on_error: str,
+    newlines: str,
+    on_mismatch: str,
+) -> Document:
+    content = "" if ann_path is None else read_text(ann_path).removeprefix(_BOM)
+    file = AnnotationFile(content, ann_path or named, document, on_error)
     _choose_reading(document, file, newlines)
     file.fill(on_mismatch)
     return document
@@ -103,7 +121,8 @@ def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
         raise InputError(f"{name} is {value!r}; choose one of {', '.join(choices)}")
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file as it is, line ends included; else :class:`InputError`."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:

@@ -1,4 +1,7 @@
-"""Documents as JSON: .json (one document or a list), .jsonl (one a line), or a folder of these."""
+"""Documents as JSON: .json (one document or a list), .jsonl (one a line), or a folder of these.
+
+Files of the same names may hold sentences of tokens instead (:mod:`jnrf.corpora.tokens`).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from jnrf.corpora.brat import check_file_name
+from jnrf.corpora.tokens import from_items, holds_tokens
 from jnrf_ext.document import Document
 from jnrf_ext.document_dict import document_from_dict, document_to_dict
 from jnrf_ext.errors import InputError
@@ -18,9 +22,23 @@ SUFFIXES = (".json", ".jsonl")
 def read_json(path: str | Path) -> list[Document]:
     """The documents of a .json or .jsonl file, in its order.
 
-    Raises :class:`InputError` naming file, line and remedy for what is not JSON or no document.
+    Raises :class:`InputError` naming file, line or item, and remedy for what is not JSON or no
+    document.
     """
+    return [_document(item, where) for item, where in _items(Path(path))]
+
+
+def read_json_or_tokens(path: str | Path) -> tuple[bool, list[Document]]:
+    """The documents of a file in its order, and whether they are sentences of tokens."""
     path = Path(path)
+    items = _items(path)
+    if items and holds_tokens(items[0][0]):
+        return True, from_items(items, path.stem)
+    return False, [_document(item, where) for item, where in items]
+
+
+def _items(path: Path) -> list[tuple[object, str]]:
+    """The parsed values of a file, each with where it stands."""
     try:
         content = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
@@ -32,10 +50,11 @@ def read_json(path: str | Path) -> list[Document]:
     if path.suffix == ".jsonl":
         # Only \n ends a line of JSON Lines: U+2028 may stand inside a string.
         lines = [(n, line) for n, line in enumerate(content.split("\n"), 1) if line.strip()]
-        return [_document(_parse(line, path, n), f"{path}:{n}") for n, line in lines]
+        return [(_parse(line, path, n), f"{path}:{n}") for n, line in lines]
     data = _parse(content, path, 1)
-    items = data if isinstance(data, list) else [data]
-    return [_document(item, str(path)) for item in items]
+    if isinstance(data, list):
+        return [(item, f"{path}: item {n}") for n, item in enumerate(data, 1)]
+    return [(data, str(path))]
 
 
 def _parse(content: str, path: Path, line: int) -> object:
@@ -56,10 +75,16 @@ def _document(data: object, where: str) -> Document:
         raise InputError(f"{where}: {error}") from None
 
 
-def read_json_folder(path: str | Path) -> list[Document]:
-    """All documents of the .json and .jsonl files of a folder, sorted by id."""
+def read_json_folder(path: str | Path) -> tuple[bool, list[Document]]:
+    """All documents of a folder's .json and .jsonl files, and whether any are sentences of tokens.
+
+    Documents come sorted by id, sentences in the order of their files by name.
+    """
     files = sorted(p for p in Path(path).iterdir() if is_json(p) and not p.name.startswith("."))
-    return sorted((d for file in files for d in read_json(file)), key=lambda d: d.id)
+    read = [read_json_or_tokens(file) for file in files]
+    tokens = any(are_tokens for are_tokens, _ in read)
+    documents = [document for _, group in read for document in group]
+    return tokens, documents if tokens else sorted(documents, key=lambda d: d.id)
 
 
 def is_json(path: Path) -> bool:
@@ -67,24 +92,25 @@ def is_json(path: Path) -> bool:
     return path.suffix in SUFFIXES
 
 
-def write_json(documents: Iterable[Document], path: str | Path) -> int:
+def write_json(documents: Iterable[Document], path: str | Path, durable: bool = True) -> int:
     """Write documents and return how many there were.
 
     To ``path`` itself when it ends in .json (a list) or .jsonl (one a line), else to a folder
-    with one ``ID.json`` each. Every file is put in place whole or not at all.
+    with one ``ID.json`` each. Every file is put in place whole or not at all; ``durable`` is that
+    of :func:`jnrf_ext.files.write_atomically`.
     """
     path = Path(path)
     if not is_json(path):
-        return _write_folder(documents, path)
+        return _write_folder(documents, path, durable)
     lines = [json.dumps(document_to_dict(d), ensure_ascii=False) for d in documents]
     if path.suffix == ".jsonl":
-        write_atomically(path, "".join(f"{line}\n" for line in lines))
+        write_atomically(path, "".join(f"{line}\n" for line in lines), durable)
     else:
-        write_atomically(path, "[\n" + ",\n".join(lines) + "\n]\n")
+        write_atomically(path, "[\n" + ",\n".join(lines) + "\n]\n", durable)
     return len(lines)
 
 
-def _write_folder(documents: Iterable[Document], folder: Path) -> int:
+def _write_folder(documents: Iterable[Document], folder: Path, durable: bool) -> int:
     if folder.is_file():
         raise InputError(
             f"{folder} is a file; give a folder, or a name that ends in .json or .jsonl"
@@ -94,5 +120,5 @@ def _write_folder(documents: Iterable[Document], folder: Path) -> int:
         check_file_name(document.id, written)
         written.add(document.id)
         content = json.dumps(document_to_dict(document), ensure_ascii=False, indent=1)
-        write_atomically(folder / f"{document.id}.json", content + "\n")
+        write_atomically(folder / f"{document.id}.json", content + "\n", durable)
     return len(written)

@@ -8,6 +8,7 @@ import pytest
 
 from jnrf.cli import main
 from jnrf.corpora import open_corpus
+from jnrf.corpora.json import write_json
 
 ANN = (
     "T1\tDrug 0 4\tiron\n"
@@ -62,6 +63,10 @@ def test_what_was_counted_is_said(corpus, tmp_path, capsys):
         ("corpus", "brat", "IN and OUT are both"),
         ("out.json", "brat", "named like a JSON file"),
         ("corpus/a.txt", "json", "is a file"),
+        ("corpus/a.txt", "tokens", "is a file"),
+        ("out.tsv", "tokens", "named like a column file"),
+        ("out.jsonl", "tokens", "named like a JSON file"),
+        ("out.json", "columns", "named like a JSON file"),
     ],
 )
 def test_mistakes_are_one_line_and_leave_all_as_it_was(
@@ -86,3 +91,55 @@ def test_real_corpora_survive_brat_to_json_to_brat(shared_data, corpus, tmp_path
         )
         assert back == lines
         assert (brat / f"{file.stem}.txt").read_bytes() == file.with_suffix(".txt").read_bytes()
+
+
+def test_what_tokens_and_columns_cannot_hold_is_said(corpus, tmp_path, capsys):
+    lost = (
+        "  1 x attribute\n"
+        "  1 x discontinuous mention (written as its hull)\n"
+        "  1 x event\n"
+        "  1 x n-ary relation\n"
+        "  1 x normalization\n"
+        "  1 x note\n"
+    )
+    spaces = "  1 x text whose white space became single spaces\n"
+    for format, relations in (("tokens", ""), ("columns", "  1 x relation\n")):
+        out = tmp_path / format
+        assert main(["convert", str(corpus), str(out), "--to", format]) == 0
+        assert capsys.readouterr().out == (
+            f"1 documents, 2 mentions, 1 relations -> {out}\n"
+            f"changed or left out, as --to {format} cannot hold it:\n{lost}{relations}{spaces}"
+        )
+
+
+def test_iobes_is_a_choice(corpus, tmp_path):
+    out = tmp_path / "out.conll"
+    args = ["convert", str(corpus), str(out), "--to", "columns", "--scheme", "iobes"]
+    assert main(args) == 0
+    assert out.read_text() == (
+        "# sent_id = a\niron\tS-Drug\ndark\tB-ADE\nand\tI-ADE\nstool\tE-ADE\n\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "format"),
+    [("conll04", "tokens"), ("bioner/NCBI-disease", "columns")],
+)
+@pytest.mark.parametrize("through", ["brat", "json", "tokens"])
+def test_real_sentences_survive_other_formats(shared_data, tmp_path, source, format, through):
+    middle, back = tmp_path / "middle", tmp_path / "back"
+    documents = open_corpus(shared_data / source)
+    if through == "brat":  # as many files as texts; some will do
+        stem = documents[0].id.rpartition("-")[0]
+        documents = [d for d in documents if d.id.startswith(stem)][:200]
+        write_json(documents, tmp_path / "some.json")
+        assert main(["convert", str(tmp_path / "some.json"), str(middle), "--to", through]) == 0
+    else:
+        out = str(middle) if through == "tokens" else str(middle := tmp_path / "middle.jsonl")
+        assert main(["convert", str(shared_data / source), out, "--to", through]) == 0
+    assert open_corpus(middle) == documents
+    assert main(["convert", str(middle), str(back), "--to", format]) == 0
+    assert open_corpus(back) == documents
+    if through != "brat":
+        names = {p.name for p in (shared_data / source).iterdir() if p.suffix != ".md"}
+        assert {p.name for p in back.iterdir()} == names

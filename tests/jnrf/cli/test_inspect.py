@@ -137,3 +137,18 @@ def test_the_default_tokenizer_counts_the_real_corpora(shared_data, capsys):
     assert data["not_representable"]["n-ary relation"] == 2023
     assert data["not_representable"]["attribute"] == 1416
     assert data["not_representable"]["note"] == 335
+
+
+def test_token_json_and_columns_are_shown_too(shared_data, tokenizer, capsys):
+    conll = shared_data / "conll04" / "test.CoNLL04.json"
+    data = inspected(capsys, conll, "--tokenizer", tokenizer)
+    items = json.loads(conll.read_text(encoding="utf-8"))
+    assert data["documents"] == len(items)
+    assert data["words"]["total"] == sum(len(item["tokens"]) for item in items)
+    assert sum(data["mentions"].values()) == sum(len(item["entities"]) for item in items)
+    assert sum(data["relations"].values()) == sum(len(item["relations"]) for item in items)
+    columns = shared_data / "bioner" / "NCBI-disease" / "test.tsv"
+    data = inspected(capsys, columns, "--tokenizer", tokenizer)
+    lines = columns.read_text(encoding="utf-8").split("\n")
+    assert data["mentions"] == {"Disease": sum("\tB-Disease" in line for line in lines)}
+    assert data["words"]["total"] == sum("\t" in line for line in lines)

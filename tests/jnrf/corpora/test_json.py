@@ -31,7 +31,7 @@ def test_a_json_file_may_hold_one_document(tmp_path):
     ("name", "content", "complaint"),
     [
         ("x.json", b"{", r"x\.json:1: not JSON"),
-        ("x.json", b'[\n{"id": "a", "text": ""},\nnull\n]', r"x\.json: not a document"),
+        ("x.json", b'[\n{"id": "a", "text": ""},\nnull\n]', r"x\.json: item 2: not a document"),
         ("x.json", b'[{"id": "a"', r"x\.json:1: not JSON"),
         ("x.jsonl", b'{"id": "a", "text": ""}\n\n{"id": }\n', r"x\.jsonl:3: not JSON"),
         ("x.jsonl", b'{"id": "a", "text": ""}\n7\n', r"x\.jsonl:2: not a document"),

@@ -1,0 +1,238 @@
+"""BIO columns: real corpora keep every token and offset, variants are read, losses are told."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from word_documents import word_documents
+
+from jnrf.corpora import open_corpus, read_corpus
+from jnrf.corpora.columns import ranges_of, read_columns, write_columns
+from jnrf.corpora.tokens import write_tokens
+from jnrf.scoring.entities import spans_of
+from jnrf_ext.document import Document, Mention, Relation
+from jnrf_ext.errors import InputError
+
+
+def opened(path, content, name="x.tsv"):
+    (path / name).write_bytes(content.encode())
+    return open_corpus(path / name)
+
+
+def mentions(document):
+    return [(m.type, document.text[m.start : m.end]) for m in document.mentions]
+
+
+@pytest.mark.parametrize(
+    "corpus", ["NCBI-disease", "BC5CDR-chem", "CRAFT-species", "BioNLP13PC-ggp", "linnaeus"]
+)
+def test_real_files_keep_every_token_and_mention(shared_data, corpus):
+    path = shared_data / "bioner" / corpus / "devel.tsv"
+    blocks = path.read_text(encoding="utf-8").strip("\n").split("\n\n")
+    blocks = [[line.split("\t") for line in block.strip("\n").split("\n")] for block in blocks]
+    format, documents = read_corpus(path)
+    assert format == "columns"
+    assert len(documents) == len(blocks)
+    begins = Counter(tag[2:] for block in blocks for _, tag in block if tag.startswith("B-"))
+    assert Counter(m.type for d in documents for m in d.mentions) == begins
+    for block, document in zip(blocks, documents, strict=True):
+        tokens = [token for token, _ in block]
+        assert document.text.split(" ") == tokens
+        assert not document.warnings
+        spans = spans_of([tag for _, tag in block])
+        for mention, (type, first, last) in zip(document.mentions, spans, strict=True):
+            assert mention.type == type
+            said = document.text[mention.start : mention.end]
+            assert said == mention.text == " ".join(tokens[first:last])
+            assert document.text[: mention.start].count(" ") == first
+    assert documents[6].id == "devel-0007"
+
+
+def test_a_real_file_is_written_as_it_was(shared_data, tmp_path):
+    path = shared_data / "bioner" / "NCBI-disease" / "test.tsv"
+    assert not write_columns(open_corpus(path), tmp_path / "test.tsv")
+    assert (tmp_path / "test.tsv").read_text().strip("\n") == path.read_text().strip("\n")
+
+
+def test_bio_and_iobes_spell_the_same_mentions_of_a_real_file(shared_data, tmp_path):
+    documents = open_corpus(shared_data / "bioner" / "BC2GM" / "devel.tsv")
+    write_columns(documents, tmp_path / "devel.iobes", "iobes")
+    tags = Counter(
+        line.rpartition("\t")[2][0] for line in (tmp_path / "devel.iobes").read_text().split("\n")
+        if "\t" in line
+    )  # fmt: skip
+    assert tags["S"] + tags["B"] == sum(len(document.mentions) for document in documents)
+    assert tags["B"] == tags["E"]
+    assert open_corpus(tmp_path / "devel.iobes") == documents
+
+
+@pytest.mark.parametrize(
+    ("tags", "ranges"),
+    [
+        ("B-X I-X O", [(0, 2, "X")]),
+        ("B-X B-X", [(0, 1, "X"), (1, 2, "X")]),
+        ("I-X I-X O I-X", [(0, 2, "X"), (3, 4, "X")]),
+        ("I-X B-X I-X", [(0, 1, "X"), (1, 3, "X")]),
+        ("B-X I-Y", [(0, 1, "X"), (1, 2, "Y")]),
+        ("S-X S-X", [(0, 1, "X"), (1, 2, "X")]),
+        ("B-X I-X E-X I-X", [(0, 3, "X"), (3, 4, "X")]),
+        ("B-X E-Y", [(0, 1, "X"), (1, 2, "Y")]),
+        ("B-X S-Y O", [(0, 1, "X"), (1, 2, "Y")]),
+        ("E-X O", [(0, 1, "X")]),
+        ("B-co-morbidity I-co-morbidity", [(0, 2, "co-morbidity")]),
+        ("", []),
+    ],
+)
+def test_ranges_that_tags_spell(tags, ranges):
+    assert ranges_of(tags.split()) == ranges
+
+
+@given(st.lists(st.sampled_from(("O", "B-X", "I-X", "B-Y", "I-Y")), max_size=9))
+def test_bio_is_read_as_conlleval_reads_it(tags):
+    assert [(type, *place) for *place, type in ranges_of(tags)] == spans_of(tags)
+
+
+@given(
+    st.lists(word_documents(overlaps=False, relations=False), max_size=4),
+    st.sampled_from(("bio", "iobes")),
+)
+def test_documents_of_words_survive_either_scheme(tmp_path_factory, documents, scheme):
+    path = tmp_path_factory.mktemp("columns") / "x.conll"
+    assert not write_columns(documents, path, scheme)
+    assert open_corpus(path) == documents
+    again = path.with_name("y.conll")
+    write_columns(open_corpus(path), again, "bio" if scheme == "iobes" else "iobes")
+    assert read_columns(again) == documents
+
+
+@given(st.lists(word_documents(relations=False), max_size=3))
+def test_of_overlapping_mentions_a_longest_stays_and_the_rest_is_counted(
+    tmp_path_factory, documents
+):
+    path = tmp_path_factory.mktemp("columns") / "x.tsv"
+    lost = write_columns(documents, path)
+    back = open_corpus(path)
+    assert [d.text for d in back] == [d.text for d in documents]
+    missing = 0
+    for before, after in zip(documents, back, strict=True):
+        places = [(m.start, m.end) for m in after.mentions]
+        assert {(*place, m.type) for place, m in zip(places, after.mentions, strict=True)} <= {
+            (m.start, m.end, m.type) for m in before.mentions
+        }
+        assert all(end <= start for (_, end), (start, _) in pairwise(places))
+        missing += len(before.mentions) - len(places)
+    assert lost["overlapping mention"] == missing
+
+
+def test_spaces_more_columns_and_dos_line_ends_are_read(tmp_path):
+    content = "\ufeffEU NNP B-NP B-ORG\r\nrejects VBZ  B-VP  O\r\n\r\n \r\nPeter NNP B-NP I-PER\r\n"
+    first, second = opened(tmp_path, content, "eng.testa.conll")
+    assert first == Document(
+        "eng.testa-0001", "EU rejects", [Mention("T1", "ORG", ((0, 2),), "EU")]
+    )
+    assert second.id == "eng.testa-0002"
+    assert mentions(second) == [("PER", "Peter")]
+
+
+def test_docstart_lines_are_left_out_and_counted(tmp_path):
+    content = "-DOCSTART- -X- O O\n\na O\n-DOCSTART-\nb O\n\n-DOCSTART-\tO\n"
+    first, second = opened(tmp_path, content)
+    assert (first.text, second.text) == ("a", "b")
+    kind = "-DOCSTART- line (left out)"
+    assert (first.warnings[kind], second.warnings[kind]) == (1, 2)
+
+
+def test_comments_are_left_out_but_a_number_sign_may_be_a_token(tmp_path):
+    content = "# newdoc\n# a comment\nrat\tB-S\n#\tO\n#1\tI-S\n\n# sent_id = note 7\n# O\nx B-Y\n"
+    first, second = opened(tmp_path, content)
+    assert first.text == "rat # #1"
+    assert second.id == "note 7"
+    assert second.text == "# x"
+
+
+def test_a_token_may_hold_a_space_that_does_not_break(tmp_path):
+    [document] = opened(tmp_path, "10\xa0mg B-Dose\nNew York\tB-Loc\n", "x.bio")
+    assert mentions(document) == [("Dose", "10\xa0mg"), ("Loc", "New York")]
+    assert document.warnings == {"token with white space in it (read as several words)": 2}
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("a\tO\nb\n", r"x\.tsv:2: no tag in 'b'; write token, tab, tag"),
+        ("a\tO\n\n\nb\t\n", r"x\.tsv:4: no tag in"),
+        ("a\tO\nb\tB\n", r"x\.tsv:2: the tag 'B' names no type; write B-Type"),
+        ("a\tO\nb\tDrug\n", r"x\.tsv:2: the tag 'Drug' is not known; write O, or B-"),
+        ("a\tB-\n", r"x\.tsv:1: the tag 'B-' is not known"),
+        ("\tO\n", r"x\.tsv:1: no token before the tag"),
+    ],
+)
+def test_faulty_lines_are_one_line_with_file_and_number(tmp_path, content, complaint):
+    with pytest.raises(InputError, match=complaint) as error:
+        opened(tmp_path, content)
+    assert "\n" not in str(error.value)
+
+
+def test_what_is_not_utf8_is_an_error_with_its_line(tmp_path):
+    (tmp_path / "x.tsv").write_bytes(b"a\tO\ncaf\xe9\tO\n")
+    with pytest.raises(InputError, match=r"x\.tsv:2: not UTF-8"):
+        open_corpus(tmp_path / "x.tsv")
+
+
+def test_a_document_is_one_sentence_and_what_is_lost_is_counted(tmp_path):
+    document = Document(
+        "note7",
+        "Gave IL-2.\n\nThen  iron",
+        [Mention("T1", "Drug", ((5, 9),)), Mention("T2", "Gene", ((5, 7),))],
+        [Relation("R1", "Same", "T1", "T2")],
+    )
+    lost = write_columns([document, Document("empty", "")], tmp_path / "x.tsv")
+    assert (tmp_path / "x.tsv").read_text() == (
+        "# sent_id = note7\nGave\tO\nIL\tB-Drug\n-2\tI-Drug\n.\tO\nThen\tO\niron\tO\n\n"
+        "# sent_id = empty\n\n"
+    )
+    assert lost == {
+        "text whose white space became single spaces": 1,
+        "cut of a word at the edge of a mention": 2,
+        "overlapping mention": 1,
+        "relation": 1,
+    }
+    assert [d.id for d in open_corpus(tmp_path / "x.tsv")] == ["note7", "empty"]
+
+
+def test_a_folder_gets_a_file_for_each_that_the_ids_name(tmp_path):
+    documents = [Document(id, "w") for id in ("a-0001", "note", "a-0002", "b-0003")]
+    write_columns(documents, tmp_path / "out")
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.tsv", "b.tsv", "note.tsv"]
+    assert (tmp_path / "out" / "a.tsv").read_text() == "w\tO\n\nw\tO\n\n"
+    assert (tmp_path / "out" / "b.tsv").read_text().startswith("# sent_id = b-0003\n")
+    assert {d.id for d in open_corpus(tmp_path / "out")} == {d.id for d in documents}
+
+
+@pytest.mark.parametrize(
+    ("document", "complaint"),
+    [
+        (Document("d", "iron", [Mention("T1", "A drug", ((0, 4),))]), "cannot hold the name"),
+        (Document("d\n1", "iron"), "cannot hold the document id"),
+    ],
+)
+def test_names_that_do_not_read_back_are_errors(tmp_path, document, complaint):
+    with pytest.raises(InputError, match=complaint):
+        write_columns([document], tmp_path / "x.tsv")
+    assert not (tmp_path / "x.tsv").exists()
+
+
+def test_another_scheme_is_an_error(tmp_path):
+    with pytest.raises(InputError, match="scheme is 'bilou'; choose one of bio, iobes"):
+        write_columns([], tmp_path / "x.tsv", "bilou")
+
+
+def test_a_folder_of_columns_and_json_is_ambiguous(tmp_path):
+    write_columns([Document("a-0001", "w")], tmp_path)
+    write_tokens([Document("a-0001", "w")], tmp_path)
+    with pytest.raises(InputError, match=r"holds both columns \(a\.tsv\) and JSON \(a\.json\)"):
+        open_corpus(tmp_path)
