@@ -1,12 +1,15 @@
-"""Reading a gold and a prediction folder for a scorer: which files, and by which reader."""
+"""Reading a gold and a prediction corpus for a scorer: which files, and by which reader."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
-from jnrf.corpora.brat import read_document, read_folder
-from jnrf.scoring.columns import Annotations, from_document
+from jnrf.corpora import corpus_files, open_corpus, read_corpus
+from jnrf.corpora.brat import annotate, read_text
+from jnrf.scoring.columns import Annotations
 from jnrf.scoring.official_files import read_annotations
+from jnrf.scoring.same_text import with_text_of
 from jnrf_ext.document import Document
 from jnrf_ext.errors import InputError
 
@@ -36,28 +39,45 @@ def read_official(gold_dir: Path, pred_dir: Path) -> Sides:
     )
 
 
-def read_corrected(gold_dir: Path, pred_dir: Path) -> Sides:
-    """Annotations by document id: all gold ones, and the predictions for them.
+def read_corrected(
+    gold_path: Path, pred_path: Path
+) -> tuple[str, list[Document], list[Document], list[str]]:
+    """Gold documents, the predictions for them by id, and the names of predictions without gold.
 
-    Predictions need no .txt of their own: they are read with the gold's.
+    Before these the gold's format (:func:`jnrf.corpora.read_corpus`). Either side may have any
+    format. Predicted .ann files need no .txt of their own: they are read with the gold's text.
+    A text that comes with predictions may differ from the gold's in white space only; their offsets
+    are then made the gold's.
     """
-    gold = {document.id: document for document in read_folder(gold_dir)}
-    files = _files(pred_dir)
-    _require(gold.keys() & files.keys(), gold_dir, pred_dir, gold, files)
-    predicted = {
-        name: _read_with_text_of(gold_dir, gold[name], path)
-        for name, path in files.items()
-        if name in gold
-    }
-    return (
-        {name: from_document(document, unique_ids=True) for name, document in gold.items()},
-        {name: from_document(document, unique_ids=True) for name, document in predicted.items()},
-        ([], sorted(files.keys() - gold.keys())),
-    )
+    format, gold = read_corpus(gold_path)
+    by_id = {document.id: document for document in gold}
+    if pred_path.is_dir() and any(p.suffix == ".ann" for p in pred_path.iterdir()):
+        files = _files(pred_path)
+        _require(by_id.keys() & files.keys(), gold_path, pred_path, gold, files)
+        texts = gold_path if format == "brat" and gold_path.is_dir() else None
+        predicted = [
+            _read_with_text_of(texts, by_id[name], path)
+            for name, path in files.items()
+            if name in by_id
+        ]
+        return format, gold, predicted, sorted(files.keys() - by_id.keys())
+    if pred_path.is_dir() and not corpus_files(pred_path):
+        raise InputError(
+            f"{pred_path} has no .ann files, nor JSON or columns; give a folder of predictions"
+        )
+    documents = open_corpus(pred_path)
+    _require({d.id for d in documents} & by_id.keys(), gold_path, pred_path, gold, documents)
+    predicted = [with_text_of(d, by_id[d.id].text) for d in documents if d.id in by_id]
+    return format, gold, predicted, sorted(d.id for d in documents if d.id not in by_id)
 
 
-def _read_with_text_of(gold_dir: Path, gold: Document, path: Path) -> Document:
-    document = read_document(gold_dir / f"{gold.id}.txt", path)
+def _read_with_text_of(texts: Path | None, gold: Document, path: Path) -> Document:
+    """``texts`` has the gold's .txt files where there are such: the reading is chosen anew."""
+    text = gold.text if texts is None else read_text(texts / f"{gold.id}.txt")
+    own = path.with_suffix(".txt")
+    if own.exists() and (other := read_text(own)) != text:
+        return with_text_of(annotate(gold.id, other, path), gold.text)
+    document = annotate(gold.id, text, path)
     if document.mentions and document.text != gold.text:
         raise InputError(
             f"{path}: its offsets count line ends or the byte order mark otherwise than the gold's "
@@ -76,9 +96,16 @@ def _files(folder: Path) -> dict[str, Path]:
     return files
 
 
-def _require(common: set[str], gold_dir: Path, pred_dir: Path, gold: dict, predicted: dict) -> None:
+def _require(
+    common: Collection[str],
+    gold_path: Path,
+    pred_path: Path,
+    gold: Collection,
+    predicted: Collection,
+) -> None:
     if not common:
         raise InputError(
-            f"none of the {len(predicted)} .ann files of {pred_dir} has the name of one of the "
-            f"{len(gold)} gold documents of {gold_dir}; name each as its gold file"
+            f"none of the {len(predicted)} documents of {pred_path} has the name of one of the "
+            f"{len(gold)} gold documents of {gold_path}; name each as its gold document (a file of "
+            f"sentences as the gold file)"
         )

@@ -37,14 +37,18 @@ RELATIONS = tuple(
 
 
 def score(
-    gold: Sequence[Document], predicted: Sequence[Document], mode: str = "corrected"
+    gold: Sequence[Document],
+    predicted: Sequence[Document],
+    mode: str = "corrected",
+    skipped_predicted: Sequence[str] = (),
 ) -> Scores:
     """Scores of predicted documents against gold ones; documents correspond by id.
 
     A gold document without a prediction is left out in ``official`` mode and counts as nothing
-    found in ``corrected`` mode; a prediction without gold is left out in both. Raises
-    :class:`InputError` when two documents of one side share an id, no ids correspond, a relation's
-    argument is no mention of its document or, in ``corrected`` mode, an id is used twice in one.
+    found in ``corrected`` mode; a prediction without gold is left out in both, and named beside
+    ``skipped_predicted``, which the caller left out. Raises :class:`InputError` when two documents
+    of one side share an id, no ids correspond, a relation's argument is no mention of its document
+    or, in ``corrected`` mode, an id is used twice in one.
     """
     unique = _checked(mode) == "corrected"
     sides = []
@@ -57,21 +61,22 @@ def score(
                 f"two {name} documents have the id {twice}; rename one, or drop the duplicate"
             )
         sides.append({key: from_document(document, unique) for key, document in side.items()})
-    return score_annotations(*sides, mode)
+    return score_annotations(*sides, mode, skipped_predicted=skipped_predicted)
 
 
 def score_folders(gold_dir: str | Path, pred_dir: str | Path, mode: str = "corrected") -> Scores:
     """Scores of a folder of .ann files against a folder of gold ones, files of equal names.
 
     ``official`` mode reads files as the script does (:mod:`jnrf.scoring.official_files`),
-    ``corrected`` mode by our own brat reader, predictions against the gold's .txt. Raises
-    :class:`InputError` for missing folders, no common files, and what the reader refuses.
+    ``corrected`` mode by our own readers, which take other formats and single files too; .ann files
+    are read against the gold's text. Raises :class:`InputError` for missing folders, no common
+    files, and what the reader refuses.
     """
     if _checked(mode) == "official":
         gold, predicted, skipped = folders.read_official(Path(gold_dir), Path(pred_dir))
-    else:
-        gold, predicted, skipped = folders.read_corrected(Path(gold_dir), Path(pred_dir))
-    return score_annotations(gold, predicted, mode, *skipped)
+        return score_annotations(gold, predicted, mode, *skipped)
+    _, *sides, left_out = folders.read_corrected(Path(gold_dir), Path(pred_dir))
+    return score(*sides, mode, left_out)
 
 
 def score_annotations(

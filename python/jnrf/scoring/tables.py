@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich import box
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from jnrf.scoring.scores import Counts, Level, Rates, Scores
+from jnrf.scoring.labels import LabelLevelReport
+from jnrf.scoring.scores import Counts, Level, Rates, Scores, TypeScores
 
 _LEVELS = ("strict", "lenient")
 _NAMED = 5
@@ -28,14 +31,7 @@ def render(scores: Scores) -> Group:
 
 
 def _table(title: str, levels: dict[str, Level]) -> Table:
-    table = Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 0, 0, 1),
-        pad_edge=False,
-    )
+    table = _empty_table(title)
     table.add_column("\ntype", overflow="fold")
     table.add_column("\ngold", justify="right", no_wrap=True)
     for level in _LEVELS:
@@ -54,22 +50,76 @@ def _table(title: str, levels: dict[str, Level]) -> Table:
     return table
 
 
+def _empty_table(title: str) -> Table:
+    return Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 0, 0, 1),
+        pad_edge=False,
+    )
+
+
+def render_types(title: str, scores: TypeScores) -> Table:
+    """Scores by type and overall, of entities or of relations."""
+    table = _with_rates(title, "type")
+    for name, counts in scores.by_type.items():
+        _row(table, name, [counts], counts)
+    if not scores.by_type:
+        table.add_row("none annotated", "0")
+    table.add_section()
+    _row(table, "overall, micro", [scores.micro], scores.micro)
+    _row(table, "mean of types", [scores.macro_types])
+    return table
+
+
+def render_labels(title: str, report: LabelLevelReport) -> Table:
+    """Scores of single tokens by label; the title should say that they are no scores of spans."""
+    table = _with_rates(title, "label")
+    for name, counts in report.by_label.items():
+        _row(table, name, [counts], counts)
+    table.add_section()
+    _row(table, "macro (labels)", [report.macro])
+    _row(table, "weighted (tokens)", [report.weighted])
+    table.add_row("accuracy", "", "", "", f"{report.accuracy:.4f}")
+    return table
+
+
+def _with_rates(title: str, first: str) -> Table:
+    table = _empty_table(title)
+    table.add_column(first, overflow="fold")
+    for name in ("gold", "P", "R", "F1"):
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
 def _row(
-    table: Table, name: str, pair: list[Counts] | list[Rates], counts: Counts | None = None
+    table: Table, name: str, groups: list[Counts] | list[Rates], counts: Counts | None = None
 ) -> None:
     figures = [
-        f"{figure:.4f}" for rates in pair for figure in (rates.precision, rates.recall, rates.f1)
+        f"{figure:.4f}" for rates in groups for figure in (rates.precision, rates.recall, rates.f1)
     ]
     # Text, not str: a type name may look like rich's markup.
     table.add_row(Text(name), str(counts.tp + counts.fn) if counts else "", *figures)
 
 
 def _notes(scores: Scores) -> list[str]:
-    lines = [f"{scores.documents} documents, {scores.mode} rules"]
+    return [
+        f"{scores.documents} documents, {scores.mode} rules",
+        *one_sided(scores.missing, scores.skipped_gold, scores.skipped_predicted),
+    ]
+
+
+def one_sided(
+    missing: Sequence[str], skipped_gold: Sequence[str], skipped_predicted: Sequence[str]
+) -> list[str]:
+    """A line for each kind of documents that stand on one side only, by :class:`Scores`' names."""
+    lines = []
     for what, names in (
-        ("without a prediction, counted as nothing found", scores.missing),
-        ("of the gold skipped for want of a prediction", scores.skipped_gold),
-        ("of the prediction skipped for want of gold", scores.skipped_predicted),
+        ("without a prediction, counted as nothing found", missing),
+        ("of the gold skipped for want of a prediction", skipped_gold),
+        ("of the prediction skipped for want of gold", skipped_predicted),
     ):
         if names:
             more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""

@@ -8,6 +8,12 @@ import json
 import pytest
 
 from jnrf.cli import evaluate
+from jnrf.corpora import open_corpus
+from jnrf.corpora.brat import write_folder
+from jnrf.corpora.columns import write_columns
+from jnrf.corpora.json import write_json
+from jnrf.corpora.tokens import write_tokens
+from jnrf_ext.document import Document, Mention, Relation
 from jnrf_ext.errors import InputError
 
 
@@ -50,3 +56,119 @@ def test_json_is_written(folders, tmp_path, capsys):
 def test_a_missing_folder_is_an_error(folders, tmp_path):
     with pytest.raises(InputError, match="nowhere"):
         run(folders[0], tmp_path / "nowhere")
+
+
+SENTENCES = [
+    Document(
+        "news-0001",
+        "Booth shot President Lincoln .",
+        [
+            Mention("T1", "Peop", ((0, 5),), "Booth"),
+            Mention("T2", "Peop", ((11, 28),), "President Lincoln"),
+        ],
+        [Relation("R1", "Kill", "T1", "T2")],
+    ),
+    Document("news-0002", "Havana", [Mention("T1", "Loc", ((0, 6),), "Havana")]),
+]
+
+
+def write(format, folder):
+    """The sentences in a format; returns what to give the command."""
+    folder.mkdir()
+    if format == "brat":
+        write_folder(SENTENCES, folder)
+        return folder
+    if format == "ann":
+        write_folder(SENTENCES, folder)
+        for path in folder.glob("*.txt"):
+            path.unlink()
+        return folder
+    path = folder / {"json": "x.json", "tokens": "news.json", "columns": "news.tsv"}[format]
+    {"json": write_json, "tokens": write_tokens, "columns": write_columns}[format](SENTENCES, path)
+    return path
+
+
+@pytest.mark.parametrize("predicted", ["brat", "ann", "json", "tokens", "columns"])
+@pytest.mark.parametrize("gold", ["brat", "json", "tokens", "columns"])
+def test_each_format_is_scored_against_each(tmp_path, gold, predicted, capsys):
+    sides = write(gold, tmp_path / "gold"), write(predicted, tmp_path / "pred")
+    run(*sides, "--metric", "all", "--json", tmp_path / "scores.json")
+    data = json.loads((tmp_path / "scores.json").read_text())
+    relations = {gold, predicted} & {"columns"} == set()
+    assert data["n2c2"]["mentions"]["strict"]["micro"]["f1"] == 1.0
+    assert data["n2c2"]["relations"]["strict"]["micro"]["f1"] == float(relations)
+    assert data["entities"]["micro"]["f1"] == 1.0
+    assert data["relations_strict"]["micro"]["f1"] == float(relations)
+    assert data["relations_boundaries"]["micro"]["f1"] == float(relations)
+    assert data["labels"]["accuracy"] == data["labels_merged"]["accuracy"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("metric", "titles"),
+    [
+        ("entities", ["Entities, strict"]),
+        (
+            "relations",
+            ["Relations, strict, with entity types", "Relations, strict, boundaries only"],
+        ),
+        ("labels", ["Token labels (words), O included", "Token labels (words), B and I merged"]),
+    ],
+)
+def test_each_metric_has_its_own_name_and_only_it_is_shown(folders, capsys, metric, titles):
+    run(*folders, "--metric", metric)
+    out = capsys.readouterr().out
+    assert "lenient" not in out
+    assert out.count("Token labels") == 2 * (metric == "labels")
+    assert " ".join(out.split()).count("not span F1") == 2 * (metric == "labels")
+    for title in titles:
+        assert title in " ".join(out.split())
+
+
+def test_tokens_are_those_of_the_file_for_token_formats_and_words_else(tmp_path, capsys):
+    sides = write("columns", tmp_path / "gold"), write("brat", tmp_path / "pred")
+    run(*sides, "--metric", "labels")
+    assert "(whitespace)" in capsys.readouterr().out
+    run(*reversed(sides), "--metric", "labels")
+    assert "(words)" in capsys.readouterr().out
+    run(*sides, "--metric", "labels", "--tokens", "words")
+    assert "(words)" in capsys.readouterr().out
+
+
+def test_predictions_that_went_through_columns_count_with_the_golds_offsets(tmp_path, capsys):
+    gold = Document("a", "Gave IL-2.\r\nThen\n\niron", [Mention("T1", "Gene", ((5, 7),), "IL")])
+    gold.mentions.append(Mention("T2", "Drug", ((18, 22),), "iron"))
+    write_folder([gold], tmp_path / "gold")
+    write_columns([gold], tmp_path / "pred")
+    write_folder(open_corpus(tmp_path / "pred"), tmp_path / "brat")
+    for predicted in ("pred", "brat"):
+        sides = tmp_path / "gold", tmp_path / predicted
+        run(*sides, "--metric", "entities", "--json", tmp_path / "s.json")
+        assert json.loads((tmp_path / "s.json").read_text())["entities"]["micro"]["tp"] == 2
+
+
+def test_documents_of_one_side_only_are_named_with_every_metric(tmp_path, capsys):
+    gold = write("columns", tmp_path / "gold")
+    write_tokens([SENTENCES[0], Document("other", "x")], tmp_path / "news.json")
+    for metric in ("entities", "n2c2"):
+        run(gold, tmp_path / "news.json", "--metric", metric)
+        out = capsys.readouterr().out
+        assert "1 without a prediction, counted as nothing found: news-0002" in out
+        assert "1 of the prediction skipped for want of gold: other" in out
+
+
+def test_official_mode_is_for_n2c2_alone(folders):
+    with pytest.raises(InputError, match="--metric labels has no official mode"):
+        run(*folders, "--mode", "official", "--metric", "labels")
+
+
+def test_predictions_on_another_text_or_without_common_ids_are_errors(tmp_path):
+    gold = write("columns", tmp_path / "gold")
+    write_tokens(
+        [Document("news-0002", "La Habana", [Mention("T1", "Loc", ((0, 9),))])],
+        tmp_path / "news.json",
+    )
+    with pytest.raises(InputError, match="document news-0002: the predicted text is not the gold"):
+        run(gold, tmp_path / "news.json")
+    write_tokens([Document("other", "x")], tmp_path / "news.json")
+    with pytest.raises(InputError, match="has the name of one of the 2 gold documents"):
+        run(gold, tmp_path / "news.json")

@@ -183,7 +183,7 @@ def test_missing_and_empty_folders_are_errors(tmp_path, mode):
     gold = write(tmp_path / "gold", a=[mention("T1", "Drug", 8, 18)])
     (tmp_path / "empty").mkdir()
     for predicted, said in (
-        (tmp_path / "nowhere", "nowhere is no folder"),
+        (tmp_path / "nowhere", r"nowhere(; check the path| is no folder)"),
         (tmp_path / "empty", "has no .ann files"),
         (write(tmp_path / "other", z=[]), "has the name of one of"),
     ):
