@@ -1,12 +1,14 @@
-"""``jnrf predict``: annotate a folder of notes with a trained model."""
+"""``jnrf predict``: annotate notes, or the texts of a corpus, with a trained model."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
+from jnrf.corpora import FORMATS
+
 NAME = "predict"
-HELP = "extract mentions and relations from .txt files into .ann files of the same names"
+HELP = "extract mentions and relations from .txt files, or the texts of a corpus, into .ann files"
 
 _SHOWN = 5
 
@@ -14,8 +16,20 @@ _SHOWN = 5
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Model, input, output, and how to go about it."""
     parser.add_argument("model", metavar="MODEL", help="model folder (RUN/best), or hub id")
-    parser.add_argument("input", metavar="INPUT", help="folder of .txt files, or one file")
-    parser.add_argument("--out", metavar="DIR", required=True, help="folder for the .ann files")
+    parser.add_argument(
+        "input",
+        metavar="INPUT",
+        help="folder of .txt files, or one file; or JSON, token JSON or columns, whose texts are "
+        "annotated anew",
+    )
+    parser.add_argument("--out", metavar="DIR", required=True, help="folder for the predictions")
+    parser.add_argument(
+        "--to",
+        choices=FORMATS,
+        default="brat",
+        help="format of the predictions [brat: an .ann file a text, with the .txt where INPUT has "
+        "none]; others: a file for each file of INPUT",
+    )
     parser.add_argument(
         "--batch-tokens",
         type=int,
@@ -29,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--strict", action="store_true", help="stop at the first file that cannot be read"
     )
     parser.add_argument(
-        "--overwrite", action="store_true", help="write over .ann files that predict did not write"
+        "--overwrite", action="store_true", help="write over files that predict did not write"
     )
 
 
@@ -55,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
         torch.set_num_threads(args.threads)
     texts = find_texts(args.input)
     model = JNRF.from_pretrained(args.model, device=choose_device(args.device))
-    out = claim_folder(args.out, args.model, args.overwrite)
+    out = claim_folder(args.out, args.model, args.overwrite, texts, args.to)
     console = Console(stderr=True)
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[state]}"), TimeLeft())
     done = 0
@@ -71,11 +85,13 @@ def run(args: argparse.Namespace) -> int:
             progress.update(task, completed=done, state=state)
 
         try:
-            outcome = predict_files(model, texts, out, args.batch_tokens, args.strict, told)
+            outcome = predict_files(
+                model, texts, out, args.batch_tokens, args.strict, told, args.to
+            )
         except KeyboardInterrupt:
             progress.stop()
             print(
-                f"interrupted after {done:,} of {len(texts):,} files; the .ann files in {out} "
+                f"interrupted after {done:,} of {len(texts):,} files; the predictions in {out} "
                 "are complete, the rest is missing",
                 file=sys.stderr,
             )
@@ -85,6 +101,8 @@ def run(args: argparse.Namespace) -> int:
         f"({outcome.documents_per_second:,.1f} documents/s, "
         f"{outcome.wordpieces_per_second:,.0f} wordpieces/s), written to {out}"
     )
+    for kind, count in sorted(outcome.lost.items()):
+        print(f"  {count:,} x {kind} (--to {args.to} cannot hold it)")
     if not outcome.unreadable:
         return 0
     for reason in outcome.unreadable[:_SHOWN]:
