@@ -1,0 +1,140 @@
+"""The mentions of packed documents, and the pairs of them that may be related."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise, product
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from jnrf_ext.schema import Schema
+
+#: Index of the head mention, of the tail mention, of the class, and the probability.
+Related = tuple[int, int, int, float]
+
+
+@dataclass
+class MentionRows:
+    """The mentions of a packed batch, document after document.
+
+    ``first`` and ``last``, int64 ``[M]``, are the rows in which each begins and ends (inclusive),
+    counted through the batch; ``type int64 [M]`` indices into ``schema.entity_types``. ``cu`` and
+    ``cu_rows``, int32 ``[B + 1]`` on the host, are the bounds of the documents among the mentions
+    and among the rows. Heads read mentions on the host and send what the device needs; they take
+    mentions on the device too, but then wait for it.
+    """
+
+    first: Tensor
+    last: Tensor
+    type: Tensor
+    cu: Tensor
+    cu_rows: Tensor
+
+    @classmethod
+    def of_documents(
+        cls, documents: Sequence[Sequence[tuple[int, int, int]]], cu_rows: Tensor
+    ) -> MentionRows:
+        """From (first row, last row, type) of the mentions of each document.
+
+        Rows are counted within the document here, the last one inclusive; ``cu_rows int32 [B + 1]``
+        are the documents' rows in the batch.
+        """
+        counts = np.array([len(mentions) for mentions in documents], np.int64)
+        flat = [mention for mentions in documents for mention in mentions]
+        columns = np.array(flat, np.int64).reshape(-1, 3)
+        columns[:, :2] += np.repeat(cu_rows[:-1].numpy().astype(np.int64), counts)[:, None]
+        cu = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+        first, last, kind = (torch.from_numpy(column.copy()) for column in columns.T)
+        return cls(first, last, kind, torch.from_numpy(cu), cu_rows)
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def to(self, device: torch.device | str) -> MentionRows:
+        """The same on another device; the bounds stay on the host."""
+        columns = (t.to(device, non_blocking=True) for t in (self.first, self.last, self.type))
+        return MentionRows(*columns, self.cu, self.cu_rows)
+
+
+class MentionPairHead(Protocol):
+    """What relation heads over mentions have in common.
+
+    ``x [N, H]`` are the rows of packed documents; ``pairs int64 [P, 3]`` the gold relations as
+    (first row of the head, first row of the tail, class in ``schema.relations``). Pairs of which a
+    mention is not among ``mentions`` are ignored.
+    """
+
+    def loss(self, x: Tensor, mentions: MentionRows, pairs: Tensor) -> Tensor:
+        """A scalar to be minimised; 0 where nothing could be related."""
+        ...
+
+    def decode(self, x: Tensor, mentions: MentionRows) -> list[Related]:
+        """The relations found, ordered by head, tail and class, within the schema."""
+        ...
+
+    def out_of_reach(self, mentions: MentionRows, pairs: Tensor) -> int:
+        """How many of the pairs between these mentions the head can neither learn nor find."""
+        ...
+
+
+def allowed_classes(schema: Schema) -> np.ndarray:
+    """Which class may join which head and tail type: bool ``[types, types, R]``, R with "none".
+
+    "none" itself joins nothing here.
+    """
+    number = {name: index for index, name in enumerate(schema.entity_types)}
+    allowed = np.zeros((len(number), len(number), len(schema.relations)), bool)
+    for relation, arguments in schema.arguments.items():
+        for head, tail in arguments:
+            allowed[number[head], number[tail], schema.relations.index(relation)] = True
+    return allowed
+
+
+def candidate_pairs(
+    mentions: MentionRows, allowed: np.ndarray, max_distance: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The ordered pairs of different mentions of one document that may be related.
+
+    ``allowed`` bool ``[types, types]`` says which head and tail types go together;
+    ``max_distance`` bounds the distance of their first rows (None: any). Returns ``head`` and
+    ``tail``, int64 ``[P]``, mention indices ordered by head, then tail. Memory beside the result
+    is that of the largest document.
+    """
+    first, kind = mentions.first.cpu().numpy(), mentions.type.cpu().numpy()
+    heads, tails = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    for start, end in pairwise(mentions.cu.tolist()):
+        if end - start < 2:
+            continue
+        kinds, rows = kind[start:end], first[start:end]
+        joined = allowed[np.ix_(kinds, kinds)]
+        np.fill_diagonal(joined, False)
+        if max_distance is not None:
+            joined &= np.abs(rows[:, None] - rows) <= max_distance
+        head, tail = np.nonzero(joined)
+        heads.append(head + start)
+        tails.append(tail + start)
+    return np.concatenate(heads), np.concatenate(tails)
+
+
+def related_mentions(mentions: MentionRows, pairs: Tensor, allowed: np.ndarray) -> np.ndarray:
+    """Gold pairs by first rows -> by mentions: int64 ``[K, 3]``, head, tail, class.
+
+    ``allowed`` is that of :func:`allowed_classes`. Pairs of which a mention is not there are left
+    out. Where several mentions begin in a row, those are meant whose types the class may join
+    (failing that, the first).
+    """
+    beginning: dict[int, list[int]] = {}
+    for index, row in enumerate(mentions.first.tolist()):
+        beginning.setdefault(row, []).append(index)
+    kinds = mentions.type.tolist()
+    related = []
+    for head_row, tail_row, relation in pairs.tolist():
+        ends = (beginning.get(head_row, ()), beginning.get(tail_row, ()))
+        meant = [(head, tail) for head, tail in product(*ends) if head != tail]
+        fitting = [(h, t) for h, t in meant if allowed[kinds[h], kinds[t], relation]]
+        related += [(head, tail, relation) for head, tail in fitting or meant[:1]]
+    return np.array(related, np.int64).reshape(-1, 3)
