@@ -34,14 +34,14 @@ def untrained_model(documents, device: torch.device) -> JNRF:
     ids, surface = (torch.from_numpy(a).long().to(device) for a in (encoded.ids, encoded.surface))
     with torch.no_grad():
         bounds = torch.tensor([0, len(ids)], dtype=torch.int32)
-        logits = model.tag_output(model.tag_mlp(model.encode(ids, bounds, surface)))
+        logits = model.tag_head(model.encode(ids, bounds, surface)[0])
         # Even the labels out, then place "O" above all but the wanted share.
         outside = schema.tags.index("O")
-        model.tag_output.bias -= logits.mean(0)
+        model.tag_head.output.bias -= logits.mean(0)
         logits -= logits.mean(0)
         others = torch.cat([logits[:, :outside], logits[:, outside + 1 :]], dim=1)
         margin = others.amax(1) - logits[:, outside]
-        model.tag_output.bias[outside] += margin.quantile(1 - ENTITY_SHARE)
+        model.tag_head.output.bias[outside] += margin.quantile(1 - ENTITY_SHARE)
     return model
 
 

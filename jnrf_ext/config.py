@@ -10,32 +10,88 @@ from jnrf_ext.schema import Schema
 
 BEHAVIOURS = ("standard", "reference")
 POOLINGS = ("union", "predicted", "gold")
-POSITIONS = ("dyadic", "geometric")
+POSITIONS = ("dyadic", "geometric", "none")
+UNITS = ("wordpiece", "word", "token")
+WORD_POOLINGS = ("first", "mean")
+SEGMENTS = ("document", "sentence")
+LAYER_KINDS = ("fourier", "lstm", "gru")
+TAG_SCHEMES = ("BIO", "IOBES")
+RELATION_KINDS = ("polynomial", "pairs", "targets", "none")
+_AT_LEAST_ONE = ("vocab_size", "embedding_size", "hidden_size", "expansion", "target_context")
+_AT_LEAST_ZERO = (
+    "num_layers",
+    "tag_task_layers",
+    "relation_task_layers",
+    "tag_layers",
+    "relation_layers",
+    "input_layers",
+    "character_size",
+)
 
 
 @dataclass
 class JNRFConfig:
-    """Sizes, behaviour and labels of a :class:`jnrf_ext.JNRF` (arXiv 2302.04185, section 3).
+    """Parts, sizes, behaviour and labels of a :class:`jnrf_ext.JNRF` (arXiv 2302.04185, section 3).
 
-    The defaults are the `standard` behaviour with the sizes and choices that did best on our
-    corpora (docs/results.md); :meth:`reference` gives the paper's sizes and the authors' way of
-    computing: whitespace words as units, one relation a head, I- words dropped.
+    A model is inputs (wordpiece embeddings or a pretrained encoder, characters), layers shared by
+    both tasks, layers of each task's own, a head for tags and one for relations. The defaults are
+    the `standard` behaviour with the sizes and choices that did best on our corpora
+    (docs/results.md); :meth:`reference` gives the paper's sizes and the authors' way of computing:
+    whitespace words as units, one relation a head, I- words dropped.
     """
 
     #: Wordpieces of the tokenizer.
     vocab_size: int = 30_522
     #: Numbers of a wordpiece embedding.
     embedding_size: int = 384
+    #: Configuration of the pretrained encoder in place of embeddings, as `transformers` has it.
+    encoder: dict | None = None
+    #: Special tokens before and after each of the encoder's windows.
+    encoder_frame: list[list[int]] = field(default_factory=lambda: [[], []])
+    #: Longest window of the encoder, in wordpieces, special tokens included.
+    encoder_window: int = 256
+    #: Wordpieces that neighbouring windows share at least.
+    encoder_overlap: int = 32
+    #: Dropout in the encoder; null is the encoder's own. Attention weights have none.
+    encoder_dropout: float | None = None
+    #: Keep the encoder as it was pretrained.
+    freeze_encoder: bool = False
+    #: What layers and heads work on: each wordpiece; each word, a run of letters and digits or one
+    #: other character; or each token between white space.
+    units: str = "wordpiece"
+    #: A word's row from its wordpieces: that of the first, or their mean.
+    word_pooling: str = "first"
+    #: What recurrent layers, CRF and the encoder's windows never go beyond: document or sentence.
+    segments: str = "document"
+    #: Width of a recurrent layer over each word's characters, and its casing; 0 is none.
+    character_size: int = 0
+    #: Linear-CELU steps on the inputs; 0 is a linear layer alone, and none where sizes are equal.
+    input_layers: int = 1
     #: Width of the Fourier layers and of what they feed; even.
     hidden_size: int = 256
-    #: Fourier layers.
+    #: Layers shared by both tasks.
     num_layers: int = 6
+    #: fourier, or bidirectional lstm or gru.
+    layer_kind: str = "fourier"
+    #: Further layers before the tags alone.
+    tag_task_layers: int = 0
+    #: Further layers before the relations alone.
+    relation_task_layers: int = 0
+    #: Inputs and shared layers once more for the relations, so that the tasks share nothing.
+    separate_inputs: bool = False
     #: Width of their feed-forward parts, in hidden sizes.
     expansion: int = 3
     #: One set of weights for all Fourier layers, as the paper's text says; its code has six.
     share_layers: bool = False
-    #: Linear-CELU steps of the multi-layer perceptron before the tags.
+    #: Linear-CELU steps of the multi-layer perceptron before the tags; 0 is none of it.
     tag_layers: int = 3
+    #: A linear-chain conditional random field over the tags of each segment.
+    crf: bool = False
+    #: Tags that the tag head works in, BIO or IOBES.
+    tag_scheme: str = "BIO"
+    #: Relations: polynomial (of the distance, the paper's), pairs (of mentions, Crone 2020),
+    #: targets (a tagger for each mention in turn, Wei et al. 2020), or none.
+    relation_kind: str = "polynomial"
     #: Linear-CELU steps of the one before the relations.
     relation_layers: int = 3
     #: Projection of a token for each relation class; null is the hidden size, as in the paper.
@@ -86,25 +142,51 @@ class JNRFConfig:
     relation_weight: float = 0.15
     #: Weight of a related pair beside an unrelated one in the relation loss.
     related_weight: float = 1.5
+    #: Size of an embedding of each mention's type beside its row, for relations between pairs.
+    label_embedding_size: int = 25
+    #: Least probability of a relation between a pair.
+    pair_threshold: float = 0.9
+    #: Rows between the mentions of a pair at most; null is no limit.
+    pair_distance: int | None = None
+    #: Rows before and after a target that may belong to it.
+    target_context: int = 64
     #: Added to the score of "none" when relations are decoded: above 0 favours precision.
     none_bias: float = 0.0
     #: standard, or reference: units, decoding and loss of the authors' code.
     behaviour: str = "standard"
+    #: Uppermost layers of the encoder that each group of corpora has of its own, where several
+    #: corpora are trained on.
+    group_layers: int = 0
+    #: Further corpora with tags of their own, in training: {"tags": [...], "group": number} each;
+    #: group 0 is that of the main corpus.
+    auxiliary: list[dict] = field(default_factory=list)
     #: Wordpiece id that stands for a replaced one.
     mask_id: int = 0
     schema: Schema = field(default_factory=lambda: Schema(["O"], ["none"]))
 
     def __post_init__(self) -> None:
-        choices = {"behaviour": BEHAVIOURS, "pooling": POOLINGS, "positions": POSITIONS}
+        choices = {
+            "behaviour": BEHAVIOURS,
+            "pooling": POOLINGS,
+            "positions": POSITIONS,
+            "units": UNITS,
+            "word_pooling": WORD_POOLINGS,
+            "segments": SEGMENTS,
+            "layer_kind": LAYER_KINDS,
+            "tag_scheme": TAG_SCHEMES,
+            "relation_kind": RELATION_KINDS,
+        }
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise InputError(
                     f"model setting {name}={getattr(self, name)!r} is not known; "
                     f"use one of {', '.join(allowed)}"
                 )
-        for name in ("vocab_size", "embedding_size", "hidden_size", "num_layers", "expansion"):
-            if getattr(self, name) < 1:
-                raise InputError(f"model setting {name}={getattr(self, name)} must be at least 1")
+        for least, names in ((1, _AT_LEAST_ONE), (0, _AT_LEAST_ZERO)):
+            for name in names:
+                if getattr(self, name) < least:
+                    value = getattr(self, name)
+                    raise InputError(f"model setting {name}={value} must be at least {least}")
         if not 0 < self.selection_room <= 1:
             raise InputError(
                 f"model setting selection_room={self.selection_room} must be above 0 and at most 1"
@@ -114,7 +196,8 @@ class JNRFConfig:
                 f"model setting hidden_size={self.hidden_size} must be even: "
                 "sine and cosine positions come in pairs"
             )
-        if self.mixing_windows and len(self.mixing_windows) != self.num_layers:
+        fourier = self.layer_kind == "fourier"
+        if fourier and self.mixing_windows and len(self.mixing_windows) != self.num_layers:
             raise InputError(
                 f"model setting mixing_windows has {len(self.mixing_windows)} entries for "
                 f"{self.num_layers} layers; give one a layer (0 mixes the whole document), or none"

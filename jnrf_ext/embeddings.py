@@ -36,6 +36,18 @@ def load_word_embeddings(source: str | Path) -> torch.Tensor:
     return matrix.to(torch.float32)
 
 
+def embeddings_shape(source: str | Path) -> tuple[int, int]:
+    """The shape of :func:`load_word_embeddings` without reading the matrix: (V, E)."""
+    path = _locate(source)
+    if path.name == _INDEX:
+        path = _shard(path)
+    try:
+        with safe_open(path, framework="pt") as weights:
+            return tuple(weights.get_slice(_embedding_key(weights.keys(), path)).get_shape())
+    except SafetensorError as error:
+        raise InputError(f"{path}: is not a safetensors file: {error}") from error
+
+
 def _locate(source: str | Path) -> Path:
     path = Path(source)
     if path.is_file():

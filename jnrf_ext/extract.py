@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,10 @@ from torch import Tensor
 from jnrf_ext import ops
 from jnrf_ext.document import Document, Mention, Relation
 from jnrf_ext.errors import InputError
+from jnrf_ext.layers import RelationHead
+from jnrf_ext.outline import Layout, Outline, lay_out, mention_rows, outline
 from jnrf_ext.selection import Selection
-from jnrf_ext.tagging import best_mentions, decode_words, to_mentions
+from jnrf_ext.tagging import best_mentions, decode_words, scored_mentions, to_mentions
 from jnrf_ext.tokenizer import Encoded
 
 if TYPE_CHECKING:
@@ -69,42 +72,96 @@ def _groups(lengths: list[int], budget: int) -> Iterator[slice]:
         yield slice(start, len(lengths))
 
 
+@dataclass
+class _Pass:
+    """What a model made of some documents: the rows of each, and what the heads decode from."""
+
+    texts: list[str]
+    ids: list[str]
+    encoded: list[Encoded]
+    outlines: list[Outline]
+    layout: Layout
+    x: Tensor  #: rows for relations, [N, H]
+    log_probs: Tensor  #: of the tags, [N, L], on the CPU
+    tags: Tensor | None  #: the CRF's best tags, [N], on the CPU; None without a CRF
+
+    @property
+    def bounds(self) -> list[int]:
+        """Where each document starts, in rows, then their number."""
+        return self.layout.cu_rows.tolist()
+
+
 def _extract_group(
     model: JNRF, texts: list[str], ids: list[str], encoded: list[Encoded]
 ) -> list[Document]:
-    device = model.embedding.weight.device
+    device = model.device
     input_ids = torch.from_numpy(np.concatenate([e.ids for e in encoded])).long().to(device)
     surface = torch.from_numpy(np.concatenate([e.surface for e in encoded])).long().to(device)
-    lengths = [0, *(len(e) for e in encoded)]
-    bounds = np.cumsum(lengths)
-    cu_seqlens = torch.from_numpy(bounds.astype(np.int32))
-    x = model.encode(input_ids, cu_seqlens, surface)
-    log_probs = model.tag_output(model.tag_mlp(x)).float().log_softmax(dim=-1).cpu()
-    decode = _decode_reference if model.config.behaviour == "reference" else _decode_standard
-    return decode(model, x, log_probs, texts, ids, encoded, bounds.tolist())
+    lengths = [len(e) for e in encoded]
+    cu_seqlens = torch.from_numpy(np.cumsum([0, *lengths]).astype(np.int32))
+    outlines = [outline(t, e, model.config) for t, e in zip(texts, encoded, strict=True)]
+    layout = lay_out(outlines, lengths).to(device)
+    x, y = model.encode(input_ids, cu_seqlens, surface, layout)
+    logits = model.tag_head(x)
+    log_probs = model.tag_head.log_probabilities(logits, layout.cu_segments).cpu()
+    tags = None
+    if model.tag_head.crf is not None:
+        tags = model.tag_head.best(logits, layout.cu_segments, constrained=True).cpu()
+    found = _Pass(texts, ids, encoded, outlines, layout, y, log_probs, tags)
+    reference = model.config.behaviour == "reference"
+    return _decode_reference(model, found) if reference else _decode_standard(model, found)
 
 
-def _decode_standard(
-    model: JNRF,
-    x: Tensor,
-    log_probs: Tensor,
-    texts: list[str],
-    ids: list[str],
-    encoded: list[Encoded],
-    bounds: list[int],
-) -> list[Document]:
-    """Merged mentions, pooled at their first wordpieces; any number of tails a head."""
+def _spans(found: _Pass, index: int, labels: list[str]) -> list[tuple]:
+    """The mentions of one document as (type, first row, last row exclusive, score)."""
+    start, end = found.bounds[index : index + 2]
+    log_probs = found.log_probs[start:end].numpy()
+    if found.tags is None:
+        return best_mentions(found.texts[index], found.outlines[index], log_probs, labels)
+    return scored_mentions(found.tags[start:end].numpy(), log_probs, labels)
+
+
+def _decode_standard(model: JNRF, found: _Pass) -> list[Document]:
+    """Merged mentions, pooled at their first rows; any number of tails a head."""
     schema = model.config.schema
-    documents: list[Document] = []
+    documents, spans = [], []
+    for index, text in enumerate(found.texts):
+        spans.append(_spans(found, index, schema.tags))
+        mentions = to_mentions(text, found.outlines[index], spans[index])
+        documents.append(Document(found.ids[index], text, mentions))
+    if isinstance(model.relation_head, RelationHead):
+        _relate_by_polynomial(model, found, documents, spans)
+    elif model.relation_head is not None:
+        _relate_mentions(model, found, documents, spans)
+    return documents
+
+
+def _relate_mentions(
+    model: JNRF, found: _Pass, documents: list[Document], spans: list[list[tuple]]
+) -> None:
+    """Add the relations of a head that works on mentions."""
+    schema = model.config.schema
+    rows = mention_rows(spans, found.layout.cu_rows, schema.entity_types)
+    owners = [(d, m) for d in documents for m in d.mentions]
+    device = found.x.device
+    for head, tail, relation, score in model.relation_head.decode(found.x, rows.to(device)):
+        document, mention = owners[head]
+        name = f"R{len(document.relations) + 1}"
+        kind, tail_id = schema.relations[relation], owners[tail][1].id
+        document.relations.append(Relation(name, kind, mention.id, tail_id, score))
+
+
+def _relate_by_polynomial(
+    model: JNRF, found: _Pass, documents: list[Document], spans: list[list[tuple]]
+) -> None:
+    """Add the relations that the polynomial relation head finds, of all documents at once."""
+    schema, bounds = model.config.schema, found.bounds
     head_mentions: list[tuple[Mention, int]] = []
     tail_mentions: list[tuple[Mention, int]] = []
     heads, tails, cu_heads, cu_tails = [], [], [0], [0]
-    for index, (start, end) in enumerate(pairwise(bounds)):
-        text, pieces = texts[index], encoded[index]
-        spans = best_mentions(text, pieces, log_probs[start:end].numpy(), schema.tags)
-        document = Document(ids[index], text, to_mentions(text, pieces, spans))
-        documents.append(document)
-        for mention, (kind, first, *_) in zip(document.mentions, spans, strict=True):
+    for index, document in enumerate(documents):
+        start = bounds[index]
+        for mention, (kind, first, *_) in zip(document.mentions, spans[index], strict=True):
             if kind in schema.head_types:
                 heads.append(start + first)
                 head_mentions.append((mention, index))
@@ -114,16 +171,16 @@ def _decode_standard(
         cu_heads.append(len(heads))
         cu_tails.append(len(tails))
     types = {name: i for i, name in enumerate(schema.entity_types)}
-    found = _decode_pairs(
+    related = _decode_pairs(
         model,
-        x,
+        found.x,
         (heads, tails, cu_heads, cu_tails),
         none_bias=model.config.none_bias,
         allowed=_allowed(model),
         type_w=torch.tensor([types[m.type] for m, _ in head_mentions], dtype=torch.int64),
         type_u=torch.tensor([types[m.type] for m, _ in tail_mentions], dtype=torch.int64),
     )
-    for head_row, tail_row, relation, score in found:
+    for head_row, tail_row, relation, score in related:
         head, index = head_mentions[head_row]
         tail, _ = tail_mentions[tail_row]
         if head is tail:
@@ -131,26 +188,18 @@ def _decode_standard(
         relations = documents[index].relations
         kind = schema.relations[relation]
         relations.append(Relation(f"R{len(relations) + 1}", kind, head.id, tail.id, score))
-    return documents
 
 
-def _decode_reference(
-    model: JNRF,
-    x: Tensor,
-    log_probs: Tensor,
-    texts: list[str],
-    ids: list[str],
-    encoded: list[Encoded],
-    bounds: list[int],
-) -> list[Document]:
+def _decode_reference(model: JNRF, found: _Pass) -> list[Document]:
     """The authors' way: words as units, one relation a head, its type from the head's tag.
 
     A word takes the tag of its first wordpiece; I- words are dropped. Of the tail words that any
     wordpiece of a head word is related to, the nearest in words is kept.
     """
-    schema = model.config.schema
-    tags = log_probs.argmax(dim=-1)
-    scores = log_probs.amax(dim=-1).exp()
+    schema, bounds = model.config.schema, found.bounds
+    texts, ids, encoded = found.texts, found.ids, found.encoded
+    tags = found.log_probs.argmax(dim=-1)
+    scores = found.log_probs.amax(dim=-1).exp()
     roles = model.tag_roles.cpu()[tags]
     heads, tails = torch.where(roles & 1 > 0)[0], torch.where(roles & 2 > 0)[0]
     edges = torch.tensor(bounds)
@@ -161,7 +210,7 @@ def _decode_reference(
         torch.searchsorted(tails, edges).tolist(),
     )
     related: dict[int, set[int]] = {}
-    for head_row, tail_row, _, _ in _decode_pairs(model, x, selection):
+    for head_row, tail_row, _, _ in _decode_pairs(model, found.x, selection):
         related.setdefault(selection[0][head_row], set()).add(selection[1][tail_row])
     kind_of = {pair: r for r, pairs in schema.arguments.items() for pair in pairs}
     documents = []

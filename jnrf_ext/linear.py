@@ -31,7 +31,9 @@ def cast_together(model: nn.Module, device_type: str) -> Iterator[None]:
     linears = [
         module
         for module in model.modules()
-        if isinstance(module, Linear) and module.weight.dtype == torch.float32
+        if isinstance(module, Linear)
+        and module.weight.dtype == torch.float32
+        and module.bias is not None
     ]
     if not linears or not torch.is_autocast_enabled(device_type):
         yield

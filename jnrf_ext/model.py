@@ -9,29 +9,25 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from jnrf_ext import ops
+from jnrf_ext.auxiliary import Auxiliary
 from jnrf_ext.config import JNRFConfig
-from jnrf_ext.errors import InputError
-from jnrf_ext.layers import (
-    Dropout,
-    FourierLayer,
-    Mlp,
-    RelationHead,
-    SinusoidalPositions,
-)
+from jnrf_ext.inputs import Inputs
+from jnrf_ext.layers import RelationHead
 from jnrf_ext.linear import Linear, cast_together
+from jnrf_ext.outline import Layout
 from jnrf_ext.pretrained import PretrainedMixin
+from jnrf_ext.relation_heads import build_relation_head
 from jnrf_ext.schema import OUTSIDE, Schema
 from jnrf_ext.selection import Selection
+from jnrf_ext.stack import Stack
+from jnrf_ext.tag_head import TagHead
 
 if TYPE_CHECKING:
     from jnrf_ext.document import Document
     from jnrf_ext.tokenizer import Tokenizer
 
-#: Classes of jnrf_ext.tokenizer.Encoded.surface: casing times gap.
-NUM_SURFACES = 24
 HEAD, TAIL = 1, 2
 #: Selected tokens that there is always room for.
 LEAST_ROOM = 256
@@ -41,10 +37,10 @@ LEAST_ROOM = 256
 class JNRFOutput:
     """What one pass over packed documents gives.
 
-    ``tag_logits [T, L]``; ``heads [n_heads]``, ``tails [n_tails]`` token indices into the packed
-    batch, delimited a document by ``cu_heads``, ``cu_tails int32 [B + 1]``; ``relation_scores`` a
-    list, a document each, of ``[n_heads, n_tails, R]`` (None unless asked for); the losses are
-    None without ``tags``.
+    ``tag_logits [N, C]``; ``heads [n_heads]``, ``tails [n_tails]`` rows of the packed batch,
+    delimited a document by ``cu_heads``, ``cu_tails int32 [B + 1]`` (None where relations are not
+    scored by the polynomial head); ``relation_scores`` a list, a document each, of
+    ``[n_heads, n_tails, R]`` (None unless asked for); the losses are None without ``tags``.
 
     In training off the CPU nothing waits for what was selected: ``heads`` and ``tails`` then have
     places for a share of the tokens (`JNRFConfig.selection_room`), unused ones hold -1, and
@@ -52,10 +48,10 @@ class JNRFOutput:
     """
 
     tag_logits: Tensor
-    heads: Tensor
-    tails: Tensor
-    cu_heads: Tensor
-    cu_tails: Tensor
+    heads: Tensor | None = None
+    tails: Tensor | None = None
+    cu_heads: Tensor | None = None
+    cu_tails: Tensor | None = None
     relation_scores: list[Tensor] | None = None
     loss: Tensor | None = None
     tag_loss: Tensor | None = None
@@ -78,10 +74,11 @@ def roles_of_tags(schema: Schema, begin_only: bool = False) -> list[int]:
 
 
 class JNRF(nn.Module, PretrainedMixin):
-    """Tags every wordpiece and scores relations among the selected ones, in one pass.
+    """Tags every row and scores relations among the selected ones, in one pass.
 
     Documents are packed: ``input_ids int64 [T]`` holds them one after another and ``cu_seqlens
-    int32 [B + 1]`` their bounds. Any length; nothing is padded or cut.
+    int32 [B + 1]`` their bounds. Any length; nothing is padded or cut. Rows are wordpieces, or
+    words where the configuration says so (`Layout`); N of them.
     """
 
     def __init__(self, config: JNRFConfig, tokenizer: Tokenizer | None = None):
@@ -89,38 +86,29 @@ class JNRF(nn.Module, PretrainedMixin):
         self.config = config
         self.tokenizer = tokenizer
         schema = config.schema
-        hidden = config.hidden_size
-        self.embedding = nn.Embedding(config.vocab_size, config.embedding_size)
-        self.embedding.weight.requires_grad_(not config.freeze_embeddings)
-        self.surface_embedding = nn.Embedding(NUM_SURFACES, hidden) if config.use_surface else None
-        self.embedding_mlp = Mlp(config.embedding_size, hidden, 1)
-        self.embedding_dropout = Dropout(config.embedding_dropout)
-        self.positions = SinusoidalPositions(hidden, config.positions, config.position_scale)
-        self.layers = nn.ModuleList(
-            FourierLayer(
-                hidden,
-                config.expansion,
-                config.layer_dropout,
-                config.fourier_scale,
-                config.orthonormal,
-            )
-            for _ in range(1 if config.share_layers else config.num_layers)
-        )
-        self.tag_mlp = Mlp(hidden, hidden, config.tag_layers, config.head_dropout)
-        self.tag_output = Linear(hidden, len(schema.tags))
-        size = config.relation_size or hidden
-        standard = config.behaviour == "standard"
-        self.relation_head = RelationHead(
-            hidden,
-            len(schema.relations),
-            config.relation_layers,
-            size,
+        self.inputs = Inputs(config)
+        windows = config.mixing_windows
+        self.layers = Stack(config, config.num_layers, windows, config.share_layers)
+        self.relation_inputs = self.relation_layers = None
+        if config.separate_inputs:
+            self.relation_inputs = Inputs(config)
+            self.relation_layers = Stack(config, config.num_layers, windows, config.share_layers)
+        self.tag_task_layers = Stack(config, config.tag_task_layers, [])
+        self.relation_task_layers = Stack(config, config.relation_task_layers, [])
+        self.tag_head = TagHead(
+            config.hidden_size,
+            schema,
+            config.tag_layers,
             config.head_dropout,
-            scale=size**-0.5 if standard else 1.0,
-            distance_unit=config.distance_unit,
+            config.crf,
+            config.tag_scheme,
+            config.label_smoothing,
         )
+        self.relation_head = build_relation_head(config)
+        self.auxiliary = Auxiliary(config, self.inputs.encoder) if config.auxiliary else None
         self.no_relation = schema.relations.index(schema.no_relation)
         # These follow from the schema and are not saved.
+        standard = config.behaviour == "standard"
         self.register_buffer(
             "tag_roles",
             torch.tensor(roles_of_tags(schema, begin_only=standard), dtype=torch.int32),
@@ -134,13 +122,18 @@ class JNRF(nn.Module, PretrainedMixin):
 
     def _initialise(self) -> None:
         """Start where training does best; the reference keeps torch's and the paper's values."""
+        head = self.relation_head
+        # Heads that relate mentions have starts of their own.
+        own = set() if isinstance(head, RelationHead) or head is None else {*head.modules()}
         for module in self.modules():
-            if isinstance(module, nn.Linear):
+            if isinstance(module, Linear) and module not in own:
                 nn.init.normal_(module.weight, std=module.in_features**-0.5)
                 nn.init.zeros_(module.bias)
-        if self.surface_embedding is not None:
-            nn.init.normal_(self.surface_embedding.weight, std=0.1)
-        head = self.relation_head
+        for inputs in filter(None, (self.inputs, self.relation_inputs)):
+            if inputs.surface_embedding is not None:
+                nn.init.normal_(inputs.surface_embedding.weight, std=0.1)
+        if not isinstance(head, RelationHead):
+            return
         with torch.no_grad():
             head.alpha.fill_(self.config.alpha_start)
             head.beta.zero_()
@@ -148,51 +141,60 @@ class JNRF(nn.Module, PretrainedMixin):
             head.alpha[self.no_relation] = 0.0
             head.gamma[self.no_relation] = self.config.none_start
 
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.tag_roles.device
+
     def load_embeddings(self, weight: Tensor) -> None:
         """Copy pretrained wordpiece embeddings ``[vocab_size, embedding_size]`` into the model."""
-        if weight.shape != self.embedding.weight.shape:
-            raise InputError(
-                f"pretrained embeddings are {list(weight.shape)}, the model's "
-                f"{list(self.embedding.weight.shape)}; set vocab_size and embedding_size to match"
-            )
-        with torch.no_grad():
-            self.embedding.weight.copy_(weight)
+        for inputs in filter(None, (self.inputs, self.relation_inputs)):
+            inputs.load_embeddings(weight)
         if self.config.behaviour == "standard":
             self.config.embedding_scale = 1 / float(weight.float().square().mean().sqrt())
 
-    def encode(self, input_ids: Tensor, cu_seqlens: Tensor, surface: Tensor | None) -> Tensor:
-        """Wordpieces ``int64 [T]`` -> contextual rows ``[T, H]`` after all Fourier layers."""
-        config = self.config
-        if self.training and config.wordpiece_dropout > 0:
-            dropped = torch.rand(input_ids.shape, device=input_ids.device)
-            input_ids = input_ids.masked_fill(dropped < config.wordpiece_dropout, config.mask_id)
-        jitter = config.phase_jitter if self.training else 0
-        phase = int(torch.randint(jitter, (), device="cpu")) if jitter > 0 else 0
-        x = self.embedding_mlp(self.embedding(input_ids) * config.embedding_scale)
-        x = x + self.positions(x, cu_seqlens, phase)
-        if self.surface_embedding is not None and surface is not None:
-            x = x + self.surface_embedding(surface)
-        x = self.embedding_dropout(x)
-        windows = config.mixing_windows or [0] * config.num_layers
-        for index, window in enumerate(windows):
-            layer = self.layers[0 if config.share_layers else index]
-            # Every second windowed layer starts half a window in, so that borders move.
-            shift = phase + (window // 2 if index % 2 else 0)
-            x = layer(x, cu_seqlens, window, shift)
-        return x
+    def load_encoder(self, encoder: nn.Module) -> None:
+        """Copy the weights of a pretrained encoder (`jnrf_ext.encoder.load_encoder`)."""
+        for inputs in filter(None, (self.inputs, self.relation_inputs)):
+            inputs.encoder.load(encoder)
+        if self.auxiliary is not None:
+            self.auxiliary.copy_upper_layers(self.inputs.encoder)
 
-    def select(self, tag_logits: Tensor, tags: Tensor | None, cu_seqlens: Tensor) -> Selection:
-        """Selective pooling (section 3.3): the tokens that may be heads or tails of relations.
+    def encode(
+        self,
+        input_ids: Tensor,
+        cu_seqlens: Tensor,
+        surface: Tensor | None,
+        layout: Layout | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Wordpieces ``int64 [T]`` -> contextual rows for tags and for relations, ``[N, H]`` each.
+
+        ``layout`` says what rows are; without one each wordpiece is. Both results are the same
+        tensor where the tasks have no layers of their own.
+        """
+        layout = layout or Layout.plain(cu_seqlens)
+        jitter = self.config.phase_jitter if self.training else 0
+        phase = int(torch.randint(jitter, (), device="cpu")) if jitter > 0 else 0
+        x = self.layers(self.inputs(input_ids, surface, layout, phase), layout, phase)
+        y = x
+        if self.relation_inputs is not None:
+            y = self.relation_inputs(input_ids, surface, layout, phase)
+            y = self.relation_layers(y, layout, phase)
+        x = self.tag_task_layers(x, layout, phase)
+        return x, self.relation_task_layers(y, layout, phase)
+
+    def select(self, tag_logits: Tensor, tags: Tensor | None, layout: Layout) -> Selection:
+        """Selective pooling (section 3.3): the rows that may be heads or tails of relations.
 
         Without gold ``tags`` the predicted ones decide; with them ``config.pooling`` says which.
         """
         pooling = "predicted" if tags is None else self.config.pooling
         roles = torch.zeros_like(tag_logits[:, 0], dtype=torch.int32)
         if pooling != "gold":
-            roles |= self.tag_roles[tag_logits.detach().argmax(dim=-1)]
+            roles |= self.tag_roles[self.tag_head.best(tag_logits, layout.cu_segments)]
         if pooling != "predicted":
             roles |= self.tag_roles[tags]
-        return Selection.of_roles(roles, cu_seqlens, self._room(len(roles), roles.device))
+        return Selection.of_roles(roles, layout.cu_rows, self._room(len(roles), roles.device))
 
     def _room(self, tokens: int, device: torch.device) -> int | None:
         """Places for selected tokens; None is as many as it takes, which the host waits for."""
@@ -208,34 +210,51 @@ class JNRF(nn.Module, PretrainedMixin):
         tags: Tensor | None = None,
         pairs: Tensor | None = None,
         return_scores: bool = False,
+        layout: Layout | None = None,
+        task: int = 0,
     ) -> JNRFOutput:
-        """One pass; with ``tags int64 [T]`` and ``pairs int64 [P, 3]`` also the losses.
+        """One pass; with ``tags int64 [N]`` and ``pairs int64 [P, 3]`` also the losses.
 
-        ``pairs`` lists the gold relations as (head token, tail token, class), token indices into
-        the packed batch; a listing with token -1 is ignored. ``surface int64 [T]`` are casing and
-        gap classes, used where the model has an embedding for them. ``return_scores`` fills
-        ``relation_scores``.
+        ``pairs`` lists the gold relations as (head row, tail row, class), rows counted through the
+        packed batch; a listing with row -1 is ignored. ``surface int64 [T]`` are casing and gap
+        classes, used where the model has an embedding for them. ``return_scores`` fills
+        ``relation_scores``, which only the polynomial relation head has. ``layout`` says what rows
+        are; without one each wordpiece is. ``task`` above 0 trains an auxiliary corpus' tags.
         """
+        layout = layout or Layout.plain(cu_seqlens)
+        if task:
+            return self._auxiliary_pass(task, input_ids, cu_seqlens, surface, tags, layout)
         casts = self._casts(input_ids.device)
         with cast_together(self, input_ids.device.type) if casts else nullcontext():
-            x = self.encode(input_ids, cu_seqlens, surface)
-            tag_logits = self.tag_output(self.tag_mlp(x)).to(x.dtype)
-            selection = self.select(tag_logits, tags, cu_seqlens)
-            output = JNRFOutput(
-                tag_logits,
-                selection.heads,
-                selection.tails,
-                selection.cu_heads,
-                selection.cu_tails,
-                dropped=selection.dropped,
-            )
+            x, y = self.encode(input_ids, cu_seqlens, surface, layout)
+            tag_logits = self.tag_head(x)
+            output = JNRFOutput(tag_logits)
+            if not isinstance(self.relation_head, RelationHead):
+                if tags is not None:
+                    self._add_mention_losses(output, y, tags, pairs, layout)
+                return output
+            selection = self.select(tag_logits, tags, layout)
+            output.heads, output.tails = selection.heads, selection.tails
+            output.cu_heads, output.cu_tails = selection.cu_heads, selection.cu_tails
+            output.dropped = selection.dropped
             if tags is None and not return_scores:
                 return output
-            operands = self.relation_operands(x, selection)
+            operands = self.relation_operands(y, selection)
         if return_scores:
             output.relation_scores = self._split_scores(ops.relation_scores(*operands), output)
         if tags is not None:
-            self._add_losses(output, operands, tags, pairs)
+            self._add_losses(output, operands, tags, pairs, layout)
+        return output
+
+    def _auxiliary_pass(self, task, input_ids, cu_seqlens, surface, tags, layout) -> JNRFOutput:
+        head = self.auxiliary.heads[task - 1]
+        with self.auxiliary.upper_layers(self.inputs.encoder, task):
+            x, _ = self.encode(input_ids, cu_seqlens, surface, layout)
+        output = JNRFOutput(head(x))
+        if tags is not None:
+            output.tag_loss = head.loss(output.tag_logits, tags, layout.cu_segments)
+            output.relation_loss = torch.zeros_like(output.tag_loss)
+            output.loss = output.tag_loss
         return output
 
     def _casts(self, device: torch.device) -> bool:
@@ -255,18 +274,30 @@ class JNRF(nn.Module, PretrainedMixin):
         parts = scores.split([h * t for h, t, _ in shapes])
         return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
 
+    def _add_mention_losses(
+        self, output: JNRFOutput, y: Tensor, tags: Tensor, pairs: Tensor | None, layout: Layout
+    ) -> None:
+        """Fill the losses of a model whose relations, if any, are between mentions."""
+        output.tag_loss = self.tag_head.loss(output.tag_logits, tags, layout.cu_segments)
+        output.relation_loss = torch.zeros_like(output.tag_loss)
+        if self.relation_head is not None:
+            if layout.mentions is None:
+                raise ValueError("training this relation head needs layout.mentions")
+            pairs = tags.new_zeros(0, 3) if pairs is None else pairs
+            output.relation_loss = self.relation_head.loss(y, layout.mentions, pairs)
+        output.loss = output.tag_loss + self.config.relation_weight * output.relation_loss
+
     def _add_losses(
         self,
         output: JNRFOutput,
         operands: tuple[Tensor, ...],
         tags: Tensor,
         pairs: Tensor | None,
+        layout: Layout,
     ) -> None:
-        """Fill the losses: cross-entropy over tokens, and over the pairs of selected tokens."""
+        """Fill the losses: over the tags, and over the pairs of selected rows."""
         config = self.config
-        output.tag_loss = functional.cross_entropy(
-            output.tag_logits, tags, label_smoothing=config.label_smoothing
-        )
+        output.tag_loss = self.tag_head.loss(output.tag_logits, tags, layout.cu_segments)
         rows = self._pair_rows(output, pairs)
         losses = ops.relation_loss(*operands, rows, self.no_relation, self.class_weight)
         n_heads, n_tails = output.cu_heads.diff(), output.cu_tails.diff()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from jnrf_ext.document import Mention
 from jnrf_ext.errors import InputError
 from jnrf_ext.schema import OUTSIDE
 from jnrf_ext.tokenizer import Encoded
+
+if TYPE_CHECKING:
+    from jnrf_ext.outline import Outline
 
 OVERLAPS = ("longest", "last")
 
@@ -78,7 +82,9 @@ def decode_words(tags, word_starts, labels: Sequence[str], scores=None) -> list[
     return _as_tuples(table, found, scores, len(tags))
 
 
-def best_mentions(text: str, encoded: Encoded, log_probs, labels: Sequence[str]) -> list[tuple]:
+def best_mentions(
+    text: str, encoded: Encoded | Outline, log_probs, labels: Sequence[str]
+) -> list[tuple]:
     """The mentions of the most probable tags in which no word is cut and BIO holds.
 
     ``log_probs`` float32 [n, L] are the log-probabilities of ``labels`` at each wordpiece. A word
@@ -89,8 +95,25 @@ def best_mentions(text: str, encoded: Encoded, log_probs, labels: Sequence[str])
     table = _label_table(tuple(labels))
     log_probs = np.ascontiguousarray(log_probs, np.float32)
     starts = _text.unit_starts(text, encoded.starts)
-    kinds, first, last = _text.best_mentions(log_probs, starts, table.parts, table.types)
-    of_type = np.zeros((len(labels), len(table.names)), np.float32)
+    found = _text.best_mentions(log_probs, starts, table.parts, table.types)
+    return _with_scores(table, found, log_probs)
+
+
+def scored_mentions(tags, log_probs, labels: Sequence[str]) -> list[tuple]:
+    """:func:`decode_tags` with the scores of :func:`best_mentions`.
+
+    ``tags`` int64 [n] are indices into ``labels``, ``log_probs`` float [n, L] their
+    log-probabilities.
+    """
+    table = _label_table(tuple(labels))
+    found = _text.decode_bio(tags, table.parts, table.types)
+    return _with_scores(table, found, np.asarray(log_probs, np.float32))
+
+
+def _with_scores(table: _LabelTable, found: tuple, log_probs: np.ndarray) -> list[tuple]:
+    """Mentions with the mean probability over their rows of being tagged with their type."""
+    kinds, first, last = found
+    of_type = np.zeros((len(table.parts), len(table.names)), np.float32)
     typed = table.types >= 0
     of_type[typed, table.types[typed]] = 1.0
     totals = np.cumsum(np.exp(log_probs) @ of_type, axis=0, dtype=np.float64)
@@ -100,7 +123,7 @@ def best_mentions(text: str, encoded: Encoded, log_probs, labels: Sequence[str])
     return list(zip(names, first.tolist(), last.tolist(), scores.tolist(), strict=True))
 
 
-def to_mentions(text: str, encoded: Encoded, spans: Sequence[tuple]) -> list[Mention]:
+def to_mentions(text: str, encoded: Encoded | Outline, spans: Sequence[tuple]) -> list[Mention]:
     """Mentions T1, T2, ... of the text, from what :func:`decode_tags` returned."""
     mentions = []
     for number, (kind, first, last, *score) in enumerate(spans, 1):

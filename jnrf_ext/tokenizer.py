@@ -154,6 +154,17 @@ class Tokenizer:
         """The id of a wordpiece, None when the vocabulary does not have it."""
         return self._tokenizer.token_to_id(piece)
 
+    def frame(self) -> list[list[int]]:
+        """The ids that pretrained encoders expect before and after a text, such as [CLS], [SEP].
+
+        Two lists, both empty for a tokenizer that knows of none. :meth:`encode` never adds them.
+        """
+        framed = self._tokenizer.encode("a", add_special_tokens=True)
+        special = [bool(mark) for mark in framed.special_tokens_mask]
+        first = special.index(False) if False in special else len(special)
+        last = len(special) - special[::-1].index(False) if False in special else first
+        return [framed.ids[:first], framed.ids[last:]]
+
     def pieces(self, ids: Sequence[int]) -> list[str | None]:
         """The wordpieces of ids."""
         return [self._tokenizer.id_to_token(int(i)) for i in ids]

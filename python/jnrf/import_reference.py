@@ -20,12 +20,12 @@ NO_RELATION = "Z"
 
 #: Their parameter names -> ours, as patterns.
 RENAMES = (
-    (r"^embedding\.weight$", "embedding.weight"),
-    (r"^lin1\.", "embedding_mlp."),
+    (r"^embedding\.weight$", "inputs.embedding.weight"),
+    (r"^lin1\.", "inputs.mlp."),
     (r"^fnet\.layers\.(\d+)\.ff\.(fc[12])\.", r"layers.\1.\2."),
     (r"^fnet\.layers\.(\d+)\.(norm[12])\.", r"layers.\1.\2."),
-    (r"^NerFF\.", "tag_mlp."),
-    (r"^NER\.", "tag_output."),
+    (r"^NerFF\.", "tag_head.mlp."),
+    (r"^NER\.", "tag_head.output."),
     (r"^ReFF\.", "relation_head.mlp."),
     (r"^U\.", "relation_head.tail_projection."),
     (r"^W\.", "relation_head.head_projection."),
@@ -109,15 +109,15 @@ def import_reference(state_path: Path, labels_path: Path, tokenizer_path: Path) 
     try:
         state = torch.load(state_path, map_location="cpu", weights_only=True)
         state = convert_state(dict(state), len(schema.relations))
-        vocab_size, embedding_size = state["embedding.weight"].shape
-        hidden = state["tag_output.weight"].shape[1]
+        vocab_size, embedding_size = state["inputs.embedding.weight"].shape
+        hidden = state["tag_head.output.weight"].shape[1]
         config = JNRFConfig.reference(
             vocab_size=vocab_size,
             embedding_size=embedding_size,
             hidden_size=hidden,
             num_layers=_count(state, r"layers\.\d+\.fc1\.weight"),
             expansion=state["layers.0.fc1.weight"].shape[0] // hidden,
-            tag_layers=_count(state, r"tag_mlp\.linears\.\d+\.weight"),
+            tag_layers=_count(state, r"tag_head\.mlp\.linears\.\d+\.weight"),
             relation_layers=_count(state, r"relation_head\.mlp\.linears\.\d+\.weight"),
             schema=schema,
         )

@@ -56,12 +56,12 @@ def by_wordpiece(model, tokenizer):
     lookup = Lookup()
     encode = model.encode
 
-    def remember(input_ids, cu_seqlens, surface):
+    def remember(input_ids, *rest):
         lookup.logits = table[input_ids]
-        return encode(input_ids, cu_seqlens, surface)
+        return encode(input_ids, *rest)
 
     model.encode = remember
-    model.tag_mlp, model.tag_output = torch.nn.Identity(), lookup
+    model.tag_head.mlp, model.tag_head.output = torch.nn.Identity(), lookup
     return model
 
 

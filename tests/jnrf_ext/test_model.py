@@ -119,7 +119,7 @@ def test_every_trained_parameter_gets_a_gradient():
         if parameter.requires_grad and (parameter.grad is None or not parameter.grad.any())
     ]
     assert silent == []
-    assert model.embedding.weight.grad is None
+    assert model.inputs.embedding.weight.grad is None
 
 
 def test_the_relation_loss_is_the_cross_entropy_over_selected_pairs_a_head():
@@ -293,7 +293,9 @@ def test_pairs_of_no_token_are_ignored():
         ({"behaviour": "fast"}, "behaviour='fast' is not known"),
         ({"pooling": "max"}, "pooling='max' is not known"),
         ({"hidden_size": 15}, "must be even"),
-        ({"num_layers": 0}, "must be at least 1"),
+        ({"hidden_size": 0}, "must be at least 1"),
+        ({"num_layers": -1}, "must be at least 0"),
+        ({"units": "syllable"}, "units=.syllable. is not known"),
         ({"mixing_windows": [4]}, "1 entries for 2 layers"),
         ({"selection_room": 0}, "selection_room=0 must be above 0 and at most 1"),
         ({"selection_room": 1.5}, "selection_room=1.5 must be above 0 and at most 1"),

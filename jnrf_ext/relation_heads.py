@@ -1,0 +1,40 @@
+"""Which relation head a configuration asks for."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from jnrf_ext.config import JNRFConfig
+from jnrf_ext.layers import RelationHead
+from jnrf_ext.pair_head import PairHead
+from jnrf_ext.target_head import TargetHead
+
+
+def build_relation_head(config: JNRFConfig) -> nn.Module | None:
+    """The relation head of ``config.relation_kind``; None for a model of tags alone."""
+    schema = config.schema
+    if config.relation_kind == "none":
+        return None
+    size = config.relation_size or config.hidden_size
+    if config.relation_kind == "pairs":
+        return PairHead(
+            schema,
+            config.hidden_size,
+            size,
+            config.label_embedding_size,
+            config.head_dropout,
+            config.pair_threshold,
+            config.pair_distance,
+        )
+    if config.relation_kind == "targets":
+        return TargetHead(schema, config.hidden_size, config.target_context, config.head_dropout)
+    standard = config.behaviour == "standard"
+    return RelationHead(
+        config.hidden_size,
+        len(schema.relations),
+        config.relation_layers,
+        size,
+        config.head_dropout,
+        scale=size**-0.5 if standard else 1.0,
+        distance_unit=config.distance_unit,
+    )

@@ -1,0 +1,51 @@
+"""Where sentences start, for systems that work sentence by sentence."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from jnrf_ext.tokenizer import Encoded
+
+#: Words whose full stop ends no sentence, lower case.
+_ABBREVIATIONS = frozenset(
+    "al approx ca cf dr e.g eg etc fig i.e ie inc mr mrs ms no nos prof st vs".split(" ")  # noqa: SIM905
+)
+_ENDS = frozenset(".!?")
+_CLOSING = frozenset("\"')]}”’»")
+
+
+def sentence_starts(text: str, encoded: Encoded) -> np.ndarray:
+    """Which wordpieces start a sentence: bool ``[n]``, the first of a text always.
+
+    A blank line starts one. So does a line break or a space after a full stop, an exclamation or a
+    question mark (closing quotes and brackets may follow), unless what follows starts with a lower
+    case letter or what precedes is an abbreviation or an initial; and a line break after anything
+    but a comma or a word when what follows does not start with a lower case letter. Sentences never
+    split a word.
+    """
+    starts = np.zeros(len(encoded), bool)
+    if not len(encoded):
+        return starts
+    starts[0] = True
+    for index in np.flatnonzero(encoded.gaps[1:] > 0) + 1:
+        gap = encoded.gaps[index]
+        starts[index] = gap == 3 or _starts(
+            text, int(encoded.ends[index - 1]), int(encoded.starts[index]), gap == 2
+        )
+    return starts
+
+
+def _starts(text: str, before: int, after: int, line_break: bool) -> bool:
+    """Whether a sentence starts at ``after``, where the last one would end at ``before``."""
+    if text[after].islower():
+        return False
+    at = before
+    while at > 0 and text[at - 1] in _CLOSING:
+        at -= 1
+    if at == 0 or text[at - 1] not in _ENDS:
+        return line_break and not (text[before - 1].isalnum() or text[before - 1] == ",")
+    if text[at - 1] != "." or line_break:
+        return True
+    first = max(text.rfind(" ", 0, at - 1), text.rfind("\n", 0, at - 1)) + 1
+    word = text[first : at - 1].lstrip("([\"'").lower()
+    return word not in _ABBREVIATIONS and not (len(word) == 1 and word.isalpha())
