@@ -145,7 +145,7 @@ setup(
     package_dir={"jnrf_ext": "jnrf_ext", "jnrf": "python/jnrf"},
     package_data={
         "jnrf_ext": ["*.so", "_build_info.json"],
-        "jnrf": ["**/*.yaml", "**/*.html", "**/*.css", "**/*.js", "**/*.txt"],
+        "jnrf": ["**/*.yaml", "**/*.json", "**/*.html", "**/*.css", "**/*.js", "**/*.txt"],
     },
     # A placeholder that makes the wheel platform specific and runs CMakeBuild.
     ext_modules=[Extension("jnrf_ext._text", [])],

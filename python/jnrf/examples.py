@@ -1,4 +1,6 @@
-"""Documents to training examples: wordpieces, tags, relation pairs, and what did not fit.
+"""Documents to training examples: wordpieces, rows, tags, relation pairs, and what did not fit.
+
+Rows are what a model tags: wordpieces, or words (:mod:`jnrf_ext.outline`).
 
 A BIO model cannot represent everything an annotator can write. Nothing is left out silently:
 :attr:`Example.lost` counts by kind what the labels do not hold.
@@ -8,15 +10,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from itertools import pairwise
 
 import numpy as np
 import torch
 
+from jnrf_ext.config import JNRFConfig
 from jnrf_ext.document import Document, Mention
 from jnrf_ext.errors import InputError
+from jnrf_ext.outline import Layout, Outline, lay_out, mention_rows, outline
 from jnrf_ext.schema import Schema
-from jnrf_ext.tagging import OVERLAPS, align, encode_tags
+from jnrf_ext.tagging import OVERLAPS, align, decode_tags, encode_tags
 from jnrf_ext.tokenizer import Encoded, Tokenizer
 
 _CHOICES = {
@@ -52,7 +57,7 @@ class ExampleOptions:
 
 @dataclass(slots=True)
 class Example:
-    """One document as a model sees it; n wordpieces, P labelled pairs.
+    """One document as a model sees it; n wordpieces, r rows, P labelled pairs.
 
     ``lost`` has kinds in words ("overlapping mention", "relation on a lost mention", "attribute"
     ...). Every relation is either one labelled pair of mentions or counted there once.
@@ -60,9 +65,14 @@ class Example:
 
     document: Document
     encoded: Encoded
-    tags: np.ndarray  #: int64 [n], indices into ``Schema.tags``
-    pairs: np.ndarray  #: int64 [P, 3]: head wordpiece, tail wordpiece, relation class
+    outline: Outline
+    tags: np.ndarray  #: int64 [r], indices into ``Schema.tags``
+    pairs: np.ndarray  #: int64 [P, 3]: head row, tail row, relation class
+    #: The tagged mentions: (type, first row, last row exclusive)
+    spans: list[tuple[str, int, int]] = field(default_factory=list)
     lost: Counter[str] = field(default_factory=Counter)
+    #: The corpus it is of: 0 the main one, others with tags of their own
+    task: int = 0
 
     def __len__(self) -> int:
         return len(self.encoded)
@@ -73,20 +83,26 @@ def encode_document(
     tokenizer: Tokenizer,
     schema: Schema,
     options: ExampleOptions = ExampleOptions(),
+    config: JNRFConfig | None = None,
 ) -> Example:
-    """Tokenise a document and label its wordpieces and pairs by its annotations.
+    """Tokenise a document and label its rows and pairs by its annotations.
+
+    ``config`` says what rows and segments are; without one each wordpiece is a row.
 
     Raises :class:`InputError` for a text that cannot be tokenised. Annotations that the labels
     cannot hold are counted in :attr:`Example.lost`.
     """
     lost: Counter[str] = Counter()
     encoded = tokenizer.encode(document.text, words=options.words)
+    rows = Outline(encoded.starts, encoded.ends)
+    if config is not None:
+        rows = outline(document.text, encoded, config)
     types = set(schema.entity_types)
     known = [mention for mention in document.mentions if mention.type in types]
     lost["mention of an unknown type"] += len(document.mentions) - len(known)
-    units = _wordpiece_units(known, encoded, options, lost)
+    units = _row_units(known, rows, options, lost)
     tags, kept = encode_tags(
-        len(encoded), units.first, units.last, units.types, schema.tags, options.overlap
+        len(rows), units.first, units.last, units.types, schema.tags, options.overlap
     )
     # Relations attach to a mention's first unit; a later fragment of a split mention has none.
     place: dict[str, tuple[int, int]] = {}
@@ -101,12 +117,28 @@ def encode_document(
     lost["overlapping mention"] += len(lost_owners)
     pairs = _label_pairs(document, place, schema, options, lost)
     _count_other_annotations(document, lost)
-    return Example(document, encoded, tags, pairs, +lost)
+    if rows.segments is not None:
+        _cut_at_segments(tags, rows.segments, schema, lost)
+    spans = [(kind, first, last) for kind, first, last, *_ in decode_tags(tags, schema.tags)]
+    return Example(document, encoded, rows, tags, pairs, spans, +lost)
+
+
+def _cut_at_segments(
+    tags: np.ndarray, segments: np.ndarray, schema: Schema, lost: Counter[str]
+) -> None:
+    """Start a mention anew where it goes on into another segment, which knows nothing of it."""
+    begin_of = np.arange(len(schema.tags))
+    for number, tag in enumerate(schema.tags):
+        if tag.startswith("I-") and f"B-{tag[2:]}" in schema.tags:
+            begin_of[number] = schema.tags.index(f"B-{tag[2:]}")
+    first = tags[segments]
+    lost["mention over the end of a sentence"] += int((begin_of[first] != first).sum())
+    tags[segments] = begin_of[first]
 
 
 @dataclass(slots=True)
 class _Units:
-    """What is tagged as one mention each: a range of wordpieces, and the mention it is of."""
+    """What is tagged as one mention each: a range of rows, and the mention it is of."""
 
     first: np.ndarray
     last: np.ndarray
@@ -114,14 +146,14 @@ class _Units:
     owners: list[int]
 
 
-def _wordpiece_units(
-    mentions: list[Mention], encoded: Encoded, options: ExampleOptions, lost: Counter[str]
+def _row_units(
+    mentions: list[Mention], rows: Outline, options: ExampleOptions, lost: Counter[str]
 ) -> _Units:
-    """Align mentions with wordpieces, and bring discontinuous ones into BIO's reach."""
+    """Align mentions with rows, and bring discontinuous ones into BIO's reach."""
     bounds = [at for mention in mentions for fragment in mention.fragments for at in fragment]
     spans = np.array(bounds, np.int64).reshape(-1, 2)
-    firsts, lasts = align(encoded.starts, encoded.ends, spans[:, 0], spans[:, 1])
-    _count_moved_boundaries(encoded, spans, firsts, lasts, lost)
+    firsts, lasts = align(rows.starts, rows.ends, spans[:, 0], spans[:, 1])
+    _count_moved_boundaries(rows, spans, firsts, lasts, lost)
     firsts, lasts = firsts.tolist(), lasts.tolist()
     first, last, owners = [], [], []
     at = 0
@@ -172,13 +204,13 @@ def _make_continuous(ranges: list[tuple[int, int]], policy: str) -> list[tuple[i
 
 
 def _count_moved_boundaries(
-    encoded: Encoded, spans: np.ndarray, firsts: np.ndarray, lasts: np.ndarray, lost: Counter[str]
+    rows: Outline, spans: np.ndarray, firsts: np.ndarray, lasts: np.ndarray, lost: Counter[str]
 ) -> None:
     """Count the fragments whose boundaries will come back elsewhere than they were written."""
     found = firsts >= 0
     if not found.any():
         return
-    starts, ends = encoded.starts[firsts[found]], encoded.ends[lasts[found] - 1]
+    starts, ends = rows.starts[firsts[found]], rows.ends[lasts[found] - 1]
     wanted_starts, wanted_ends = spans[found].T
     inside = (starts < wanted_starts) | (ends > wanted_ends)
     outside = (starts > wanted_starts) | (ends < wanted_ends)
@@ -193,7 +225,7 @@ def _label_pairs(
     options: ExampleOptions,
     lost: Counter[str],
 ) -> np.ndarray:
-    """The labelled (head wordpiece, tail wordpiece, class) of the document's relations."""
+    """The labelled (head row, tail row, class) of the document's relations."""
     types = {mention.id: mention.type for mention in document.mentions}
     classes = {name: c for c, name in enumerate(schema.relations) if name != schema.no_relation}
     joined = {
@@ -224,7 +256,7 @@ def _label_pairs(
 
 
 def _all_with_all(table: np.ndarray) -> np.ndarray:
-    """Pairs of all wordpieces of (head first, head last, tail first, tail last, class) rows."""
+    """Pairs of all rows of (head first, head last, tail first, tail last, class) rows."""
     head_first, head_last, tail_first, tail_last, label = table.T
     tails = tail_last - tail_first
     counts = (head_last - head_first) * tails
@@ -243,16 +275,52 @@ def _count_other_annotations(document: Document, lost: Counter[str]) -> None:
     lost["note"] += len(document.notes)
 
 
+def split_at_segments(example: Example) -> list[Example]:
+    """An example for each segment of one without relations."""
+    rows, encoded = example.outline.bounds, example.encoded
+    pieces = rows
+    if example.outline.pieces is not None:
+        pieces = np.append(example.outline.pieces, len(encoded))[rows]
+    parts = []
+    for (first, last), (piece, end) in zip(pairwise(rows), pairwise(pieces), strict=True):
+        columns = (getattr(encoded, field.name)[piece:end] for field in fields(Encoded))
+        outline = example.outline
+        part = Outline(
+            outline.starts[first:last],
+            outline.ends[first:last],
+            None if outline.pieces is None else outline.pieces[first:last] - piece,
+            None,
+            None if outline.words is None else outline.words[first:last],
+        )
+        spans = [(kind, a - first, b - first) for kind, a, b in example.spans if first <= a < last]
+        parts.append(
+            Example(
+                example.document,
+                Encoded(*columns),
+                part,
+                example.tags[first:last],
+                example.pairs[:0],
+                spans,
+                task=example.task,
+            )
+        )
+    return parts
+
+
 @dataclass(slots=True)
 class Batch:
-    """B documents packed along one dimension of T wordpieces; no padding."""
+    """B documents packed along one dimension of T wordpieces, N rows; no padding."""
 
     input_ids: torch.Tensor  #: int64 [T]
     surface: torch.Tensor  #: int64 [T], casing and gap classes
     cu_seqlens: torch.Tensor  #: int32 [B + 1], where each document starts; the last is T
-    tags: torch.Tensor  #: int64 [T]
-    pairs: torch.Tensor  #: int64 [P, 3], wordpieces counted through the whole batch
+    tags: torch.Tensor  #: int64 [N]
+    pairs: torch.Tensor  #: int64 [P, 3], rows counted through the whole batch
     examples: list[Example]
+    #: Where rows and segments are; None where each wordpiece is a row
+    layout: Layout | None = None
+    #: The corpus that all its documents are of
+    task: int = 0
 
     @property
     def documents(self) -> list[Document]:
@@ -268,17 +336,26 @@ class Batch:
         if torch.device(device).type == "cuda":
             tensors = (tensor.pin_memory() for tensor in tensors)
         ids, surface, tags, pairs = (tensor.to(device, non_blocking=True) for tensor in tensors)
-        return Batch(ids, surface, self.cu_seqlens, tags, pairs, self.examples)
+        layout = None if self.layout is None else self.layout.to(device)
+        return Batch(ids, surface, self.cu_seqlens, tags, pairs, self.examples, layout, self.task)
 
 
-def pack(examples: Sequence[Example]) -> Batch:
-    """Concatenate examples, in the order given. Raises :class:`InputError` where there is none."""
+def pack(examples: Sequence[Example], entity_types: Sequence[str] = ()) -> Batch:
+    """Concatenate examples, in the order given. Raises :class:`InputError` where there is none.
+
+    With ``entity_types``, those of the schema, the batch has the gold mentions too.
+    """
     if not examples:
         raise InputError("a batch needs at least one document")
     starts = np.cumsum([0, *map(len, examples)])
+    rows = np.cumsum([0, *(len(example.outline) for example in examples)])
     pairs = np.concatenate([example.pairs for example in examples])
-    shift = np.repeat(starts[:-1], [len(example.pairs) for example in examples])
+    shift = np.repeat(rows[:-1], [len(example.pairs) for example in examples])
     pairs[:, :2] += shift[:, None]
+    layout = lay_out([example.outline for example in examples], [*map(len, examples)])
+    if entity_types:
+        spans = [example.spans for example in examples]
+        layout.mentions = mention_rows(spans, layout.cu_rows, entity_types)
 
     def join(columns, kind):
         return torch.from_numpy(np.concatenate(columns).astype(kind, copy=False))
@@ -290,6 +367,8 @@ def pack(examples: Sequence[Example]) -> Batch:
         tags=join([example.tags for example in examples], np.int64),
         pairs=torch.from_numpy(pairs),
         examples=list(examples),
+        layout=layout,
+        task=examples[0].task,
     )
 
 
@@ -299,24 +378,31 @@ def epoch_generator(seed: int, epoch: int) -> np.random.Generator:
 
 
 def batches(
-    examples: Sequence[Example], max_tokens: int = 0, generator: np.random.Generator | None = None
+    examples: Sequence[Example],
+    max_tokens: int = 0,
+    generator: np.random.Generator | None = None,
+    entity_types: Sequence[str] = (),
 ) -> Iterator[Batch]:
     """Pack documents, shuffled by ``generator`` where one is given, into batches.
 
-    A batch has at most ``max_tokens`` wordpieces; documents are never cut, so that one above the
-    budget is a batch of its own. 0 means one document a batch. Every document comes exactly once.
+    A batch has at most ``max_tokens`` wordpieces of one corpus; documents are never cut, so that
+    one above the budget is a batch of its own. 0 means one document a batch. Every document comes
+    exactly once. ``entity_types`` as for :func:`pack`.
     """
     if max_tokens < 0:
         raise InputError(f"max_tokens is {max_tokens}; use 0 for one document a batch, or more")
     order = range(len(examples)) if generator is None else generator.permutation(len(examples))
-    waiting: list[Example] = []
-    size = 0
+    waiting: dict[int, list[Example]] = {}
+    sizes: Counter[int] = Counter()
     for index in order:
         example = examples[index]
-        if waiting and (max_tokens == 0 or size + len(example) > max_tokens):
-            yield pack(waiting)
-            waiting, size = [], 0
-        waiting.append(example)
-        size += len(example)
-    if waiting:
-        yield pack(waiting)
+        task = example.task
+        group = waiting.setdefault(task, [])
+        if group and (max_tokens == 0 or sizes[task] + len(example) > max_tokens):
+            yield pack(group, entity_types)
+            waiting[task] = group = []
+            sizes[task] = 0
+        group.append(example)
+        sizes[task] += len(example)
+    for group in filter(None, waiting.values()):
+        yield pack(group, entity_types)

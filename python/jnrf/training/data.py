@@ -10,10 +10,11 @@ from pathlib import Path
 
 from jnrf.corpora import open_corpus
 from jnrf.corpora.schema import learn_schema
-from jnrf.examples import Example, ExampleOptions, encode_document
+from jnrf.examples import Example, ExampleOptions, encode_document, split_at_segments
 from jnrf.training.config import DataConfig
 from jnrf_ext import JNRF
 from jnrf_ext.document import Document
+from jnrf_ext.encoder import load_tokenizer
 from jnrf_ext.errors import InputError
 from jnrf_ext.schema import Schema
 from jnrf_ext.tokenizer import Tokenizer
@@ -84,9 +85,11 @@ def choose_schema(config: DataConfig, documents: list[Document]) -> Schema:
 
 
 def choose_tokenizer(
-    config: DataConfig, documents: list[Document], embeddings: str | None
+    config: DataConfig, documents: list[Document], embeddings: str | None, encoder: str | None
 ) -> Tokenizer:
-    """The given tokenizer, else the pretrained embeddings' own, else one trained here."""
+    """The given one, else the pretrained encoder's or embeddings' own, else one trained here."""
+    if encoder and not config.tokenizer and not encoder.endswith(".json"):
+        return load_tokenizer(encoder)
     source = config.tokenizer or embeddings
     if source is None:
         return Tokenizer.train([document.text for document in documents], config.vocabulary)
@@ -96,9 +99,40 @@ def choose_tokenizer(
 
 
 def encode(
-    documents: list[Document], model: JNRF, config: DataConfig
+    documents: list[Document], model: JNRF, config: DataConfig, seed: int
 ) -> tuple[list[Example], list[str]]:
-    """Examples of the documents that have any wordpiece, and remarks on what was lost."""
+    """Examples of the documents that have any wordpiece, and remarks on what was lost.
+
+    Where a model works sentence by sentence and knows no relations, each sentence is an example.
+    """
+    examples, remarks = encode_for(documents, model, model.config.schema, config, seed)
+    if not examples:
+        raise InputError("the training documents hold no wordpiece; check that they are texts")
+    return examples, remarks
+
+
+def encode_auxiliary(model: JNRF, config: DataConfig, seed: int) -> tuple[list[Example], list[str]]:
+    """The examples of ``data.auxiliary``, whose tasks count from 1, and remarks."""
+    examples: list[Example] = []
+    remarks: list[str] = []
+    for number, path in enumerate(config.auxiliary):
+        schema = Schema(model.config.auxiliary[number]["tags"], ["none"])
+        documents = open_corpus(path, on_error=config.malformed)
+        found, said = encode_for(documents, model, schema, config, seed, number + 1)
+        examples += found
+        remarks += [f"{line} ({path})" for line in said]
+    return examples, remarks
+
+
+def encode_for(
+    documents: list[Document],
+    model: JNRF,
+    schema: Schema,
+    config: DataConfig,
+    seed: int,
+    task: int = 0,
+) -> tuple[list[Example], list[str]]:
+    """Examples for the labels of ``schema``, as :func:`encode` makes them of the main corpus."""
     options = ExampleOptions(
         discontinuous=config.discontinuous,
         overlap=config.overlap,
@@ -107,17 +141,26 @@ def encode(
     )
     examples, lost, empty = [], Counter(), 0
     for document in documents:
-        example = encode_document(document, model.tokenizer, model.config.schema, options)
+        example = encode_document(document, model.tokenizer, schema, options, model.config)
+        example.task = task
         lost.update(example.lost)
         if len(example):
             examples.append(example)
         else:
             empty += 1
-    if not examples:
-        raise InputError("the training documents hold no wordpiece; check that they are texts")
     remarks = [f"train: what the model cannot represent: {_counts(lost)}"] if lost else []
     if empty:
         remarks.append(f"train: {empty} documents without text left out")
+    if model.config.relation_kind == "none" and model.config.segments == "sentence":
+        examples = [part for example in examples for part in split_at_segments(example)]
+    if config.keep_empty < 1:
+        draw = random.Random(seed)
+        kept = [e for e in examples if e.spans or draw.random() < config.keep_empty]
+        remarks.append(
+            f"train: {len(examples) - len(kept):,} of {len(examples):,} examples without a mention "
+            f"left out (data.keep_empty {config.keep_empty:g})"
+        )
+        examples = kept
     return examples, remarks
 
 

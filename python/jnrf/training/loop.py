@@ -54,7 +54,12 @@ def train(config: TrainConfig, resume: bool = False) -> RunSummary:
     log = MetricsLog(folder.metrics, state.log_bytes)
     curves = Curves(folder.tensorboard, run.tensorboard, state.step)
     meter = EnergyMeter(device, state.energy_joules)
-    total = prepared.tokens * run.epochs
+    total = prepared.tokens * run.epochs + prepared.auxiliary_tokens * min(
+        run.auxiliary_epochs, run.epochs
+    )
+    # The heads that relate mentions, not rows, are told where the gold ones are.
+    relates_mentions = config.model.relation_kind in ("pairs", "targets")
+    gold_types = model.config.schema.entity_types if relates_mentions else []
     bar = TrainingProgress(total, state.all_tokens, run.epochs)
     for line in (*prepared.remarks, curves.note):
         bar.say(line)
@@ -71,7 +76,11 @@ def train(config: TrainConfig, resume: bool = False) -> RunSummary:
             # The order of an epoch follows from the seed and its number alone, so that a resumed
             # epoch skips the batches it has used and goes on with the rest.
             order = epoch_generator(run.seed, state.epoch)
-            stream = islice(batches(prepared.train, run.max_tokens, order), state.batch, None)
+            examples = prepared.train
+            if state.epoch < run.auxiliary_epochs:
+                examples = examples + prepared.auxiliary
+            packed = batches(examples, run.max_tokens, order, gold_types)
+            stream = islice(packed, state.batch, None)
             model.train()
             while group := list(islice(stream, config.optim.accumulate)):
                 tokens = sum(len(batch.input_ids) for batch in group)

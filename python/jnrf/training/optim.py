@@ -8,42 +8,75 @@ import torch
 from torch import Tensor, nn
 
 from jnrf.training.config import OptimConfig
+from jnrf_ext.auxiliary import Auxiliary
+from jnrf_ext.encoder import Encoder
 
 _POLYNOMIAL = ("alpha", "beta", "gamma")
+_CRF = ("transitions", "start", "end")
 
 
 def build_optimizer(
     model: nn.Module, config: OptimConfig, capturable: bool = False
 ) -> torch.optim.Optimizer:
-    """Adam or AdamW over the trainable weights, in up to three groups.
+    """Adam or AdamW over the trainable weights, in groups of one learning rate and decay each.
 
-    Matrices decay; vectors (biases, norms) do not; the distance polynomials alpha, beta and gamma
-    do not either, and may have a learning rate of their own. Each group keeps its highest learning
-    rate as ``base_lr``.
+    Matrices decay; vectors (biases, norms) do not; nor do the distance polynomials alpha, beta and
+    gamma and the weights of CRFs, which may have learning rates of their own, as a pretrained
+    encoder may, lower from layer to layer downwards. Each group keeps its highest learning rate as
+    ``base_lr``.
 
     ``capturable`` makes its steps fit for a CUDA graph: learning rates are then tensors on the
     weights' device, which a graph reads anew at every replay.
     """
-    matrices, vectors, polynomials = [], [], []
+    groups: dict[tuple[str, int], dict] = {}
+    depths = _encoder_depths(model)
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
+        matrix = parameter.ndim > 1
+        kind, rate, depth = "matrices" if matrix else "vectors", config.lr, 0
         if name.rpartition(".")[2] in _POLYNOMIAL:
-            polynomials.append(parameter)
-        else:
-            (matrices if parameter.ndim > 1 else vectors).append(parameter)
-    polynomial_lr = config.lr if config.lr_polynomial is None else config.lr_polynomial
-    groups = [
-        {"params": matrices, "weight_decay": config.weight_decay, "base_lr": config.lr},
-        {"params": vectors, "weight_decay": 0.0, "base_lr": config.lr},
-        {"params": polynomials, "weight_decay": 0.0, "base_lr": polynomial_lr},
-    ]
-    kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
-    groups = [group for group in groups if group["params"]]
+            kind, matrix, rate = "polynomials", False, _or(config.lr_polynomial, config.lr)
+        elif name.rpartition(".")[2] in _CRF:
+            kind, matrix, rate = "crf", False, _or(config.lr_crf, config.lr)
+        elif name in depths:
+            depth = 1 + depths[name]
+            rate = _or(config.lr_encoder, config.lr) * config.layer_decay ** depths[name]
+        decay = config.weight_decay if matrix else 0.0
+        group = {"params": [], "weight_decay": decay, "base_lr": rate}
+        groups.setdefault((kind, depth), group)["params"].append(parameter)
+    order = ("matrices", "vectors", "polynomials", "crf")
+    groups = [groups[key] for key in sorted(groups, key=lambda k: (order.index(k[0]), k[1]))]
     for group in groups if capturable else ():
         group["lr"] = torch.tensor(group["base_lr"], device=group["params"][0].device)
+    kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
     # One fused pass over all weights: on two cores several times faster than one by one.
     return kind(groups, lr=config.lr, betas=config.betas, fused=True, capturable=capturable)
+
+
+def _or(value: float | None, otherwise: float) -> float:
+    return otherwise if value is None else value
+
+
+def _encoder_depths(model: nn.Module) -> dict[str, int]:
+    """How many layers of the encoder are above each of its parameters, by name.
+
+    The layers that groups of corpora have of their own are as deep as those they stand for.
+    """
+    depths: dict[str, int] = {}
+    for prefix, module in model.named_modules():
+        if isinstance(module, Encoder):
+            layers = list(module.layers)
+            inside = {id(p): n for n, layer in enumerate(layers) for p in layer.parameters()}
+            for name, parameter in module.named_parameters():
+                # What is below all layers, the embeddings, counts as one layer more.
+                depths[f"{prefix}.{name}"] = len(layers) - 1 - inside.get(id(parameter), -1)
+        elif isinstance(module, Auxiliary):
+            for group, layers in module.upper.items():
+                for name, _ in layers.named_parameters():
+                    number = int(name.partition(".")[0])
+                    depths[f"{prefix}.upper.{group}.{name}"] = len(layers) - 1 - number
+    return depths
 
 
 def schedule(config: OptimConfig, progress: float) -> float:

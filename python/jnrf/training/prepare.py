@@ -6,17 +6,24 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from jnrf.corpora import open_corpus
+from jnrf.corpora.schema import learn_schema
 from jnrf.examples import Example
 from jnrf.training import data
 from jnrf.training.checkpoint import recover
-from jnrf.training.config import TrainConfig, model_config
+from jnrf.training.config import DataConfig, ModelConfig, TrainConfig, model_config
 from jnrf.training.resources import count_parameters
 from jnrf_ext import JNRF
+from jnrf_ext.config import JNRFConfig
 from jnrf_ext.document import Document
-from jnrf_ext.embeddings import load_word_embeddings
+from jnrf_ext.embeddings import embeddings_shape, load_word_embeddings
+from jnrf_ext.encoder import load_encoder, read_encoder_config
 from jnrf_ext.errors import InputError
 from jnrf_ext.installed import DEFAULT_PACKAGE, find_in_package
 from jnrf_ext.schema import Schema
+
+#: Configurations of encoders without weights, which start from random ones.
+ENCODERS = Path(__file__).parents[1] / "configs" / "encoders"
 
 
 @dataclass
@@ -27,8 +34,11 @@ class Prepared:
     train: list[Example]
     dev: list[Document]
     test: list[Document]
-    #: Wordpieces in an epoch
+    #: Those of auxiliary corpora, for the first epochs
+    auxiliary: list[Example]
+    #: Wordpieces in an epoch of the main corpus, and of the auxiliary ones beside it
     tokens: int
+    auxiliary_tokens: int
     #: The metric that chooses the best epoch
     metric: str
     #: Changes where the training data, or what is made of it, does
@@ -45,55 +55,127 @@ def prepare(config: TrainConfig, last: Path | None) -> Prepared:
     resumed = last is not None and recover(last)
     model = JNRF.from_pretrained(last) if resumed else build_model(config, corpora.train)
     schema = model.config.schema
-    examples, remarks = data.encode(corpora.train, model, config.data)
+    examples, remarks = data.encode(corpora.train, model, config.data, config.run.seed)
+    auxiliary, said = data.encode_auxiliary(model, config.data, config.run.seed)
+    remarks += said
     tokens = sum(len(example) for example in examples)
     metric = config.run.metric
-    if metric.startswith("relations") and len(schema.relations) == 1:
+    without = len(schema.relations) == 1 or model.relation_head is None
+    if metric.startswith("relations") and without:
         metric = metric.replace("relations", "mentions")
-        remarks.append(f"no relations in the training documents: tags alone, judged by {metric}")
+        why = "in the model" if model.relation_head is None else "in the training documents"
+        remarks.append(f"no relations {why}: tags alone, judged by {metric}")
     for name in ("dev", "test"):
         remarks += data.unseen_labels(name, getattr(corpora, name), schema)
     return Prepared(
         model=model,
         train=examples,
+        auxiliary=auxiliary,
         dev=corpora.dev,
         test=corpora.test,
         tokens=tokens,
+        auxiliary_tokens=sum(map(len, auxiliary)),
         metric=metric,
-        fingerprint=_fingerprint(examples),
+        fingerprint=_fingerprint(examples + auxiliary),
         resumed=resumed,
         remarks=[*_facts(model, schema, examples, tokens), *corpora.remarks, *remarks],
     )
 
 
 def build_model(config: TrainConfig, documents: list[Document]) -> JNRF:
-    """A new model for the labels of ``documents``, its embeddings pretrained where configured."""
+    """A new model for the labels of ``documents``, its weights pretrained where configured."""
     schema = data.choose_schema(config.data, documents)
-    source = config.model.embeddings
-    tokenizer = data.choose_tokenizer(config.data, documents, source)
-    if source is None:
-        vocab_size, embedding_size = tokenizer.vocab_size, config.model.embedding_size
+    encoder = resolve_encoder(config.model.encoder)
+    source = None if encoder else config.model.embeddings
+    tokenizer = data.choose_tokenizer(config.data, documents, source, encoder)
+    weights = load_word_embeddings(source) if source else None
+    sizes: dict = {}
+    if encoder:
+        made, pretrained = load_encoder(encoder, config.model.encoder_random)
+        sizes = encoder_sizes(config.model, made, pretrained.config)
+        sizes["encoder_frame"] = tokenizer.frame()
+    elif weights is None:
+        sizes = {"vocab_size": tokenizer.vocab_size, "embedding_size": config.model.embedding_size}
     else:
-        weight = load_word_embeddings(source)
-        vocab_size, embedding_size = weight.shape
-        if tokenizer.vocab_size > vocab_size:
-            raise InputError(
-                f"data.tokenizer: has {tokenizer.vocab_size:,} wordpieces, the embeddings of "
-                f"{source} have {vocab_size:,} rows; leave it away to use the embeddings' own"
-            )
+        sizes = dict(zip(("vocab_size", "embedding_size"), weights.shape, strict=True))
+    if tokenizer.vocab_size > sizes["vocab_size"]:
+        raise InputError(
+            f"data.tokenizer: has {tokenizer.vocab_size:,} wordpieces, the weights of "
+            f"{encoder or source} have {sizes['vocab_size']:,} rows; leave it away to use their "
+            "own, or lower data.vocabulary"
+        )
     settings = model_config(
         config.model,
-        vocab_size=vocab_size,
-        embedding_size=embedding_size,
-        mask_id=tokenizer.id_of("[MASK]") or tokenizer.unknown_id or 0,
+        auxiliary=_auxiliary_tasks(config.data, schema),
+        mask_id=tokenizer.id_of("[MASK]") or tokenizer.id_of("<mask>") or tokenizer.unknown_id or 0,
         schema=schema,
+        **sizes,
     )
-    if source is None:
+    if weights is None and not encoder:
         settings.freeze_embeddings = False  # there is nothing to keep: they start as noise
     model = JNRF(settings, tokenizer)
-    if source is not None:
-        model.load_embeddings(weight)
+    if encoder:
+        model.load_encoder(pretrained)
+    elif weights is not None:
+        model.load_embeddings(weights)
+    if config.run.init:
+        start_from(model, config.run.init)
     return model
+
+
+def encoder_sizes(model: ModelConfig, encoder: dict, config) -> dict:
+    """The sizes that a pretrained encoder decides; ``config`` is its transformers configuration."""
+    sizes = {"encoder": encoder, "vocab_size": config.vocab_size}
+    if model.hidden_size == 0:
+        sizes["hidden_size"] = config.hidden_size
+    return sizes
+
+
+def model_sizes(config: TrainConfig, schema: Schema) -> JNRFConfig:
+    """The configuration of a model for given labels, without its data and without its weights.
+
+    Raises :class:`InputError` where what decides the sizes is not installed.
+    """
+    source = resolve_embeddings(config.model.embeddings)
+    encoder = resolve_encoder(config.model.encoder)
+    if encoder:
+        sizes = encoder_sizes(config.model, *read_encoder_config(encoder))
+    elif source is None:
+        sizes = {"vocab_size": config.data.vocabulary}
+        sizes["embedding_size"] = config.model.embedding_size
+    else:
+        sizes = dict(zip(("vocab_size", "embedding_size"), embeddings_shape(source), strict=True))
+    return model_config(config.model, schema=schema, **sizes)
+
+
+def _auxiliary_tasks(config: DataConfig, schema: Schema) -> list[dict]:
+    """The tags of each auxiliary corpus, and its group: equal entity types are one group."""
+    groups: dict[tuple[str, ...], int] = {tuple(schema.entity_types): 0}
+    tasks = []
+    for path in config.auxiliary:
+        found = learn_schema(open_corpus(path, on_error=config.malformed))
+        group = groups.setdefault(tuple(found.entity_types), len(groups))
+        tasks.append({"tags": found.tags, "group": group})
+    return tasks
+
+
+def start_from(model: JNRF, folder: str) -> None:
+    """Take the weights of a trained model wherever name and size agree.
+
+    Raises :class:`InputError` where no weights do.
+    """
+    weights = JNRF.from_pretrained(folder).state_dict()
+    own = model.state_dict()
+    fitting = {n: w for n, w in weights.items() if n in own and own[n].shape == w.shape}
+    if not fitting:
+        raise InputError(f"run.init: no weights of {folder} fit this model; give another folder")
+    model.load_state_dict(fitting, strict=False)
+
+
+def resolve_encoder(source: str | None) -> str | None:
+    """The file of an encoder's configuration that comes with the package, by its name."""
+    shipped = ENCODERS / f"{source}.json"
+    return str(shipped) if source and shipped.parent == ENCODERS and shipped.is_file() else source
 
 
 def resolve_embeddings(source: str | None) -> str | None:

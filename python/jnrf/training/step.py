@@ -79,7 +79,7 @@ def take_step(
     decided on the device, and holds for all later steps too: nothing here waits for it.
     """
     began = time.monotonic()
-    device = model.tag_output.weight.device
+    device = model.device
     bf16 = use_bf16(config.run.bf16, device)
     losses, dropped = [], torch.zeros(1, dtype=torch.float64, device=device)
     for batch in (batch.to(device) for batch in group):
@@ -90,6 +90,8 @@ def take_step(
                 surface=batch.surface,
                 tags=batch.tags,
                 pairs=batch.pairs,
+                layout=batch.layout,
+                task=batch.task,
             )
         parts = torch.stack([output.loss, output.tag_loss, output.relation_loss])
         losses.append(parts.detach().double())

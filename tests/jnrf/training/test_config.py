@@ -20,7 +20,8 @@ def config_of(**overrides):
 def test_every_setting_of_the_model_is_offered_but_what_the_data_decide():
     offered = {field.name for field in dataclasses.fields(ModelConfig)}
     own = {field.name for field in dataclasses.fields(JNRFConfig)}
-    assert offered == own - set(DERIVED) | {"embeddings", "embedding_size"}
+    sources = {"embeddings", "embedding_size", "encoder", "encoder_random"}
+    assert offered == own - set(DERIVED) | sources
 
 
 def test_each_setting_of_a_run_has_a_help_text():

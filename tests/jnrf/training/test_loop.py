@@ -76,7 +76,7 @@ def test_pretrained_embeddings_are_taken_and_stay_as_they_are(tmp_path, corpus):
 
     loop.train(configure(tmp_path / "run", corpus, **{"model.embeddings": str(source)}))
     model = JNRF.from_pretrained(tmp_path / "run/best")
-    assert torch.equal(model.embedding.weight, pretrained)
+    assert torch.equal(model.inputs.embedding.weight, pretrained)
     assert model.tokenizer.to_json() == tokenizer.to_json()
 
 

@@ -203,7 +203,7 @@ def test_a_fused_optimizer_skips_all_steps_from_one_that_is_not_finite(wrong):
 def test_on_a_cpu_weights_stay_where_the_loss_is_not_finite():
     model = small_model()
     with torch.no_grad():
-        model.tag_output.bias[0] = INFINITE
+        model.tag_head.output.bias[0] = INFINITE
     optimizer = build_optimizer(model, CONFIG.optim)
     before = [parameter.detach().clone() for parameter in model.parameters()]
     taken = step.take_step(model, optimizer, [batch()], CONFIG)
@@ -236,14 +236,14 @@ def test_a_whole_step_on_cuda_never_waits(bf16):
     # More tokens too, for which torch counts the gradients of embeddings by another kernel.
     group = [batch(seed=1), batch((3300, 41), seed=2)]
     step.take_step(model, optimizer, group, config).outcome()  # tables and workspaces are made
-    before = model.tag_output.weight.detach().clone()
+    before = model.tag_head.output.weight.detach().clone()
     torch.cuda.set_sync_debug_mode("error")
     try:
         taken = step.take_step(model, optimizer, group, config)
     finally:
         torch.cuda.set_sync_debug_mode("default")
     assert step.is_finite(taken.outcome())
-    assert not torch.equal(model.tag_output.weight, before)
+    assert not torch.equal(model.tag_head.output.weight, before)
 
 
 def flat(model) -> torch.Tensor:

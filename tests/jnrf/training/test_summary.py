@@ -1,0 +1,45 @@
+"""summary.json is read back as it was written, by this version or an earlier one."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import pytest
+
+from jnrf.training.run_folder import RunFolder
+from jnrf.training.summary import RunSummary, read_summary
+from jnrf_ext.errors import InputError
+
+OLD = {
+    "folder": "runs/a", "epochs": 2, "best_epoch": 1, "metric": "mentions_strict",
+    "device": "the CPU", "parameters": {"trainable": 5, "frozen": 0}, "tokens_per_epoch": 10,
+    "seconds": 3.0, "seconds_per_epoch": 1.5, "tokens_per_second": 6.7,
+    "peak_memory_bytes": 2048, "energy_joules": "not available", "headlines": {}, "scores": {},
+}  # fmt: skip
+
+
+def test_a_summary_is_read_back(tmp_path):
+    summary = RunSummary(**OLD, metrics={"dev": {}}, prediction_tokens=7, peak_cuda_bytes=None)
+    (tmp_path / "summary.json").write_text(json.dumps(dataclasses.asdict(summary)))
+    assert read_summary(RunFolder(tmp_path)) == summary
+
+
+def test_a_summary_of_an_earlier_version_can_still_be_read(tmp_path):
+    (tmp_path / "summary.json").write_text(json.dumps(OLD))
+    summary = read_summary(RunFolder(tmp_path))
+    assert (summary.seconds, summary.metrics, summary.peak_process_bytes) == (3.0, {}, None)
+    assert "2 epochs in 0:03" in summary.costs()
+
+
+def test_a_broken_summary_is_told_with_its_remedy(tmp_path):
+    (tmp_path / "summary.json").write_text("{")
+    with pytest.raises(InputError, match="remove it to resume"):
+        read_summary(RunFolder(tmp_path))
+
+
+def test_reading_a_summary_loads_no_torch():
+    code = "import sys, jnrf.training.summary; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
