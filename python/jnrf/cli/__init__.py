@@ -18,6 +18,7 @@ COMMANDS = (
     "convert",
     "systems",
     "train",
+    "study",
     "extract",
     "predict",
     "evaluate",

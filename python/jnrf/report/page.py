@@ -52,17 +52,17 @@ def render(
     summary: dict,
 ) -> str:
     """The page of :func:`write_page` as a string."""
-    style = _asset("page.css")
-    script = "\n".join(_asset(name) for name in ("layout.js", "page.js"))
+    style = asset("page.css")
+    script = "\n".join(asset(name) for name in ("layout.js", "page.js"))
     data = [document_data(gold, predicted) for gold, predicted in documents]
-    return _fill(
-        _asset("page.html"),
+    return fill(
+        asset("page.html"),
         {
             "title": escape(title),
             "style": style,
-            "style_hash": _hash(style),
+            "style_hash": content_hash(style),
             "script": script,
-            "script_hash": _hash(script),
+            "script_hash": content_hash(script),
             "headline": sections.headline(scores),
             "summary": sections.summary(summary),
             "curves": sections.curves(history, summary),
@@ -82,16 +82,18 @@ def json_block(data: object) -> str:
     return text
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A file of this package, as text."""
     return (resources.files("jnrf.report") / name).read_text(encoding="utf-8")
 
 
-def _hash(content: str) -> str:
+def content_hash(content: str) -> str:
     """How a content security policy names an inline element of this content."""
     digest = hashlib.sha256(content.encode("utf-8")).digest()
     return f"sha256-{base64.b64encode(digest).decode()}"
 
 
-def _fill(template: str, values: dict[str, str]) -> str:
+def fill(template: str, values: dict[str, str]) -> str:
+    """A template with each ``{{name}}`` replaced by its value."""
     # One pass: a placeholder's look-alike inside a value stays as it is.
     return re.sub(r"\{\{(\w+)\}\}", lambda match: values[match[1]], template)

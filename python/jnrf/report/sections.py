@@ -18,6 +18,9 @@ _KNOWN = {
     "seconds_per_epoch": ("Time an epoch", "{:,.1f} s"),
     "tokens_per_epoch": ("Wordpieces an epoch", "{:,}"),
     "tokens_per_second": ("Wordpieces/s", "{:,.0f}"),
+    "prediction_tokens": ("Wordpieces predicted on", "{:,}"),
+    "prediction_seconds": ("Prediction time", "{:,.1f} s"),
+    "prediction_tokens_per_second": ("Wordpieces/s, prediction", "{:,.0f}"),
     "parameters": ("Parameters", "{:,}"),
 }
 

@@ -4,76 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass, field
+import time
 
 import torch
-from rich import box
-from rich.table import Table
 
 from jnrf.report.page import write_page
+from jnrf.scoring.metrics import all_metrics
 from jnrf.scoring.scores import Scores
 from jnrf.training import evaluation
 from jnrf.training.checkpoint import RunState
 from jnrf.training.config import TrainConfig
 from jnrf.training.log import read_rows
 from jnrf.training.prepare import Prepared
-from jnrf.training.progress import duration
-from jnrf.training.resources import count_parameters
+from jnrf.training.resources import count_parameters, peak_memory_bytes
 from jnrf.training.run_folder import RunFolder
+from jnrf.training.summary import RunSummary, read_summary
 from jnrf_ext import JNRF
 from jnrf_ext.document import Document
-from jnrf_ext.errors import InputError
 from jnrf_ext.files import write_atomically
 from jnrf_ext.standoff import to_brat
 
+__all__ = ["RunSummary", "finish", "read_summary"]
+
 MODES = ("corrected", "official")
-
-
-@dataclass
-class RunSummary:
-    """What summary.json holds: the outcome of a run and what it cost."""
-
-    folder: str
-    epochs: int
-    best_epoch: int
-    metric: str
-    device: str
-    parameters: dict[str, int]
-    tokens_per_epoch: int
-    #: Training alone, without scoring
-    seconds: float
-    seconds_per_epoch: float
-    tokens_per_second: float
-    #: CUDA's where it was used, else the process's resident set
-    peak_memory_bytes: int
-    energy_joules: float | str
-    #: The four headline F1 by document set and scorer mode
-    headlines: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
-    #: All scores by document set and scorer mode
-    scores: dict[str, dict[str, dict]] = field(default_factory=dict)
-
-    def table(self) -> Table:
-        """The headline scores, for a terminal."""
-        table = Table(box=box.SIMPLE, title=f"Best epoch {self.best_epoch}", title_justify="left")
-        for column in ("micro F1", "mentions lenient", "strict", "relations lenient", "strict"):
-            table.add_column(column, justify="left" if column == "micro F1" else "right")
-        for name, modes in self.headlines.items():
-            for mode, values in modes.items():
-                order = ("mentions_lenient", "mentions_strict", "relations_lenient")
-                cells = [f"{values[key]:.4f}" for key in (*order, "relations_strict")]
-                table.add_row(f"{name}, {mode}", *cells)
-        return table
-
-    def costs(self) -> str:
-        """Time, speed and memory in one line."""
-        energy = self.energy_joules
-        return (
-            f"{self.epochs} epoch{'s' * (self.epochs != 1)} in {duration(self.seconds)} "
-            f"({self.seconds_per_epoch:.1f} s an epoch, {self.tokens_per_second:,.0f} "
-            f"wordpieces/s) on {self.device}, peak memory "
-            f"{self.peak_memory_bytes / 2**20:,.0f} MiB, energy "
-            + (f"{energy / 3600:.1f} Wh" if isinstance(energy, float) else energy)
-        )
 
 
 def finish(
@@ -88,17 +41,24 @@ def finish(
     for name, gold in (("dev", prepared.dev), ("test", prepared.test)):
         if not gold:
             continue
+        start = time.perf_counter()
         predicted = evaluation.predict(model, gold)
+        summary.prediction_seconds += time.perf_counter() - start
+        summary.prediction_tokens += _wordpieces(model, gold)
         for document in predicted:
-            write_atomically(folder.predictions / name / f"{document.id}.ann", to_brat(document))
+            # Sentences make thousands of files: not each waits for the disk.
+            path = folder.predictions / name / f"{document.id}.ann"
+            write_atomically(path, to_brat(document), durable=False)
         summary.headlines[name], summary.scores[name] = {}, {}
         for mode in MODES:
             scores = evaluation.score(gold, predicted, mode)
             summary.headlines[name][mode] = evaluation.headlines(scores)
             summary.scores[name][mode] = scores.to_dict()
             page_scores[f"{name}, {mode}"] = scores
+        summary.metrics[name] = all_metrics(gold, predicted, tokens="words")
         if name == "dev":
             shown = list(zip(gold, predicted, strict=True))
+    _finish_costs(summary, state, device)
     data = dataclasses.asdict(summary)
     write_page(
         folder.report,
@@ -107,7 +67,7 @@ def finish(
         history=read_rows(folder.metrics),
         scores=page_scores,
         documents=shown,
-        summary={k: v for k, v in data.items() if k not in ("scores", "headlines")},
+        summary={k: v for k, v in data.items() if k not in ("scores", "headlines", "metrics")},
     )
     write_atomically(folder.summary, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
     return summary
@@ -134,11 +94,19 @@ def _costs(
     )
 
 
-def read_summary(folder: RunFolder) -> RunSummary:
-    """The summary of a run that is complete."""
-    try:
-        return RunSummary(**json.loads(folder.summary.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(
-            f"{folder.summary} cannot be read ({error}); remove it to resume"
-        ) from error
+def _wordpieces(model: JNRF, documents: list[Document]) -> int:
+    """How many the texts have, counted apart from what is timed."""
+    return sum(len(model.tokenizer.encode(document.text)) for document in documents)
+
+
+def _finish_costs(summary: RunSummary, state: RunState, device: torch.device) -> None:
+    """What is known only after prediction: its speed, and the most memory held by then."""
+    if summary.prediction_tokens:
+        speed = summary.prediction_tokens / max(summary.prediction_seconds, 1e-9)
+        summary.prediction_tokens_per_second = round(speed, 1)
+    summary.prediction_seconds = round(summary.prediction_seconds, 3)
+    summary.peak_process_bytes = peak_memory_bytes(torch.device("cpu"))
+    if device.type == "cuda":
+        summary.peak_cuda_bytes = max(state.peak_memory_bytes, peak_memory_bytes(device))
+    else:  # a resumed run may have held more before it was interrupted
+        summary.peak_process_bytes = max(state.peak_memory_bytes, summary.peak_process_bytes)
