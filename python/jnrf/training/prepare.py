@@ -192,10 +192,13 @@ def resolve_embeddings(source: str | None) -> str | None:
 def _facts(model: JNRF, schema: Schema, examples: list[Example], tokens: int) -> list[str]:
     """What is trained on what, in two lines."""
     counts = count_parameters(model)
-    mentions = sum(len(example.document.mentions) for example in examples)
-    relations = sum(len(example.document.relations) for example in examples)
+    # Sentences that are examples of their own share a document.
+    documents = {id(example.document): example.document for example in examples}.values()
+    mentions = sum(len(document.mentions) for document in documents)
+    relations = sum(len(document.relations) for document in documents)
+    cut = f" in {len(examples):,} sentences" if len(examples) > len(documents) else ""
     return [
-        f"train: {len(examples):,} documents, {tokens:,} wordpieces, {mentions:,} mentions of "
+        f"train: {len(documents):,} documents{cut}, {tokens:,} wordpieces, {mentions:,} mentions of "
         f"{len(schema.entity_types)} types, {relations:,} relations of "
         f"{len(schema.relations) - 1} types",
         f"model: {counts['trainable']:,} trainable and {counts['frozen']:,} frozen parameters",
