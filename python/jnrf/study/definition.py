@@ -126,27 +126,44 @@ def _metrics(top: Fields) -> tuple[Metric, ...]:
 
 
 def _reduced(study: Study, fields: Fields) -> Study:
-    """The study as ``reduced`` has it: fewer seeds, folds and documents, other settings."""
-    fields.only("seeds", "folds", "limits", "settings", "note")
+    """The study as ``reduced`` has it: fewer systems, corpora, seeds, folds and documents, other
+    settings."""
+    fields.only("systems", "corpora", "seeds", "folds", "limits", "settings", "note")
     if not fields.data:
         return study
     limits, folds = corpora.parse_limits(fields.sub("limits")), fields.whole("folds", least=1)
     seeds, own = tuple(fields.numbers("seeds")), fields.sub("settings").settings()
     sizes = ", ".join(f"{size:,} {name}" for name, size in limits.items())
-    told = [f"at most {sizes} documents a corpus"] if sizes else []
+    systems = _chosen(fields, "systems", study.systems)
+    chosen = _chosen(fields, "corpora", study.corpora)
+    if study.baseline not in systems:
+        raise fields.error("systems", f"lacks the baseline, {study.baseline}; add it")
+    kept = (("systems", systems, study.systems), ("corpora", chosen, study.corpora))
+    told = [f"{what} {', '.join(some)}" for what, some, every in kept if len(some) < len(every)]
+    told += [f"at most {sizes} documents a corpus"] if sizes else []
     told += [f"{folds} fold{'s' * (folds != 1)} of each cross-validation"] if folds else []
     told += [f"seeds {', '.join(map(str, seeds))}"] if seeds else []
     told += [f"{name} {value}" for name, value in own.items()]
     told += [" ".join(note.split())] if (note := fields.text("note")) else []
     smaller = {
         name: replace(corpora.reduced(corpus, limits), seeds=seeds or corpus.seeds)
-        for name, corpus in study.corpora.items()
+        for name, corpus in chosen.items()
     }
     return replace(
         study,
+        systems=systems,
         corpora=smaller,
         seeds=seeds or study.seeds,
         reduced="; ".join(told),
         folds=folds,
         reduced_settings=own,
     )
+
+
+def _chosen(fields: Fields, key: str, every: dict) -> dict:
+    """Those that a list names, in their own order; all where there is none."""
+    names = fields.texts(key)
+    for name in names:
+        if name not in every:
+            raise fields.error(key, f"no {name!r}; {settings.nearest(name, [*every])}")
+    return {name: one for name, one in every.items() if not names or name in names}

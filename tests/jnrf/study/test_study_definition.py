@@ -56,6 +56,30 @@ def test_reduced_applies_unless_the_study_is_run_in_full(data, read):
     assert (full.reduced, full.seeds, full.corpora["notes"].limits) == ("", (1, 2), {})
 
 
+def test_reduced_may_leave_out_systems_and_corpora_and_says_so(data, read):
+    data["systems"] |= {"another": {"system": "jnrf"}}
+    data["baseline"] = "ours"
+    data["reduced"] = {"systems": ["ours"], "corpora": ["notes"]}
+    small = read(data)
+    assert list(small.systems) == ["ours"]
+    assert "systems ours" in small.reduced
+    assert {"ours", "another"} <= set(read(data, full=True).systems)
+
+
+@pytest.mark.parametrize(
+    ("reduced", "message"),
+    [
+        ({"systems": ["our"]}, "reduced.systems: no 'our'; did you mean ours?"),
+        ({"corpora": ["note"]}, "reduced.corpora: no 'note'; did you mean notes?"),
+        ({"systems": ["another"]}, "reduced.systems: lacks the baseline, ours"),
+    ],
+)
+def test_reduced_names_what_is_there_and_keeps_the_baseline(data, read, reduced, message):
+    data["systems"] |= {"another": {"system": "jnrf"}}
+    with pytest.raises(InputError, match=message):
+        read(data | {"baseline": "ours", "reduced": reduced})
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
