@@ -110,6 +110,8 @@ def plan(out: Path, dry: bool) -> list[Part]:
         Part("step", 60, bench("step")),
         Part("crf", 40, bench("crf")),
         Part("predict", 40, bench("predict")),
+        Part("encoder", 30, bench("encoder")),
+        Part("systems", 60, bench("systems")),
         Part("profile", 60, [python, "benchmarks/profile_step.py", f"--out={out}", *profile]),
         sanitizer("memcheck", 90),
         sanitizer("racecheck", 90),
