@@ -2,20 +2,24 @@
 
 Any encoder of the ``transformers`` library will do: BERT, DistilBERT, XLNet and others, from a
 Hugging Face folder, the hub or an installed package of weights, or with random weights from a
-configuration alone. The library's modules are used as they are, but for dropout: ours, and none on
-attention weights, without which fused attention can be used. On two CPU cores with bfloat16 that
-made a training step 2.6 times as fast.
+configuration alone. The library's modules are used as they are, but for dropout, which is ours
+(with none on attention weights, but in XLNet, where it is one module with the others), and for
+attention in training on a CPU (`jnrf_ext.attention`).
 """
 
 from __future__ import annotations
 
 import logging
+import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from jnrf_ext.attention import FastAttention
 from jnrf_ext.errors import InputError
 from jnrf_ext.installed import find_in_package
 from jnrf_ext.layers import Dropout
@@ -24,6 +28,8 @@ from jnrf_ext.windows import cut_windows
 
 #: Wordpieces that go through the encoder at once in prediction; in training all do.
 _MOST_TOKENS = 16_384
+#: What many encoders have beside their layers: heads for whole windows, of no use here.
+_POOLERS = ("pooler", "pooling_layer")
 
 
 def _transformers():
@@ -68,24 +74,35 @@ def load_encoder(source: str, random: bool = False) -> tuple[dict, nn.Module]:
     """
     transformers = _transformers()
     found = find_encoder(source)
+    plain, config = read_encoder_config(source)
+    config = _without_attention_dropout(config)
     # What the checkpoint has beside the encoder (a pooler, a language model's head) is of no use
     # here, which the library would tell at length.
     logger = logging.getLogger("transformers")
-    level = logger.level
+    level, bars = logger.level, transformers.utils.logging.is_progress_bar_enabled()
     logger.setLevel(logging.ERROR)
+    transformers.utils.logging.disable_progress_bar()
+    missing: list[str] = []
     try:
-        plain, config = read_encoder_config(source)
         if random or found.endswith(".json"):
-            model = transformers.AutoModel.from_config(_without_attention_dropout(config))
+            model = transformers.AutoModel.from_config(config, dtype=torch.float32)
         else:
-            model = transformers.AutoModel.from_pretrained(
-                found, config=_without_attention_dropout(config), dtype=torch.float32
+            model, said = transformers.AutoModel.from_pretrained(
+                found, config=config, dtype=torch.float32, output_loading_info=True
             )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+            missing = [n for n in said["missing_keys"] if n.split(".")[0] not in _POOLERS]
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"model.encoder: {source} cannot be loaded ({reason})") from error
     finally:
         logger.setLevel(level)
+        if bars:
+            transformers.utils.logging.enable_progress_bar()
+    if missing:  # the library would start them at random
+        raise InputError(
+            f"model.encoder: {source} has no weights for {', '.join(sorted(missing)[:3])}"
+            f"{' ...' * (len(missing) > 3)}; copy it again, or set model.encoder_random"
+        )
     return plain, model
 
 
@@ -110,12 +127,16 @@ def load_tokenizer(source: str) -> Tokenizer:
         return Tokenizer.from_file(found)
     try:
         made = _transformers().AutoTokenizer.from_pretrained(found)
-        return Tokenizer.from_json(made.backend_tokenizer.to_str())
+        tokenizer = Tokenizer.from_json(made.backend_tokenizer.to_str())
+        # Of a folder without a vocabulary the library makes a tokenizer of special tokens alone.
+        if len(made.get_vocab()) <= len(made.all_special_tokens):
+            raise ValueError("it has no vocabulary")
     except (OSError, ValueError, KeyError, AttributeError, ImportError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(
             f"model.encoder: no tokenizer for {source} ({reason}); give --data.tokenizer FILE"
         ) from error
+    return tokenizer
 
 
 def _without_attention_dropout(config):
@@ -125,13 +146,24 @@ def _without_attention_dropout(config):
     return config
 
 
+def _most_positions(model: nn.Module) -> int:
+    """The longest window that an encoder has positions for; 0 where it knows no limit."""
+    most = getattr(model.config, "max_position_embeddings", None) or 0
+    for name, module in model.named_modules():
+        # RoBERTa and its kin count positions from behind that of padding.
+        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
+            most -= 0 if module.padding_idx is None else module.padding_idx + 1
+    return max(most, 0)
+
+
 def _build(config: dict) -> nn.Module:
     """An encoder of a saved configuration, its weights to be loaded."""
     transformers = _transformers()
     settings = {k: v for k, v in config.items() if k not in ("model_type", "transformers_version")}
     try:
         made = transformers.AutoConfig.for_model(config["model_type"], **settings)
-        return transformers.AutoModel.from_config(_without_attention_dropout(made))
+        made = _without_attention_dropout(made)
+        return transformers.AutoModel.from_config(made, dtype=torch.float32)
     except (ValueError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(
@@ -159,7 +191,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.model = _build(config)
         self.before, self.after = frame
-        most = getattr(self.model.config, "max_position_embeddings", None) or 0
+        most = _most_positions(self.model)
         size = window - len(self.before) - len(self.after)
         if 0 < most < window:
             raise InputError(
@@ -172,13 +204,15 @@ class Encoder(nn.Module):
             )
         self.window, self.overlap = size, overlap
         self.size: int = self.model.config.hidden_size
-        for name in ("pooler", "pooling_layer"):  # a head for whole windows, of no use here
+        for name in _POOLERS:
             if isinstance(getattr(self.model, name, None), nn.Module):
                 setattr(self.model, name, None)
         for module in list(self.model.modules()):
             for name, child in list(module.named_children()):
                 if type(child) is nn.Dropout:
-                    setattr(module, name, Dropout(child.p if dropout is None else dropout))
+                    # A rate of 0 is that of attention weights, and stays.
+                    rate = child.p if dropout is None or child.p == 0 else dropout
+                    setattr(module, name, Dropout(rate))
 
     def load(self, pretrained: nn.Module) -> None:
         """Take over the weights of an encoder of the same configuration."""
@@ -204,9 +238,13 @@ class Encoder(nn.Module):
         outputs: list[Tensor] = []
         base = np.empty(len(windows.starts), np.int64)  # where a window's rows start, less its own
         rows = 0
-        for group in windows.groups(_MOST_TOKENS if not torch.is_grad_enabled() else 1 << 62):
+        # With gradients all is kept anyway: portions would save nothing.
+        training = torch.is_grad_enabled()
+        fast = FastAttention() if training and device.type == "cpu" else nullcontext()
+        for group in windows.groups(sys.maxsize if training else _MOST_TOKENS):
             ids, mask = self._gather(input_ids, windows.starts[group], windows.lengths[group])
-            hidden = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
+            with fast:
+                hidden = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
             width = hidden.shape[1]
             base[group] = rows + np.arange(len(group)) * width + len(self.before)
             rows += len(group) * width
