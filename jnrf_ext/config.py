@@ -26,6 +26,7 @@ _AT_LEAST_ZERO = (
     "relation_layers",
     "input_layers",
     "character_size",
+    "group_layers",
 )
 
 

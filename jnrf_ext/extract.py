@@ -143,8 +143,7 @@ def _relate_mentions(
     schema = model.config.schema
     rows = mention_rows(spans, found.layout.cu_rows, schema.entity_types)
     owners = [(d, m) for d in documents for m in d.mentions]
-    device = found.x.device
-    for head, tail, relation, score in model.relation_head.decode(found.x, rows.to(device)):
+    for head, tail, relation, score in model.relation_head.decode(found.x, rows):
         document, mention = owners[head]
         name = f"R{len(document.relations) + 1}"
         kind, tail_id = schema.relations[relation], owners[tail][1].id

@@ -51,7 +51,9 @@ def outline(text: str, encoded: Encoded, config: JNRFConfig) -> Outline:
         if config.units == "word":
             begins = _text.unit_starts(text, encoded.starts)
         pieces = np.flatnonzero(begins).astype(np.int64)
-        starts, ends = starts[pieces], ends[np.append(pieces[1:], len(encoded)) - 1]
+        if len(encoded) and not begins[0]:  # a wordpiece of white space, which is no word's first
+            pieces = np.insert(pieces, 0, 0)
+        starts, ends = starts[pieces], ends[np.append(pieces, len(encoded))[1:] - 1]
     segments = None
     if config.segments == "sentence" and len(encoded):
         first = sentence_starts(text, encoded)
@@ -66,7 +68,8 @@ def outline(text: str, encoded: Encoded, config: JNRFConfig) -> Outline:
 class Layout:
     """Where rows and segments are in a packed batch of T wordpieces, N rows and B documents.
 
-    Bounds stay on the host, where lengths are needed to plan; the rest is on the model's device.
+    Bounds stay on the host, where lengths are needed to plan, and so do mentions; the rest is on
+    the model's device.
     """
 
     #: int32 ``[B + 1]``, the documents in rows
@@ -90,15 +93,16 @@ class Layout:
         return cls(cu_seqlens, cu_seqlens, cu_seqlens)
 
     def to(self, device: torch.device | str) -> Layout:
-        """The layout with all but the bounds on a device."""
+        """The layout on a device, but for bounds and mentions, which are read on the host."""
 
         def move(value):
             if isinstance(value, Tensor) and torch.device(device).type == "cuda":
                 return value.pin_memory().to(device, non_blocking=True)
             return None if value is None else value.to(device)
 
-        moved = (move(v) for v in (self.pieces, self.row_of, self.shapes, self.mentions))
-        return Layout(self.cu_rows, self.cu_segments, self.cu_segment_pieces, *moved)
+        moved = (move(v) for v in (self.pieces, self.row_of, self.shapes))
+        bounds = (self.cu_rows, self.cu_segments, self.cu_segment_pieces)
+        return Layout(*bounds, *moved, self.mentions)
 
 
 def lay_out(outlines: list[Outline], lengths: list[int]) -> Layout:

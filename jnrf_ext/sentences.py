@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from jnrf_ext.tokenizer import Encoded
@@ -10,6 +12,9 @@ from jnrf_ext.tokenizer import Encoded
 _ABBREVIATIONS = frozenset(
     "al approx ca cf dr e.g eg etc fig i.e ie inc mr mrs ms no nos prof st vs".split(" ")  # noqa: SIM905
 )
+_LAST_WORD = re.compile(r"\S*\Z")
+#: Characters looked back for a word: more than any abbreviation has, with what may be before it.
+_LOOK_BACK = 16
 _ENDS = frozenset(".!?")
 _CLOSING = frozenset("\"')]}”’»")
 
@@ -27,7 +32,7 @@ def sentence_starts(text: str, encoded: Encoded) -> np.ndarray:
     if not len(encoded):
         return starts
     starts[0] = True
-    for index in np.flatnonzero(encoded.gaps[1:] > 0) + 1:
+    for index in np.flatnonzero(encoded.word_starts[1:]) + 1:
         gap = encoded.gaps[index]
         starts[index] = gap == 3 or _starts(
             text, int(encoded.ends[index - 1]), int(encoded.starts[index]), gap == 2
@@ -39,6 +44,9 @@ def _starts(text: str, before: int, after: int, line_break: bool) -> bool:
     """Whether a sentence starts at ``after``, where the last one would end at ``before``."""
     if text[after].islower():
         return False
+    # Some tokenizers have wordpieces of white space.
+    while before > 0 and text[before - 1].isspace():
+        before -= 1
     at = before
     while at > 0 and text[at - 1] in _CLOSING:
         at -= 1
@@ -46,6 +54,5 @@ def _starts(text: str, before: int, after: int, line_break: bool) -> bool:
         return line_break and not (text[before - 1].isalnum() or text[before - 1] == ",")
     if text[at - 1] != "." or line_break:
         return True
-    first = max(text.rfind(" ", 0, at - 1), text.rfind("\n", 0, at - 1)) + 1
-    word = text[first : at - 1].lstrip("([\"'").lower()
+    word = _LAST_WORD.search(text[max(0, at - 1 - _LOOK_BACK) : at - 1])[0].lstrip("([\"'").lower()
     return word not in _ABBREVIATIONS and not (len(word) == 1 and word.isalpha())

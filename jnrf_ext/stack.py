@@ -15,8 +15,8 @@ class Stack(nn.ModuleList):
 
     def __init__(self, config: JNRFConfig, count: int, windows: list[int], shared: bool = False):
         """``windows`` as in `JNRFConfig.mixing_windows`; ``shared`` has one layer do for all."""
-        self.count, self.windows = count, windows or [0] * count
         super().__init__(_layer(config) for _ in range(min(count, 1) if shared else count))
+        self.count, self.windows = count, windows or [0] * count
 
     def forward(self, x: Tensor, layout: Layout, phase: int = 0) -> Tensor:
         """``x [N, H]`` -> ``[N, H]``; ``phase`` shifts the windows of Fourier layers."""

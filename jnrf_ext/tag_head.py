@@ -31,6 +31,12 @@ def scheme_labels(tags: list[str], scheme: str) -> tuple[list[str], list[int]]:
     return labels, stand_for
 
 
+def _continues(tags: list[str]) -> Tensor:
+    """bool ``[L, L]``: whether the second of two BIO tags continues the first one's mention."""
+    rule = [[b[0] == "I" and a != OUTSIDE and a[2:] == b[2:] for b in tags] for a in tags]
+    return torch.tensor(rule)
+
+
 class Crf(nn.Module):
     """The weights of a linear-chain CRF of ``count`` tags, which start at 0."""
 
@@ -71,6 +77,7 @@ class TagHead(nn.Module):
         self.crf = Crf(len(self.labels)) if crf else None
         self.register_buffer("tag_of", torch.tensor(self.stand_for), persistent=False)
         self.register_buffer("label_of", self._labels_of(schema.tags), persistent=False)
+        self.register_buffer("continues", _continues(schema.tags), persistent=False)
 
     def _labels_of(self, tags: list[str]) -> Tensor:
         """Label of a BIO tag that goes on, and of one that ends its mention: int64 ``[2, L]``."""
@@ -106,17 +113,8 @@ class TagHead(nn.Module):
         last = torch.zeros(len(tags), dtype=torch.bool)
         ends = cu_segments[1:].long().cpu() - 1
         last[ends[ends >= 0]] = True
-        goes_on = self._continues[tags, following] & ~last.to(tags.device)
+        goes_on = self.continues[tags, following] & ~last.to(tags.device)
         return torch.where(goes_on, self.label_of[0][tags], self.label_of[1][tags])
-
-    @cached_property
-    def _continues(self) -> Tensor:
-        """bool ``[L, L]``: whether the second tag continues the first one's mention."""
-        names = [None] * self.label_of.shape[1]
-        for label, tag in zip(self.labels, self.stand_for, strict=True):
-            names[tag] = OUTSIDE if label == OUTSIDE else f"{'BI'[label[0] in 'IE']}{label[1:]}"
-        rule = [[b[0] == "I" and a != OUTSIDE and a[2:] == b[2:] for b in names] for a in names]
-        return torch.tensor(rule, device=self.label_of.device)
 
     def best(self, logits: Tensor, cu_segments: Tensor, constrained: bool = False) -> Tensor:
         """The best BIO tag of each row, int64 ``[N]``: alone, or with a CRF by segments.
@@ -142,7 +140,9 @@ class TagHead(nn.Module):
             weights = (w.detach() for w in self.crf.weights)
             probabilities = ops.crf_marginals(self._wide(logits.detach()), *weights, cu_segments)
         merged = probabilities.new_zeros(len(logits), self.label_of.shape[1])
-        return merged.index_add_(1, self.tag_of, probabilities).log()
+        merged.index_add_(1, self.tag_of, probabilities)
+        # What is too small for the dtype stays finite: paths of tags add these up.
+        return merged.clamp_(min=torch.finfo(merged.dtype).tiny).log()
 
     @cached_property
     def allowed(self) -> tuple[Tensor, Tensor, Tensor]:

@@ -330,20 +330,26 @@ class Batch:
     def to(self, device: torch.device | str) -> Batch:
         """The batch on a device, but for ``cu_seqlens``, which plans need on the host.
 
-        Copies to CUDA go through pinned memory, so that nothing waits for them.
+        So do ``pairs`` stay where the layout has the gold mentions: heads that relate mentions look
+        them up there. Copies to CUDA go through pinned memory, so that nothing waits for them.
         """
-        tensors = (self.input_ids, self.surface, self.tags, self.pairs)
-        if torch.device(device).type == "cuda":
-            tensors = (tensor.pin_memory() for tensor in tensors)
-        ids, surface, tags, pairs = (tensor.to(device, non_blocking=True) for tensor in tensors)
+
+        def move(tensor: torch.Tensor) -> torch.Tensor:
+            if torch.device(device).type == "cuda":
+                tensor = tensor.pin_memory()
+            return tensor.to(device, non_blocking=True)
+
+        ids, surface, tags = map(move, (self.input_ids, self.surface, self.tags))
         layout = None if self.layout is None else self.layout.to(device)
+        on_host = layout is not None and layout.mentions is not None
+        pairs = self.pairs if on_host else move(self.pairs)
         return Batch(ids, surface, self.cu_seqlens, tags, pairs, self.examples, layout, self.task)
 
 
 def pack(examples: Sequence[Example], entity_types: Sequence[str] = ()) -> Batch:
     """Concatenate examples, in the order given. Raises :class:`InputError` where there is none.
 
-    With ``entity_types``, those of the schema, the batch has the gold mentions too.
+    With ``entity_types``, those of the main corpus, a batch of it has the gold mentions too.
     """
     if not examples:
         raise InputError("a batch needs at least one document")
@@ -353,7 +359,7 @@ def pack(examples: Sequence[Example], entity_types: Sequence[str] = ()) -> Batch
     shift = np.repeat(rows[:-1], [len(example.pairs) for example in examples])
     pairs[:, :2] += shift[:, None]
     layout = lay_out([example.outline for example in examples], [*map(len, examples)])
-    if entity_types:
+    if entity_types and examples[0].task == 0:
         spans = [example.spans for example in examples]
         layout.mentions = mention_rows(spans, layout.cu_rows, entity_types)
 

@@ -10,7 +10,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jnrf.examples import ExampleOptions, batches, encode_document, epoch_generator, pack
+from jnrf.examples import (
+    ExampleOptions,
+    batches,
+    encode_document,
+    epoch_generator,
+    pack,
+    split_at_segments,
+)
+from jnrf_ext.config import JNRFConfig
 from jnrf_ext.document import (
     Attribute,
     Document,
@@ -363,6 +371,114 @@ def test_the_shuffle_is_the_same_for_a_seed_and_an_epoch(examples):
     assert first != ids(batches(many, 12, epoch_generator(3, 2)))
     assert first != ids(batches(many, 12, epoch_generator(4, 1)))
     assert sorted(chain(*first)) == sorted(chain(*ids(batches(many, 12))))
+
+
+# ---------------------------------------------------------------- rows and segments
+def rows_config(**settings) -> JNRFConfig:
+    return JNRFConfig(hidden_size=2, schema=SCHEMA, **settings)
+
+
+@given(
+    any_document(),
+    st.sampled_from(["wordpiece", "word", "token"]),
+    st.sampled_from(["document", "sentence"]),
+)
+@settings(deadline=None, max_examples=200)
+def test_what_is_not_counted_as_lost_comes_back_from_words_too(tokenizer, doc, units, segments):
+    config = rows_config(units=units, segments=segments, character_size=2)
+    example = encode_document(doc, tokenizer, SCHEMA, config=config)
+    rows = example.outline
+    assert len(example.tags) == len(rows)
+    decoded = to_mentions(doc.text, rows, decode_tags(example.tags, SCHEMA.tags))
+    placed = [
+        (m.type, rows.starts[first], rows.ends[last - 1])
+        for m, (_, first, last) in zip(decoded, example.spans, strict=True)
+    ]
+    assert placed == [(m.type, m.start, m.end) for m in decoded]
+    lost_mentions = sum(n for kind, n in example.lost.items() if "relation" not in kind)
+    if not lost_mentions and all(len(m.fragments) == 1 for m in doc.mentions):
+        assert sorted((m.type, m.fragments) for m in decoded) == sorted(
+            (m.type, m.fragments) for m in doc.mentions
+        )
+
+
+@given(any_document(), st.sampled_from(["wordpiece", "word", "token"]))
+@settings(deadline=None)
+def test_pairs_are_rows_in_which_mentions_begin(tokenizer, doc, units):
+    config = rows_config(units=units, segments="sentence")
+    example = encode_document(doc, tokenizer, SCHEMA, config=config)
+    begins = {first: kind for kind, first, _ in example.spans}
+    for head, tail, relation in example.pairs.tolist():
+        joined = SCHEMA.arguments[SCHEMA.relations[relation]]
+        assert (begins[head], begins[tail]) in joined
+
+
+def test_boundaries_inside_a_word_are_counted_where_words_are_rows(tokenizer):
+    doc = document(("Drug", "asp"))
+    example = encode_document(doc, tokenizer, SCHEMA, config=rows_config(units="word"))
+    assert tag_names(example)[4] == "B-Drug"
+    assert example.lost == {"boundary inside a wordpiece": 1}
+
+
+def test_no_mention_begins_inside_one_that_a_sentence_cut(tokenizer):
+    text = "severe skin rash. Aspirin and rash"
+    doc = document(("ADE", "skin rash. Aspirin"), text=text)
+    config = rows_config(units="word", segments="sentence")
+    example = encode_document(doc, tokenizer, SCHEMA, config=config)
+    assert tag_names(example) == ["O", "B-ADE", "I-ADE", "I-ADE", "B-ADE", "O", "O"]
+    assert example.spans == [("ADE", 1, 4), ("ADE", 4, 5)]
+    assert example.lost == {"mention over the end of a sentence": 1}
+
+
+@given(any_document(), st.sampled_from(["wordpiece", "word", "token"]), st.booleans())
+@settings(deadline=None)
+def test_the_sentences_of_an_example_put_together_are_the_example(
+    tokenizer, doc, units, characters
+):
+    config = rows_config(units=units, segments="sentence", character_size=2 * characters)
+    example = encode_document(doc, tokenizer, SCHEMA, config=config)
+    if not len(example):
+        return
+    parts = split_at_segments(example)
+    assert len(parts) == len(example.outline.segments)
+    whole, together = pack([example]), pack(parts)
+    for name in ("input_ids", "surface", "tags"):
+        assert torch.equal(getattr(whole, name), getattr(together, name))
+    for name in ("cu_segments", "cu_segment_pieces"):
+        assert torch.equal(getattr(whole.layout, name), getattr(together.layout, name))
+    if whole.layout.pieces is not None:
+        assert torch.equal(whole.layout.pieces, together.layout.pieces)
+    if characters:
+        assert torch.equal(whole.layout.shapes.index, together.layout.shapes.index)
+    spans = [
+        (kind, first + shift, last + shift)
+        for part, shift in zip(parts, together.layout.cu_rows.tolist(), strict=False)
+        for kind, first, last in part.spans
+    ]
+    assert spans == example.spans
+
+
+# ---------------------------------------------------------------- several corpora
+def test_a_batch_is_of_one_corpus_and_that_of_the_main_one_alone_has_its_mentions(examples):
+    others = [encode_document(document(text="aspirin rash"), Tokenizer.train([TEXT], 200), SCHEMA)]
+    others[0].task = 1
+    others[0].spans = [("Gene", 0, 1)]  # of a type that the main corpus does not have
+    found = list(batches(examples + others, 100, entity_types=SCHEMA.entity_types))
+    assert sorted((batch.task, len(batch.examples)) for batch in found) == [(0, 4), (1, 1)]
+    for batch in found:
+        assert {example.task for example in batch.examples} == {batch.task}
+        assert (batch.layout.mentions is None) == (batch.task == 1)
+
+
+def test_mentions_are_counted_through_the_batch(examples):
+    batch = pack(examples, SCHEMA.entity_types)
+    mentions = batch.layout.mentions
+    assert mentions.first.tolist() == [1, 4, 10, 11, 12]
+    assert mentions.last.tolist() == [2, 4, 10, 11, 12]
+    assert [SCHEMA.entity_types[kind] for kind in mentions.type] == [
+        *("ADE", "Drug", "Drug", "Drug", "ADE")
+    ]
+    assert mentions.cu.tolist() == [0, 2, 2, 3, 5]
 
 
 # ---------------------------------------------------------------- real corpora

@@ -10,7 +10,9 @@ _DOSES = ("10 mg", "5 mg", "500 mg", "81 mg", "20 units")
 _REASONS = ("hypertension", "atrial fibrillation", "diabetes", "chest pain", "fever")
 
 
-def write_corpus(folder: Path, documents: int = 2, sentences: int = 6, seed: int = 0) -> Path:
+def write_corpus(
+    folder: Path, documents: int = 2, sentences: int = 6, seed: int = 0, end: str = ".\n"
+) -> Path:
     """Notes of sentences such as "He takes aspirin 81 mg for chest pain." with gold."""
     folder.mkdir(parents=True, exist_ok=True)
     draw = random.Random(seed)
@@ -25,7 +27,7 @@ def write_corpus(folder: Path, documents: int = 2, sentences: int = 6, seed: int
                 (draw.choice(_DOSES), "Strength"),
                 (" for ", None),
                 (draw.choice(_REASONS), "Reason"),
-                (".\n", None),
+                (end, None),
             ]
             names = iter(ids)
             for words, kind in parts:

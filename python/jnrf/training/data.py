@@ -8,14 +8,18 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
+
 from jnrf.corpora import open_corpus
 from jnrf.corpora.schema import learn_schema
 from jnrf.examples import Example, ExampleOptions, encode_document, split_at_segments
 from jnrf.training.config import DataConfig
 from jnrf_ext import JNRF
+from jnrf_ext.config import JNRFConfig
 from jnrf_ext.document import Document
 from jnrf_ext.encoder import load_tokenizer
 from jnrf_ext.errors import InputError
+from jnrf_ext.outline import mention_rows
 from jnrf_ext.schema import Schema
 from jnrf_ext.tokenizer import Tokenizer
 
@@ -106,9 +110,13 @@ def encode(
     Where a model works sentence by sentence and knows no relations, each sentence is an example.
     """
     examples, remarks = encode_for(documents, model, model.config.schema, config, seed)
+    if not examples and config.keep_empty < 1:
+        raise InputError(
+            "no training document has a mention, and data.keep_empty left out the others; raise it"
+        )
     if not examples:
         raise InputError("the training documents hold no wordpiece; check that they are texts")
-    return examples, remarks
+    return examples, remarks + out_of_reach(examples, model)
 
 
 def encode_auxiliary(model: JNRF, config: DataConfig, seed: int) -> tuple[list[Example], list[str]]:
@@ -151,17 +159,39 @@ def encode_for(
     remarks = [f"train: what the model cannot represent: {_counts(lost)}"] if lost else []
     if empty:
         remarks.append(f"train: {empty} documents without text left out")
-    if model.config.relation_kind == "none" and model.config.segments == "sentence":
+    if _works_by_sentence(model.config):
         examples = [part for example in examples for part in split_at_segments(example)]
     if config.keep_empty < 1:
         draw = random.Random(seed)
         kept = [e for e in examples if e.spans or draw.random() < config.keep_empty]
         remarks.append(
-            f"train: {len(examples) - len(kept):,} of {len(examples):,} examples without a mention "
-            f"left out (data.keep_empty {config.keep_empty:g})"
+            f"train: {len(examples) - len(kept):,} examples without a mention left out, of "
+            f"{len(examples):,} in all (data.keep_empty {config.keep_empty:g})"
         )
         examples = kept
     return examples, remarks
+
+
+def _works_by_sentence(config: JNRFConfig) -> bool:
+    """Whether each sentence may be an example: the model has nothing that reaches beyond it."""
+    fourier = config.layer_kind == "fourier" and config.num_layers + config.tag_task_layers > 0
+    alone = config.segments == "sentence" and config.positions == "none" and not fourier
+    return alone and config.relation_kind == "none"
+
+
+def out_of_reach(examples: list[Example], model: JNRF) -> list[str]:
+    """A remark on the gold relations that a head over mentions can neither learn nor find."""
+    limits = {"pairs": "model.pair_distance", "targets": "model.target_context"}
+    limit = limits.get(model.config.relation_kind)
+    if limit is None:
+        return []
+    lost = 0
+    for example in examples:
+        rows = torch.tensor([0, len(example.outline)], dtype=torch.int32)
+        mentions = mention_rows([example.spans], rows, model.config.schema.entity_types)
+        lost += model.relation_head.out_of_reach(mentions, torch.from_numpy(example.pairs))
+    remark = f"train: {lost:,} relations out of the relation head's reach (see {limit})"
+    return [remark] if lost else []
 
 
 def unseen_labels(name: str, documents: list[Document], schema: Schema) -> list[str]:

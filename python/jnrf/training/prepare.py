@@ -141,7 +141,7 @@ def model_sizes(config: TrainConfig, schema: Schema) -> JNRFConfig:
     if encoder:
         sizes = encoder_sizes(config.model, *read_encoder_config(encoder))
     elif source is None:
-        sizes = {"vocab_size": config.data.vocabulary}
+        sizes = {"vocab_size": config.data.vocabulary, "freeze_embeddings": False}
         sizes["embedding_size"] = config.model.embedding_size
     else:
         sizes = dict(zip(("vocab_size", "embedding_size"), embeddings_shape(source), strict=True))
@@ -162,11 +162,14 @@ def _auxiliary_tasks(config: DataConfig, schema: Schema) -> list[dict]:
 def start_from(model: JNRF, folder: str) -> None:
     """Take the weights of a trained model wherever name and size agree.
 
-    Raises :class:`InputError` where no weights do.
+    Embeddings are taken where the tokenizers agree too. Raises :class:`InputError` where no weights
+    do.
     """
-    weights = JNRF.from_pretrained(folder).state_dict()
+    source = JNRF.from_pretrained(folder)
     own = model.state_dict()
-    fitting = {n: w for n, w in weights.items() if n in own and own[n].shape == w.shape}
+    fitting = {n: w for n, w in source.state_dict().items() if n in own and own[n].shape == w.shape}
+    if source.tokenizer is None or source.tokenizer.to_json() != model.tokenizer.to_json():
+        fitting = {n: w for n, w in fitting.items() if "embedding" not in n}
     if not fitting:
         raise InputError(f"run.init: no weights of {folder} fit this model; give another folder")
     model.load_state_dict(fitting, strict=False)
@@ -198,9 +201,9 @@ def _facts(model: JNRF, schema: Schema, examples: list[Example], tokens: int) ->
     relations = sum(len(document.relations) for document in documents)
     cut = f" in {len(examples):,} sentences" if len(examples) > len(documents) else ""
     return [
-        f"train: {len(documents):,} documents{cut}, {tokens:,} wordpieces, {mentions:,} mentions of "
-        f"{len(schema.entity_types)} types, {relations:,} relations of "
-        f"{len(schema.relations) - 1} types",
+        f"train: {len(documents):,} documents{cut}, {tokens:,} wordpieces, "
+        f"{mentions:,} mentions of {len(schema.entity_types)} types, "
+        f"{relations:,} relations of {len(schema.relations) - 1} types",
         f"model: {counts['trainable']:,} trainable and {counts['frozen']:,} frozen parameters",
     ]
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from tiny_corpus import TINY, write_corpus
+from tiny_encoders import write_encoder
 
 from jnrf.training import loop, settings
 from jnrf.training.checkpoint import recover
@@ -342,3 +343,139 @@ def test_a_run_whose_documents_changed_is_not_resumed(tmp_path, corpus):
     with pytest.raises(InputError, match="training documents are not those"):
         loop.train(config, resume=True)
     assert recover(tmp_path / "run/last")
+
+
+# ------------------------------------------------------------------ several corpora
+
+
+@pytest.fixture
+def others(tmp_path):
+    """Two further corpora: one of other types, one of the same."""
+    renamed = write_corpus(tmp_path / "renamed", documents=2, seed=5)
+    for path in renamed.glob("*.ann"):
+        path.write_text(path.read_text().replace("\tReason ", "\tProblem "))
+    same = write_corpus(tmp_path / "same", documents=2, seed=6)
+    return [str(renamed), str(same)]
+
+
+@pytest.fixture
+def encoder(tmp_path, corpus):
+    pytest.importorskip("transformers")
+    return str(write_encoder(tmp_path / "encoder", [p.read_text() for p in corpus.glob("*.txt")]))
+
+
+def on_encoder(encoder, **overrides):
+    settings = {
+        "model.encoder": encoder,
+        "model.encoder_window": 24,
+        "model.encoder_overlap": 4,
+        "model.hidden_size": 0,
+        "model.num_layers": 0,
+        "model.mixing_windows": [],
+        "model.crf": True,
+        "model.tag_scheme": "IOBES",
+    }
+    return settings | overrides
+
+
+def test_the_hidden_size_may_be_that_of_the_encoder(tmp_path, corpus, encoder):
+    loop.train(configure(tmp_path / "run", corpus, **on_encoder(encoder)))
+    model = JNRF.from_pretrained(tmp_path / "run/best")
+    assert model.config.hidden_size == model.inputs.encoder.size == 8
+    assert isinstance(model.inputs.mlp.output, torch.nn.Linear)
+    assert model.config.encoder_frame == model.tokenizer.frame()
+    own = on_encoder(encoder, **{"model.hidden_size": 12, "model.input_layers": 0})
+    loop.train(configure(tmp_path / "wider", corpus, **own))
+    assert JNRF.from_pretrained(tmp_path / "wider/best").config.hidden_size == 12
+
+
+def test_further_corpora_are_trained_on_in_the_first_epochs_alone(
+    tmp_path, corpus, others, encoder
+):
+    settings = on_encoder(encoder) | {
+        "data.auxiliary": others,
+        "model.group_layers": 1,
+        "run.auxiliary_epochs": 1,
+        "run.epochs": 3,
+    }
+    loop.train(configure(tmp_path / "run", corpus, **settings))
+    steps = [row["step"] for row in read_rows(tmp_path / "run/metrics.jsonl")]
+    assert steps == [7, 10, 13]  # 3 documents, and first 2 + 2 more
+    model = JNRF.from_pretrained(tmp_path / "run/best")
+    assert [task["group"] for task in model.config.auxiliary] == [1, 0]
+    assert list(model.auxiliary.upper) == ["1"]
+
+
+@pytest.mark.parametrize("relation_kind", ["polynomial", "pairs"])
+def test_a_run_on_several_corpora_resumes_to_the_very_same_weights(
+    tmp_path, corpus, others, encoder, relation_kind, monkeypatch
+):
+    settings = on_encoder(encoder) | {
+        "data.auxiliary": others,
+        "model.group_layers": 1,
+        "model.relation_kind": relation_kind,
+        "run.auxiliary_epochs": 2,
+        **DROPOUT,
+    }
+    loop.train(configure(tmp_path / "whole", corpus, **settings))
+    config = configure(tmp_path / "run", corpus, **settings)
+    for stop_at in (5, 13):  # in the first epoch, and in the second, from where it was
+        steps, take_step = 0, loop.take_step
+
+        def interrupted(*args, stop_at=stop_at, take_step=take_step):
+            nonlocal steps
+            steps += 1
+            if steps == stop_at:
+                raise KeyError("power cut")
+            return take_step(*args)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(loop, "take_step", interrupted)
+            with pytest.raises(KeyError, match="power cut"):
+                loop.train(config, resume=(tmp_path / "run/last").exists())
+    loop.train(config, resume=True)
+    assert weights(tmp_path / "run/last") == weights(tmp_path / "whole/last")
+
+
+# ------------------------------------------------------------------ first weights
+
+#: Weights stay nearly where they were.
+STILL = {"optim.lr": 1e-12, "optim.lr_polynomial": None}
+
+
+def test_a_run_may_start_from_the_weights_of_another(tmp_path, corpus):
+    loop.train(configure(tmp_path / "first", corpus))
+    start = {"run.init": str(tmp_path / "first/best"), "model.crf": True, **STILL}
+    loop.train(configure(tmp_path / "second", corpus, **start))
+    first, second = (JNRF.from_pretrained(tmp_path / run / "best") for run in ("first", "second"))
+    wanted, found = first.state_dict(), second.state_dict()
+    assert set(found) - set(wanted) == {
+        f"tag_head.crf.{n}" for n in ("transitions", "start", "end")
+    }
+    for name, weight in wanted.items():
+        torch.testing.assert_close(found[name], weight)
+
+
+def test_weights_of_another_size_are_left_at_their_start(tmp_path, corpus):
+    loop.train(configure(tmp_path / "first", corpus))
+    start = {"run.init": str(tmp_path / "first/best"), "model.relation_size": 4, **STILL}
+    loop.train(configure(tmp_path / "second", corpus, **start))
+    first, second = (
+        JNRF.from_pretrained(tmp_path / run / "best").state_dict() for run in ("first", "second")
+    )
+    torch.testing.assert_close(second["layers.0.fc1.weight"], first["layers.0.fc1.weight"])
+    name = "relation_head.head_projection.weight"
+    assert first[name].shape != second[name].shape
+
+
+def test_a_folder_to_start_from_that_is_none_is_said(tmp_path, corpus):
+    config = configure(tmp_path / "run", corpus, **{"run.init": str(tmp_path / "none")})
+    with pytest.raises(InputError, match="is not a model folder"):
+        loop.train(config)
+
+
+def test_relations_out_of_the_heads_reach_are_told_once(tmp_path, corpus, capsys):
+    settings = {"model.relation_kind": "pairs", "model.units": "word", "model.pair_distance": 3}
+    loop.train(configure(tmp_path / "run", corpus, **settings))
+    out = capsys.readouterr().out
+    assert out.count("out of the relation head's reach (see model.pair_distance)") == 1

@@ -2,10 +2,12 @@
 
 import pytest
 import torch
+from tiny_encoders import configuration, plain
 from torch import nn
 
 from jnrf.training.config import OptimConfig
 from jnrf.training.optim import build_optimizer, clip_gradients, schedule, set_learning_rate
+from jnrf_ext import JNRF, JNRFConfig, Schema
 
 
 class Model(nn.Module):
@@ -113,3 +115,81 @@ def test_learning_rates_for_a_graph_are_tensors_that_stay_the_same():
         assert group["lr"] is before
         assert float(before) == pytest.approx(other["lr"])
         assert group["capturable"]
+
+
+# ------------------------------------------------------------------ whole models
+
+SCHEMA = Schema.from_types(["Drug", "Dosage"], {"Dosage-Drug": [("Dosage", "Drug")]})
+TASKS = [{"tags": SCHEMA.tags, "group": 0}, {"tags": SCHEMA.tags, "group": 1}]
+
+
+def jnrf(**settings) -> JNRF:
+    values = {"vocab_size": 60, "embedding_size": 6, "hidden_size": 8, "num_layers": 1}
+    values |= {"mixing_windows": [0], "schema": SCHEMA}
+    return JNRF(JNRFConfig(**(values | settings)))
+
+
+def with_encoder(**settings) -> JNRF:
+    encoder = plain(configuration("bert", layers=3))
+    return jnrf(encoder=encoder, encoder_window=16, encoder_overlap=4, **settings)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"crf": True, "separate_inputs": True, "relation_kind": "pairs", "character_size": 3},
+        {"crf": True, "layer_kind": "lstm", "relation_kind": "targets"},
+        {"encoder": True, "auxiliary": TASKS, "group_layers": 2, "crf": True},
+        {"encoder": True, "separate_inputs": True, "auxiliary": TASKS},
+        {"encoder": True, "freeze_encoder": True},
+    ],
+)
+def test_every_trainable_weight_is_in_exactly_one_group(settings):
+    settings = dict(settings)
+    if encoder := settings.pop("encoder", False):
+        pytest.importorskip("transformers")
+    model = with_encoder(**settings) if encoder else jnrf(**settings)
+    config = OptimConfig(lr_encoder=1e-4, layer_decay=0.9, lr_crf=0.1)
+    optimizer = build_optimizer(model, config)
+    grouped = [id(p) for group in optimizer.param_groups for p in group["params"]]
+    trainable = {id(p) for p in model.parameters() if p.requires_grad}
+    assert len(grouped) == len(set(grouped))
+    assert set(grouped) == trainable
+
+
+def test_crfs_may_have_a_learning_rate_of_their_own_and_do_not_decay():
+    model = jnrf(crf=True, relation_kind="targets")
+    optimizer = build_optimizer(model, OptimConfig(lr=1e-3, lr_crf=0.1, weight_decay=0.3))
+    for parameter in (*model.tag_head.crf.weights, model.relation_head.transitions):
+        group = group_of(optimizer, parameter)
+        assert (group["base_lr"], group["weight_decay"]) == (0.1, 0)
+    assert group_of(optimizer, model.tag_head.output.weight)["base_lr"] == 1e-3
+
+
+def test_an_encoder_may_learn_more_slowly_from_layer_to_layer_downwards():
+    pytest.importorskip("transformers")
+    model = with_encoder(auxiliary=TASKS, group_layers=2)
+    optimizer = build_optimizer(model, OptimConfig(lr=1e-3, lr_encoder=1e-4, layer_decay=0.5))
+    encoder = model.inputs.encoder
+
+    def rate(module):
+        rates = {group_of(optimizer, p)["base_lr"] for p in module.parameters()}
+        assert len(rates) == 1
+        return rates.pop()
+
+    rates = [rate(layer) for layer in encoder.layers]
+    assert rates == pytest.approx([0.25e-4, 0.5e-4, 1e-4])
+    assert rate(encoder.model.embeddings) == pytest.approx(0.125e-4)
+    # The layers that a group has of its own learn as those they stand for.
+    assert [rate(layer) for layer in model.auxiliary.upper["1"]] == pytest.approx(rates[1:])
+    assert rate(model.layers) == 1e-3
+    assert rate(model.auxiliary.heads) == 1e-3
+
+
+def test_without_a_rate_of_its_own_an_encoder_has_that_of_the_others():
+    pytest.importorskip("transformers")
+    model = with_encoder()
+    optimizer = build_optimizer(model, OptimConfig(lr=1e-3, lr_encoder=None))
+    for parameter in model.inputs.encoder.parameters():
+        assert group_of(optimizer, parameter)["base_lr"] == 1e-3

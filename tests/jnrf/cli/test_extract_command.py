@@ -1,0 +1,102 @@
+"""``jnrf extract``: a text in, mentions and relations out."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+
+import pytest
+from tiny_corpus import TINY, write_corpus
+
+from jnrf.cli import main
+from jnrf.training import loop, settings
+from jnrf.training.config import TrainConfig
+from jnrf_ext import JNRF
+
+TEXT = "He takes aspirin 81 mg for chest pain.\r\nÜber 5 mg.\n"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> str:
+    root = tmp_path_factory.mktemp("extract")
+    corpus = write_corpus(root / "corpus", sentences=4)
+    values = {"data.train": str(corpus), "run.out": str(root / "run"), "run.epochs": 30}
+    values |= {"model.embedding_dropout": 0.0, "optim.lr": 0.01}
+    loop.train(TrainConfig.from_dict(settings.merge({}, TINY | values)))
+    return str(root / "run/best")
+
+
+@pytest.fixture
+def document(model):
+    found = JNRF.from_pretrained(model).extract(TEXT)
+    assert found.mentions
+    return found
+
+
+def printed(capsys, *words) -> str:
+    assert main(["extract", *words, "--device", "cpu"]) == 0
+    return capsys.readouterr().out
+
+
+def feed(monkeypatch, data: bytes) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+
+def test_a_text_may_be_given_as_it_is(model, document, capsys):
+    assert printed(capsys, model, TEXT) == f"{document}".rstrip("\n") + "\n"
+
+
+@pytest.mark.parametrize("words", [[], ["-"]])
+def test_or_come_from_standard_input(model, document, capsys, monkeypatch, words):
+    feed(monkeypatch, TEXT.encode())
+    assert json.loads(printed(capsys, model, *words, "--to", "json")) == document.to_dict()
+
+
+def test_or_from_a_file(model, document, capsys, tmp_path):
+    file = tmp_path / "note.txt"
+    file.write_bytes(TEXT.encode())
+    out = printed(capsys, model, "--file", str(file), "--to", "json")
+    assert json.loads(out) == document.to_dict()
+
+
+def test_brat_is_what_an_ann_file_holds(model, document, capsys):
+    out = printed(capsys, model, TEXT, "--to", "brat")
+    assert out == document.to_brat()
+    assert out.startswith("T1\t")
+
+
+@pytest.mark.parametrize("form", ["text", "json", "brat"])
+def test_a_text_of_nothing_is_no_mistake(model, capsys, monkeypatch, form):
+    feed(monkeypatch, b"")
+    out = printed(capsys, model, "--to", form)
+    if form == "brat":
+        assert out == ""  # as the file is, without an empty line
+    else:
+        assert out.endswith("\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["NONE", "text"], "is not a model folder"),
+        (["MODEL", "text", "--file", "FILE"], "both a TEXT and --file were given"),
+        (["MODEL", "--file", "NONE"], "No such file"),
+        (["MODEL", "--file", "FILE"], "FILE: not UTF-8 at byte 3; convert it"),
+        (["MODEL", "caf\udce9"], "lone surrogate"),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_2(model, capsys, tmp_path, words, message):
+    (tmp_path / "FILE").write_bytes(b"caf\xe9")
+    places = {"MODEL": model, "FILE": str(tmp_path / "FILE"), "NONE": str(tmp_path / "NONE")}
+    assert main(["extract", *(places.get(word, word) for word in words)]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    assert message in said.err
+
+
+def test_standard_input_that_is_no_text_is_said(model, capsys, monkeypatch):
+    feed(monkeypatch, b"a\xff")
+    assert main(["extract", model]) == 2
+    assert "standard input: not UTF-8 at byte 1" in capsys.readouterr().err

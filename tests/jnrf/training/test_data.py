@@ -1,0 +1,213 @@
+"""Documents to training examples: sentences, what is kept of those without a mention, remarks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from tiny_corpus import write_corpus
+
+from jnrf.corpora import open_corpus
+from jnrf.corpora.schema import learn_schema
+from jnrf.examples import pack
+from jnrf.training import data
+from jnrf.training.config import DataConfig
+from jnrf_ext import JNRF, JNRFConfig
+from jnrf_ext.document import Document
+from jnrf_ext.errors import InputError
+from jnrf_ext.sentences import sentence_starts
+from jnrf_ext.tokenizer import Tokenizer
+
+#: A model of tags alone, whose sentences know nothing of one another.
+BY_SENTENCE = {
+    "relation_kind": "none",
+    "segments": "sentence",
+    "positions": "none",
+    "layer_kind": "lstm",
+    "crf": True,
+}
+
+
+@pytest.fixture
+def documents(tmp_path):
+    """Two notes of six sentences with mentions, after each of which come two without."""
+    found = open_corpus(write_corpus(tmp_path / "corpus", documents=2), on_error="raise")
+    for document in found:
+        document.text += "He feels well. No complaints.\n" * 6
+    return found
+
+
+def build(documents, **settings) -> JNRF:
+    torch.manual_seed(0)
+    tokenizer = Tokenizer.train([d.text for d in documents], 150)
+    values = {
+        "vocab_size": tokenizer.vocab_size,
+        "embedding_size": 8,
+        "hidden_size": 8,
+        "num_layers": 1,
+        "mixing_windows": [],
+        "phase_jitter": 0,
+        "use_surface": False,
+        "embedding_dropout": 0.0,
+        "layer_dropout": 0.0,
+        "head_dropout": 0.0,
+        "wordpiece_dropout": 0.0,
+        "schema": learn_schema(documents),
+    }
+    return JNRF(JNRFConfig(**(values | settings)), tokenizer)
+
+
+# ------------------------------------------------------------------ sentences
+
+
+@pytest.mark.parametrize("units", ["wordpiece", "word", "token"])
+def test_each_sentence_is_an_example_where_nothing_reaches_beyond_it(documents, units):
+    model = build(documents, units=units, character_size=4, **BY_SENTENCE)
+    examples, _ = data.encode(documents, model, DataConfig(), 0)
+    assert len(examples) == 2 * (6 + 12)
+    at = 0
+    for document in documents:
+        encoded = model.tokenizer.encode(document.text)
+        count = int(sentence_starts(document.text, encoded).sum())
+        parts = examples[at : at + count]
+        at += count
+        assert np.concatenate([p.encoded.ids for p in parts]).tolist() == encoded.ids.tolist()
+        assert all(p.document is document for p in parts)
+        spelled = [
+            document.text[p.outline.starts[first] : p.outline.ends[last - 1]].rstrip(".")
+            for p in parts
+            for _, first, last in p.spans
+        ]
+        assert spelled == [m.text for m in sorted(document.mentions, key=lambda m: m.start)]
+
+
+def test_sentences_give_the_loss_of_their_documents(documents):
+    model = build(documents, units="word", character_size=4, **BY_SENTENCE)
+    parts, _ = data.encode(documents, model, DataConfig(), 0)
+    model.config.relation_kind = "polynomial"  # so that documents stay whole
+    whole, _ = data.encode(documents, model, DataConfig(), 0)
+    assert len(whole) == 2
+
+    def loss(examples):
+        batch = pack(examples)
+        return model(
+            batch.input_ids, batch.cu_seqlens, batch.surface, batch.tags, layout=batch.layout
+        ).loss
+
+    torch.testing.assert_close(loss(parts), loss(whole))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"relation_kind": "pairs"},
+        {"segments": "document"},
+        {"positions": "geometric"},
+        {"layer_kind": "fourier"},
+        {"layer_kind": "fourier", "num_layers": 0, "tag_task_layers": 1},
+    ],
+)
+def test_documents_stay_whole_where_a_sentence_knows_of_others(documents, settings):
+    model = build(documents, **(BY_SENTENCE | settings))
+    examples, _ = data.encode(documents, model, DataConfig(), 0)
+    assert len(examples) == 2
+
+
+def test_a_mention_over_the_end_of_a_sentence_starts_anew_and_is_counted(documents):
+    document = documents[0]
+    first, second = document.mentions[2], document.mentions[3]
+    joined = ((first.start, second.end),)
+    document.mentions[2:4] = [type(first)("T3", first.type, joined)]
+    document.relations.clear()
+    model = build(documents, **BY_SENTENCE)
+    examples, remarks = data.encode([document], model, DataConfig(), 0)
+    assert "mention over the end of a sentence 1" in remarks[0]
+    for example in examples:
+        tags = [model.config.schema.tags[tag] for tag in example.tags]
+        assert not tags[0].startswith("I-")
+
+
+# ------------------------------------------------------------------ down-sampling
+
+
+def test_examples_without_a_mention_are_kept_by_chance(documents):
+    model = build(documents, **BY_SENTENCE)
+    everything, _ = data.encode(documents, model, DataConfig(), 0)
+    empty = sum(not e.spans for e in everything)
+    assert empty == 24
+    kept, remarks = data.encode(documents, model, DataConfig(keep_empty=0.5), 0)
+    again, _ = data.encode(documents, model, DataConfig(keep_empty=0.5), 0)
+    other, _ = data.encode(documents, model, DataConfig(keep_empty=0.5), 1)
+    left = sum(not e.spans for e in kept)
+    assert 0 < left < empty
+    assert sum(bool(e.spans) for e in kept) == 12
+    ids = [[e.encoded.starts[0] for e in examples] for examples in (kept, again, other)]
+    assert ids[0] == ids[1] != ids[2]
+    wanted = f"{empty - left} examples without a mention left out, of 36 in all"
+    assert any(wanted in remark for remark in remarks)
+
+
+def test_none_or_all_of_them_may_be_kept(documents):
+    model = build(documents, **BY_SENTENCE)
+    examples, _ = data.encode(documents, model, DataConfig(keep_empty=0), 0)
+    assert len(examples) == 12
+    examples, remarks = data.encode(documents, model, DataConfig(), 0)
+    assert len(examples) == 36
+    assert not [remark for remark in remarks if "keep_empty" in remark]
+
+
+def test_a_corpus_of_which_nothing_is_kept_is_said(documents):
+    model = build(documents, **BY_SENTENCE)
+    bare = [Document("bare", "He feels well.")]
+    with pytest.raises(InputError, match=r"data\.keep_empty left out the others"):
+        data.encode(bare, model, DataConfig(keep_empty=0), 0)
+
+
+# ------------------------------------------------------------------ out of reach
+
+
+@pytest.mark.parametrize(
+    ("settings", "far"),
+    [
+        ({"relation_kind": "pairs", "pair_distance": 3}, "model.pair_distance"),
+        ({"relation_kind": "targets", "target_context": 3}, "model.target_context"),
+    ],
+)
+@pytest.mark.parametrize("pair_tokens", ["first", "all"])
+def test_relations_out_of_the_heads_reach_are_counted_once(documents, settings, far, pair_tokens):
+    config = DataConfig(pair_tokens=pair_tokens)
+    near = {"pair_distance": None, "target_context": 500}
+    model = build(documents, units="word", **(settings | near))
+    _, remarks = data.encode(documents, model, config, 0)
+    assert not [remark for remark in remarks if "reach" in remark]
+
+    model = build(documents, units="word", **settings)
+    examples, remarks = data.encode(documents, model, config, 0)
+    batch = pack(examples, model.config.schema.entity_types)
+    lost = model.relation_head.out_of_reach(batch.layout.mentions, batch.pairs)
+    assert 0 < lost <= 24
+    told = f"train: {lost} relations out of the relation head's reach (see {far})"
+    assert [remark for remark in remarks if "reach" in remark] == [told]
+
+
+def test_the_polynomial_head_reaches_everything(documents):
+    _, remarks = data.encode(documents, build(documents), DataConfig(), 0)
+    assert not [remark for remark in remarks if "reach" in remark]
+
+
+# ------------------------------------------------------------------ auxiliary corpora
+
+
+def test_auxiliary_corpora_have_tags_and_tasks_of_their_own(tmp_path, documents):
+    paths = []
+    for number, kind in enumerate(("Gene", "Cell")):
+        path = write_corpus(tmp_path / kind, documents=number + 1)
+        for file in path.glob("*.ann"):
+            lines = [x for x in file.read_text().splitlines() if "\tDrug " in x]
+            file.write_text("".join(f"{x}\n" for x in lines).replace("\tDrug ", f"\t{kind} "))
+        paths.append(str(path))
+    tasks = [{"tags": ["O", f"B-{kind}", f"I-{kind}"], "group": 0} for kind in ("Gene", "Cell")]
+    model = build(documents, auxiliary=tasks)
+    examples, _ = data.encode_auxiliary(model, DataConfig(auxiliary=paths), 0)
+    assert [e.task for e in examples] == [1, 2, 2]
+    assert [{kind for kind, *_ in e.spans} for e in examples] == [{"Gene"}, {"Cell"}, {"Cell"}]
