@@ -44,9 +44,11 @@ def load_system(name: str) -> System:
     """A shipped system by its name, or :class:`InputError` with the nearest one."""
     path = FOLDER / f"{name}.yaml"
     data = settings.read_yaml(path) if name.isascii() and path.is_file() else {}
-    about = data.pop("about", None)
+    about, base = data.pop("about", None), data.pop("base", None)
     if about is None:
         raise InputError(f"no system {name!r}; {settings.nearest(name, system_names())}")
+    if base is not None:  # a file that says only what it has otherwise than another one
+        data = settings.merge(load_system(base).settings, settings.flatten(data))
     return System(name, about["title"], about["paper"], data)
 
 
