@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 NAME = "extract"
 HELP = "print the mentions and relations that a model finds in one text"
@@ -13,10 +12,8 @@ HELP = "print the mentions and relations that a model finds in one text"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Model, text, and the form of the output."""
     parser.add_argument("model", metavar="MODEL", help="model folder (RUN/best), or hub id")
-    parser.add_argument(
-        "text", metavar="TEXT", nargs="?", default="-", help="the text; - reads standard input"
-    )
-    parser.add_argument("--file", metavar="FILE", help="read the text from a file instead")
+    # Not optional: argparse would take options between MODEL and TEXT for the end of both.
+    parser.add_argument("text", metavar="TEXT", help="the text; - reads standard input")
     parser.add_argument(
         "--to", choices=("text", "json", "brat"), default="text", help="form of the output [text]"
     )
@@ -27,25 +24,19 @@ def run(args: argparse.Namespace) -> int:
     """Extract and print."""
     from jnrf.device import choose_device
     from jnrf_ext import JNRF
-    from jnrf_ext.errors import InputError
 
-    if args.file is not None and args.text != "-":
-        raise InputError("both a TEXT and --file were given; leave one away")
     model = JNRF.from_pretrained(args.model, device=choose_device(args.device))
-    document = model.extract(args.text if args.text != "-" else _read(args.file))
+    document = model.extract(args.text if args.text != "-" else _read_stdin())
     forms = {"text": str, "json": lambda d: d.to_json(), "brat": lambda d: d.to_brat()}
     shown = forms[args.to](document)
     sys.stdout.write(shown if not shown or shown.endswith("\n") else shown + "\n")
     return 0
 
 
-def _read(file: str | None) -> str:
-    """The text of a file, or that of standard input."""
+def _read_stdin() -> str:
     from jnrf_ext.errors import InputError
 
-    data = sys.stdin.buffer.read() if file is None else Path(file).read_bytes()
     try:
-        return data.decode("utf-8")
+        return sys.stdin.buffer.read().decode("utf-8")
     except UnicodeDecodeError as error:
-        where = file or "standard input"
-        raise InputError(f"{where}: not UTF-8 at byte {error.start}; convert it") from None
+        raise InputError(f"standard input: not UTF-8 at byte {error.start}; convert it") from None

@@ -47,17 +47,14 @@ def test_a_text_may_be_given_as_it_is(model, document, capsys):
     assert printed(capsys, model, TEXT) == f"{document}".rstrip("\n") + "\n"
 
 
-@pytest.mark.parametrize("words", [[], ["-"]])
-def test_or_come_from_standard_input(model, document, capsys, monkeypatch, words):
+def test_or_come_from_standard_input(model, document, capsys, monkeypatch):
     feed(monkeypatch, TEXT.encode())
-    assert json.loads(printed(capsys, model, *words, "--to", "json")) == document.to_dict()
+    assert json.loads(printed(capsys, model, "-", "--to", "json")) == document.to_dict()
 
 
-def test_or_from_a_file(model, document, capsys, tmp_path):
-    file = tmp_path / "note.txt"
-    file.write_bytes(TEXT.encode())
-    out = printed(capsys, model, "--file", str(file), "--to", "json")
-    assert json.loads(out) == document.to_dict()
+def test_options_may_stand_before_between_and_behind(model, document, capsys):
+    for words in (["--to", "json", model, TEXT], [model, "--to", "json", TEXT]):
+        assert json.loads(printed(capsys, *words)) == document.to_dict()
 
 
 def test_brat_is_what_an_ann_file_holds(model, document, capsys):
@@ -69,7 +66,7 @@ def test_brat_is_what_an_ann_file_holds(model, document, capsys):
 @pytest.mark.parametrize("form", ["text", "json", "brat"])
 def test_a_text_of_nothing_is_no_mistake(model, capsys, monkeypatch, form):
     feed(monkeypatch, b"")
-    out = printed(capsys, model, "--to", form)
+    out = printed(capsys, model, "-", "--to", form)
     if form == "brat":
         assert out == ""  # as the file is, without an empty line
     else:
@@ -80,15 +77,11 @@ def test_a_text_of_nothing_is_no_mistake(model, capsys, monkeypatch, form):
     ("words", "message"),
     [
         (["NONE", "text"], "is not a model folder"),
-        (["MODEL", "text", "--file", "FILE"], "both a TEXT and --file were given"),
-        (["MODEL", "--file", "NONE"], "No such file"),
-        (["MODEL", "--file", "FILE"], "FILE: not UTF-8 at byte 3; convert it"),
         (["MODEL", "caf\udce9"], "lone surrogate"),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2(model, capsys, tmp_path, words, message):
-    (tmp_path / "FILE").write_bytes(b"caf\xe9")
-    places = {"MODEL": model, "FILE": str(tmp_path / "FILE"), "NONE": str(tmp_path / "NONE")}
+    places = {"MODEL": model, "NONE": str(tmp_path / "NONE")}
     assert main(["extract", *(places.get(word, word) for word in words)]) == 2
     said = capsys.readouterr()
     assert said.out == ""
@@ -98,5 +91,5 @@ def test_a_mistake_is_one_line_and_status_2(model, capsys, tmp_path, words, mess
 
 def test_standard_input_that_is_no_text_is_said(model, capsys, monkeypatch):
     feed(monkeypatch, b"a\xff")
-    assert main(["extract", model]) == 2
+    assert main(["extract", model, "-"]) == 2
     assert "standard input: not UTF-8 at byte 1" in capsys.readouterr().err
