@@ -103,16 +103,17 @@ def test_output_of_the_tool_is_read(tmp_path, capfd):
 
 
 def test_a_tool_over_its_time_is_stopped_and_not_clean(tmp_path, monkeypatch):
-    monkeypatch.setattr(sanitize, "_PATIENCE", 1.0)
+    # Long enough for a shell to start on a busy machine.
+    monkeypatch.setattr(sanitize, "_PATIENCE", 3.0)
     # Summaries of what ran by then, as pytest and the tool print them when interrupted.
     summaries = 'echo "== 2 passed in 1.00s =="; echo "========= ERROR SUMMARY: 0 errors"'
     script = f"stop() {{ {summaries}; exit; }}; trap stop INT; sleep 60 & wait"
     tool = fake_sanitizer(tmp_path, script)
-    verdict = sanitize.sanitize(tool, "memcheck", 1)
+    verdict = sanitize.sanitize(tool, "memcheck", 3)
     assert str(verdict) == "memcheck: stopped; 0 findings; 2 tests passed, 0 failed"
     assert not verdict.clean
     # One that does not listen.
     tool = fake_sanitizer(tmp_path, "trap '' INT; while true; do sleep 0.1; done")
-    verdict = sanitize.sanitize(tool, "memcheck", 1)
+    verdict = sanitize.sanitize(tool, "memcheck", 3)
     assert str(verdict) == "memcheck: not finished"
     assert not verdict.clean
