@@ -56,10 +56,10 @@ try:
 except KeyboardInterrupt:
     print("wrote what there was", flush=True)
 """
-    outcomes, log = run(python("slow", code, seconds=2.0), python("next", "print('ran')"))
+    outcomes, log = run(python("slow", code, seconds=5.0), python("next", "print('ran')"))
     assert states(outcomes) == {"slow": "over its time", "next": "passed"}
     assert "wrote what there was" in log
-    assert outcomes[0].seconds < 10
+    assert outcomes[0].seconds < 60  # it did not sleep to its end
 
 
 def test_no_part_starts_when_the_time_for_all_is_used():
