@@ -54,9 +54,12 @@ def train(config: TrainConfig, resume: bool = False) -> RunSummary:
     log = MetricsLog(folder.metrics, state.log_bytes)
     curves = Curves(folder.tensorboard, run.tensorboard, state.step)
     meter = EnergyMeter(device, state.energy_joules)
-    total = prepared.tokens * run.epochs + prepared.auxiliary_tokens * min(
-        run.auxiliary_epochs, run.epochs
-    )
+    total = prepared.tokens * run.epochs
+    joint = 0  # wordpieces of the epochs that auxiliary corpora take part in
+    if prepared.auxiliary:
+        shared_epochs = min(run.auxiliary_epochs, run.epochs)
+        joint = (prepared.tokens + prepared.auxiliary_tokens) * shared_epochs
+        total += prepared.auxiliary_tokens * shared_epochs
     # The heads that relate mentions, not rows, are told where the gold ones are.
     relates_mentions = config.model.relation_kind in ("pairs", "targets")
     gold_types = model.config.schema.entity_types if relates_mentions else []
@@ -84,7 +87,9 @@ def train(config: TrainConfig, resume: bool = False) -> RunSummary:
             model.train()
             while group := list(islice(stream, config.optim.accumulate)):
                 tokens = sum(len(batch.input_ids) for batch in group)
-                done = (state.all_tokens + under_way.tokens + tokens / 2) / total
+                done = phase_progress(
+                    state.all_tokens + under_way.tokens + tokens / 2, joint, total
+                )
                 set_learning_rate(optimizer, schedule(config.optim, done))
                 under_way.add(take_step(model, optimizer, group, config))
                 steps = state.step + len(under_way)
@@ -134,6 +139,17 @@ def train(config: TrainConfig, resume: bool = False) -> RunSummary:
     log.close()
     curves.close()
     return finish(config, folder, state, prepared)
+
+
+def phase_progress(tokens: float, joint: int, total: int) -> float:
+    """How far a run is, in [0, 1], after so many wordpieces of ``total``.
+
+    Where the first ``joint`` are trained on together with auxiliary corpora, fine-tuning on the
+    main one afterwards is a phase of its own: else it would get the low end of a learning rate.
+    """
+    if tokens < joint:
+        return tokens / joint
+    return (tokens - joint) / (total - joint)
 
 
 def set_up(run: RunConfig) -> torch.device:

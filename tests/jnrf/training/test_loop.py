@@ -479,3 +479,23 @@ def test_relations_out_of_the_heads_reach_are_told_once(tmp_path, corpus, capsys
     loop.train(configure(tmp_path / "run", corpus, **settings))
     out = capsys.readouterr().out
     assert out.count("out of the relation head's reach (see model.pair_distance)") == 1
+
+
+# ------------------------------------------------------------------ phases
+
+
+def test_without_auxiliary_corpora_a_run_is_one_phase():
+    assert [loop.phase_progress(tokens, 0, 100) for tokens in (0.5, 50, 99.5)] == [
+        0.005,
+        0.5,
+        0.995,
+    ]
+
+
+def test_fine_tuning_after_auxiliary_corpora_has_a_schedule_of_its_own():
+    progress = [loop.phase_progress(tokens, 60, 100) for tokens in (30, 59.5, 60.5, 80, 99)]
+    assert progress == pytest.approx([0.5, 59.5 / 60, 0.5 / 40, 0.5, 39 / 40])
+
+
+def test_a_run_whose_epochs_are_all_joint_is_one_phase():
+    assert loop.phase_progress(99, 100, 100) == 0.99
