@@ -28,16 +28,7 @@ class Auxiliary(nn.Module):
         self.group_layers = config.group_layers
         self.group_of = [task["group"] for task in config.auxiliary]
         self.heads = nn.ModuleList(
-            TagHead(
-                config.hidden_size,
-                Schema(task["tags"], ["none"]),
-                config.tag_layers,
-                config.head_dropout,
-                config.crf,
-                config.tag_scheme,
-                config.label_smoothing,
-            )
-            for task in config.auxiliary
+            TagHead.of_config(config, Schema(task["tags"], ["none"])) for task in config.auxiliary
         )
         #: The uppermost layers of each group but the main corpus', by its number
         self.upper = nn.ModuleDict()
@@ -63,7 +54,8 @@ class Auxiliary(nn.Module):
         if group not in self.upper:
             yield
             return
-        layers, first = encoder.layers, len(encoder.layers) - self.group_layers
+        layers = encoder.layers  # found by a walk through the encoder, so once
+        first = len(layers) - self.group_layers
         own = list(layers[first:])
         try:
             for offset, layer in enumerate(self.upper[group]):

@@ -95,15 +95,7 @@ class JNRF(nn.Module, PretrainedMixin):
             self.relation_layers = Stack(config, config.num_layers, windows, config.share_layers)
         self.tag_task_layers = Stack(config, config.tag_task_layers, [])
         self.relation_task_layers = Stack(config, config.relation_task_layers, [])
-        self.tag_head = TagHead(
-            config.hidden_size,
-            schema,
-            config.tag_layers,
-            config.head_dropout,
-            config.crf,
-            config.tag_scheme,
-            config.label_smoothing,
-        )
+        self.tag_head = TagHead.of_config(config, schema)
         self.relation_head = build_relation_head(config)
         self.auxiliary = Auxiliary(config, self.inputs.encoder) if config.auxiliary else None
         self.no_relation = schema.relations.index(schema.no_relation)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from jnrf_ext import ops
+from jnrf_ext.config import JNRFConfig
 from jnrf_ext.layers import Mlp
 from jnrf_ext.linear import Linear
 from jnrf_ext.schema import OUTSIDE, Schema
@@ -78,6 +79,19 @@ class TagHead(nn.Module):
         self.register_buffer("tag_of", torch.tensor(self.stand_for), persistent=False)
         self.register_buffer("label_of", self._labels_of(schema.tags), persistent=False)
         self.register_buffer("continues", _continues(schema.tags), persistent=False)
+
+    @classmethod
+    def of_config(cls, config: JNRFConfig, schema: Schema) -> TagHead:
+        """The tag head that a configuration asks for, for the tags of ``schema``."""
+        return cls(
+            config.hidden_size,
+            schema,
+            config.tag_layers,
+            config.head_dropout,
+            config.crf,
+            config.tag_scheme,
+            config.label_smoothing,
+        )
 
     def _labels_of(self, tags: list[str]) -> Tensor:
         """Label of a BIO tag that goes on, and of one that ends its mention: int64 ``[2, L]``."""
