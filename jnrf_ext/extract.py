@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from jnrf_ext import ops
 from jnrf_ext.document import Document, Mention, Relation
 from jnrf_ext.errors import InputError
 from jnrf_ext.layers import RelationHead
+from jnrf_ext.mention_rows import allowed_classes
 from jnrf_ext.outline import Layout, Outline, lay_out, mention_rows, outline
 from jnrf_ext.selection import Selection
 from jnrf_ext.tagging import best_mentions, decode_words, scored_mentions, to_mentions
@@ -85,7 +87,7 @@ class _Pass:
     log_probs: Tensor  #: of the tags, [N, L], on the CPU
     tags: Tensor | None  #: the CRF's best tags, [N], on the CPU; None without a CRF
 
-    @property
+    @cached_property
     def bounds(self) -> list[int]:
         """Where each document starts, in rows, then their number."""
         return self.layout.cu_rows.tolist()
@@ -265,11 +267,6 @@ def _decode_pairs(
 
 def _allowed(model: JNRF) -> Tensor:
     """Which class may join which head and tail type: bool ``[n_types, n_types, R]``."""
-    schema = model.config.schema
-    types = {name: i for i, name in enumerate(schema.entity_types)}
-    allowed = torch.zeros(len(types), len(types), len(schema.relations), dtype=torch.bool)
+    allowed = torch.from_numpy(allowed_classes(model.config.schema))
     allowed[:, :, model.no_relation] = True
-    for relation, pairs in schema.arguments.items():
-        for head, tail in pairs:
-            allowed[types[head], types[tail], schema.relations.index(relation)] = True
     return allowed
