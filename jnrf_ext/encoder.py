@@ -75,7 +75,6 @@ def load_encoder(source: str, random: bool = False) -> tuple[dict, nn.Module]:
     transformers = _transformers()
     found = find_encoder(source)
     plain, config = read_encoder_config(source)
-    config = _without_attention_dropout(config)
     # What the checkpoint has beside the encoder (a pooler, a language model's head) is of no use
     # here, which the library would tell at length.
     logger = logging.getLogger("transformers")
