@@ -31,6 +31,8 @@ class Corpora:
     train: list[Document]
     dev: list[Document]
     test: list[Document]
+    #: Those of each of ``data.auxiliary``
+    auxiliary: list[list[Document]] = field(default_factory=list)
     #: What a person should know about them, a line each
     remarks: list[str] = field(default_factory=list)
 
@@ -42,6 +44,7 @@ def read_corpora(config: DataConfig, seed: int) -> Corpora:
     corpora = Corpora(
         *(_read(folder, config) for folder in (config.train, config.dev, config.test))
     )
+    corpora.auxiliary = [_read(path, config) for path in config.auxiliary]
     if not any(document.text.strip() for document in corpora.train):
         raise InputError(
             f"{config.train} holds no text to train on; check that it is the right folder"
@@ -119,13 +122,14 @@ def encode(
     return examples, remarks + out_of_reach(examples, model)
 
 
-def encode_auxiliary(model: JNRF, config: DataConfig, seed: int) -> tuple[list[Example], list[str]]:
-    """The examples of ``data.auxiliary``, whose tasks count from 1, and remarks."""
+def encode_auxiliary(
+    corpora: list[list[Document]], model: JNRF, config: DataConfig, seed: int
+) -> tuple[list[Example], list[str]]:
+    """The examples of ``data.auxiliary``, read already; tasks count from 1; and remarks."""
     examples: list[Example] = []
     remarks: list[str] = []
-    for number, path in enumerate(config.auxiliary):
+    for number, (path, documents) in enumerate(zip(config.auxiliary, corpora, strict=True)):
         schema = Schema(model.config.auxiliary[number]["tags"], ["none"])
-        documents = open_corpus(path, on_error=config.malformed)
         found, said = encode_for(documents, model, schema, config, seed, number + 1)
         examples += found
         remarks += [f"{line} ({path})" for line in said]

@@ -6,12 +6,11 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jnrf.corpora import open_corpus
 from jnrf.corpora.schema import learn_schema
 from jnrf.examples import Example
 from jnrf.training import data
 from jnrf.training.checkpoint import recover
-from jnrf.training.config import DataConfig, ModelConfig, TrainConfig, model_config
+from jnrf.training.config import ModelConfig, TrainConfig, model_config
 from jnrf.training.resources import count_parameters
 from jnrf_ext import JNRF
 from jnrf_ext.config import JNRFConfig
@@ -53,10 +52,10 @@ def prepare(config: TrainConfig, last: Path | None) -> Prepared:
     """Read the corpora and build the model, or load it where ``last`` holds a checkpoint."""
     corpora = data.read_corpora(config.data, config.run.seed)
     resumed = last is not None and recover(last)
-    model = JNRF.from_pretrained(last) if resumed else build_model(config, corpora.train)
+    model = JNRF.from_pretrained(last) if resumed else build_model(config, corpora)
     schema = model.config.schema
     examples, remarks = data.encode(corpora.train, model, config.data, config.run.seed)
-    auxiliary, said = data.encode_auxiliary(model, config.data, config.run.seed)
+    auxiliary, said = data.encode_auxiliary(corpora.auxiliary, model, config.data, config.run.seed)
     remarks += said
     tokens = sum(len(example) for example in examples)
     metric = config.run.metric
@@ -82,12 +81,12 @@ def prepare(config: TrainConfig, last: Path | None) -> Prepared:
     )
 
 
-def build_model(config: TrainConfig, documents: list[Document]) -> JNRF:
-    """A new model for the labels of ``documents``, its weights pretrained where configured."""
-    schema = data.choose_schema(config.data, documents)
+def build_model(config: TrainConfig, corpora: data.Corpora) -> JNRF:
+    """A new model for the labels of the training documents, pretrained where configured."""
+    schema = data.choose_schema(config.data, corpora.train)
     encoder = resolve_encoder(config.model.encoder)
     source = None if encoder else config.model.embeddings
-    tokenizer = data.choose_tokenizer(config.data, documents, source, encoder)
+    tokenizer = data.choose_tokenizer(config.data, corpora.train, source, encoder)
     weights = load_word_embeddings(source) if source else None
     sizes: dict = {}
     if encoder:
@@ -106,7 +105,7 @@ def build_model(config: TrainConfig, documents: list[Document]) -> JNRF:
         )
     settings = model_config(
         config.model,
-        auxiliary=_auxiliary_tasks(config.data, schema),
+        auxiliary=_auxiliary_tasks(corpora.auxiliary, schema),
         mask_id=tokenizer.id_of("[MASK]") or tokenizer.id_of("<mask>") or tokenizer.unknown_id or 0,
         schema=schema,
         **sizes,
@@ -148,12 +147,12 @@ def model_sizes(config: TrainConfig, schema: Schema) -> JNRFConfig:
     return model_config(config.model, schema=schema, **sizes)
 
 
-def _auxiliary_tasks(config: DataConfig, schema: Schema) -> list[dict]:
+def _auxiliary_tasks(corpora: list[list[Document]], schema: Schema) -> list[dict]:
     """The tags of each auxiliary corpus, and its group: equal entity types are one group."""
     groups: dict[tuple[str, ...], int] = {tuple(schema.entity_types): 0}
     tasks = []
-    for path in config.auxiliary:
-        found = learn_schema(open_corpus(path, on_error=config.malformed))
+    for documents in corpora:
+        found = learn_schema(documents)
         group = groups.setdefault(tuple(found.entity_types), len(groups))
         tasks.append({"tags": found.tags, "group": group})
     return tasks

@@ -208,6 +208,7 @@ def test_auxiliary_corpora_have_tags_and_tasks_of_their_own(tmp_path, documents)
         paths.append(str(path))
     tasks = [{"tags": ["O", f"B-{kind}", f"I-{kind}"], "group": 0} for kind in ("Gene", "Cell")]
     model = build(documents, auxiliary=tasks)
-    examples, _ = data.encode_auxiliary(model, DataConfig(auxiliary=paths), 0)
+    corpora = [open_corpus(path) for path in paths]
+    examples, _ = data.encode_auxiliary(corpora, model, DataConfig(auxiliary=paths), 0)
     assert [e.task for e in examples] == [1, 2, 2]
     assert [{kind for kind, *_ in e.spans} for e in examples] == [{"Gene"}, {"Cell"}, {"Cell"}]
