@@ -12,8 +12,8 @@ import pytest
 import torch
 from comparison import assert_agree
 
+from jnrf.batches import Batch
 from jnrf.device import use_bf16
-from jnrf.examples import Batch
 from jnrf.systems import load_system
 from jnrf.training.config import TrainConfig, model_config
 from jnrf.training.optim import build_optimizer

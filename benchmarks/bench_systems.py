@@ -13,9 +13,10 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from jnrf.batches import pack
 from jnrf.corpora.schema import learn_schema
 from jnrf.corpora.synth import generate
-from jnrf.examples import ExampleOptions, encode_document, pack
+from jnrf.examples import ExampleOptions, encode_document
 from jnrf.systems import load_system
 from jnrf.training.config import TrainConfig, model_config
 from jnrf.training.optim import build_optimizer

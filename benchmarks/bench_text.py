@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 import torch
 
+from jnrf.batches import pack
 from jnrf.corpora import open_corpus
 from jnrf.corpora.schema import learn_schema
-from jnrf.examples import ExampleOptions, encode_document, pack
+from jnrf.examples import ExampleOptions, encode_document
 from jnrf_ext.tokenizer import Tokenizer
 
 DATA = Path(

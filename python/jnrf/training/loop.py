@@ -9,8 +9,8 @@ from itertools import islice
 import numpy as np
 import torch
 
+from jnrf.batches import batches, epoch_generator
 from jnrf.device import choose_device
-from jnrf.examples import batches, epoch_generator
 from jnrf.training import evaluation
 from jnrf.training.checkpoint import RunState, load_state, replace_folder, save_state
 from jnrf.training.config import RunConfig, TrainConfig

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from jnrf.batches import Batch
 from jnrf.device import use_bf16
-from jnrf.examples import Batch
 from jnrf.training.checkpoint import RunState
 from jnrf.training.config import TrainConfig
 from jnrf.training.optim import clip_gradients

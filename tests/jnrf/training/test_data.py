@@ -7,9 +7,9 @@ import pytest
 import torch
 from tiny_corpus import write_corpus
 
+from jnrf.batches import pack
 from jnrf.corpora import open_corpus
 from jnrf.corpora.schema import learn_schema
-from jnrf.examples import pack
 from jnrf.training import data
 from jnrf.training.config import DataConfig
 from jnrf_ext import JNRF, JNRFConfig

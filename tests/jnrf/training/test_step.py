@@ -13,7 +13,7 @@ from no_waits import NoWaits
 from tiny_corpus import TINY, write_corpus
 from torch import nn
 
-from jnrf.examples import Batch
+from jnrf.batches import Batch
 from jnrf.training import loop, settings, step
 from jnrf.training.checkpoint import RunState
 from jnrf.training.config import OptimConfig, TrainConfig
