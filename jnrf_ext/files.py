@@ -8,6 +8,9 @@ from pathlib import Path
 
 from jnrf_ext.errors import InputError
 
+#: The names of files that are not whole yet, as a pattern for globs: a kill may leave some behind.
+UNFINISHED = ".jnrf-????????.part"
+
 
 def write_atomically(path: str | Path, content: str | bytes, durable: bool = True) -> None:
     """Write ``content`` beside ``path`` and rename it into place once it is on disk.
@@ -21,7 +24,7 @@ def write_atomically(path: str | Path, content: str | bytes, durable: bool = Tru
     data = content.encode("utf-8") if isinstance(content, str) else content
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, temporary = tempfile.mkstemp(".part", ".jnrf-", path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
