@@ -25,9 +25,13 @@ from jnrf_ext.tokenizer import Encoded
 if TYPE_CHECKING:
     from jnrf_ext.model import JNRF
 
+#: Wordpieces that go through a model at once, by kind of device. On the CPU more do not make it
+#: faster: passes over 16,384 take memory from the system, and give it back, again and again.
+BATCH_TOKENS = {"cpu": 4096, "cuda": 16_384}
+
 
 def extract_documents(
-    model: JNRF, texts: list[str], ids: list[str], batch_tokens: int = 16_384
+    model: JNRF, texts: list[str], ids: list[str], batch_tokens: int | None = None
 ) -> list[Document]:
     """One document a text, named by ``ids``; see :meth:`jnrf_ext.JNRF.extract`."""
     if model.tokenizer is None:
@@ -46,17 +50,21 @@ def encode_texts(model: JNRF, texts: list[str]) -> list[Encoded]:
 
 
 def extract_encoded(
-    model: JNRF, texts: list[str], ids: list[str], encoded: list[Encoded], batch_tokens: int
+    model: JNRF,
+    texts: list[str],
+    ids: list[str],
+    encoded: list[Encoded],
+    batch_tokens: int | None = None,
 ) -> list[Document]:
     """:func:`extract_documents` for texts whose wordpieces (:func:`encode_texts`) are known."""
+    batch_tokens = batch_tokens or BATCH_TOKENS[model.device.type]
     documents: list[Document] = []
     was_training = model.training
     model.eval()
     try:
-        with torch.inference_mode():
-            for group in _groups([len(e) for e in encoded], batch_tokens):
-                names, parts = ids[group], encoded[group]
-                documents.extend(_extract_group(model, texts[group], names, parts))
+        for group in _groups([len(e) for e in encoded], batch_tokens):
+            passed = pass_through(model, texts[group], ids[group], encoded[group])
+            documents.extend(documents_of(model, passed))
     finally:
         model.train(was_training)
     return documents
@@ -75,8 +83,11 @@ def _groups(lengths: list[int], budget: int) -> Iterator[slice]:
 
 
 @dataclass
-class _Pass:
-    """What a model made of some documents: the rows of each, and what the heads decode from."""
+class Pass:
+    """What a model made of some documents: the rows of each, and what the heads decode from.
+
+    On CUDA it may still be under way; :func:`documents_of` waits for what it reads.
+    """
 
     texts: list[str]
     ids: list[str]
@@ -84,8 +95,10 @@ class _Pass:
     outlines: list[Outline]
     layout: Layout
     x: Tensor  #: rows for relations, [N, H]
-    log_probs: Tensor  #: of the tags, [N, L], on the CPU
+    log_probs: Tensor  #: of the tags, float32 [N, L], on the CPU
     tags: Tensor | None  #: the CRF's best tags, [N], on the CPU; None without a CRF
+    #: When the copies to the CPU are complete; None where they are already
+    copied: torch.cuda.Event | None = None
 
     @cached_property
     def bounds(self) -> list[int]:
@@ -93,28 +106,56 @@ class _Pass:
         return self.layout.cu_rows.tolist()
 
 
-def _extract_group(
-    model: JNRF, texts: list[str], ids: list[str], encoded: list[Encoded]
-) -> list[Document]:
+@torch.inference_mode()
+def pass_through(model: JNRF, texts: list[str], ids: list[str], encoded: list[Encoded]) -> Pass:
+    """Give documents to a model in evaluation mode, all in one pass; nothing here waits for CUDA.
+
+    ``encoded`` has the wordpieces of ``texts`` (:func:`encode_texts`).
+    """
     device = model.device
-    input_ids = torch.from_numpy(np.concatenate([e.ids for e in encoded])).long().to(device)
-    surface = torch.from_numpy(np.concatenate([e.surface for e in encoded])).long().to(device)
+    input_ids = _to(device, np.concatenate([e.ids for e in encoded])).long()
+    surface = _to(device, np.concatenate([e.surface for e in encoded])).long()
     lengths = [len(e) for e in encoded]
     cu_seqlens = torch.from_numpy(np.cumsum([0, *lengths]).astype(np.int32))
     outlines = [outline(t, e, model.config) for t, e in zip(texts, encoded, strict=True)]
     layout = lay_out(outlines, lengths).to(device)
     x, y = model.encode(input_ids, cu_seqlens, surface, layout)
     logits = model.tag_head(x)
-    log_probs = model.tag_head.log_probabilities(logits, layout.cu_segments).cpu()
+    log_probs = model.tag_head.log_probabilities(logits, layout.cu_segments)
     tags = None
     if model.tag_head.crf is not None:
-        tags = model.tag_head.best(logits, layout.cu_segments, constrained=True).cpu()
-    found = _Pass(texts, ids, encoded, outlines, layout, y, log_probs, tags)
+        tags = _to_host(model.tag_head.best(logits, layout.cu_segments, constrained=True))
+    passed = Pass(texts, ids, encoded, outlines, layout, y, _to_host(log_probs), tags)
+    if device.type == "cuda":
+        passed.copied = torch.cuda.Event()
+        passed.copied.record()
+    return passed
+
+
+@torch.inference_mode()
+def documents_of(model: JNRF, passed: Pass) -> list[Document]:
+    """The documents of a pass, in its order, with their mentions and relations."""
+    if passed.copied is not None:
+        passed.copied.synchronize()
     reference = model.config.behaviour == "reference"
-    return _decode_reference(model, found) if reference else _decode_standard(model, found)
+    return _decode_reference(model, passed) if reference else _decode_standard(model, passed)
 
 
-def _spans(found: _Pass, index: int, labels: list[str]) -> list[tuple]:
+def _to(device: torch.device, array: np.ndarray) -> Tensor:
+    """An array's copy on a device, given to CUDA without waiting for it."""
+    tensor = torch.from_numpy(array)
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
+
+
+def _to_host(tensor: Tensor) -> Tensor:
+    """A copy on the CPU, from CUDA one that is complete only after an event recorded later."""
+    if not tensor.is_cuda:
+        return tensor.cpu()
+    copy = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
+    return copy.copy_(tensor, non_blocking=True)
+
+
+def _spans(found: Pass, index: int, labels: list[str]) -> list[tuple]:
     """The mentions of one document as (type, first row, last row exclusive, score)."""
     start, end = found.bounds[index : index + 2]
     log_probs = found.log_probs[start:end].numpy()
@@ -123,7 +164,7 @@ def _spans(found: _Pass, index: int, labels: list[str]) -> list[tuple]:
     return scored_mentions(found.tags[start:end].numpy(), log_probs, labels)
 
 
-def _decode_standard(model: JNRF, found: _Pass) -> list[Document]:
+def _decode_standard(model: JNRF, found: Pass) -> list[Document]:
     """Merged mentions, pooled at their first rows; any number of tails a head."""
     schema = model.config.schema
     documents, spans = [], []
@@ -139,7 +180,7 @@ def _decode_standard(model: JNRF, found: _Pass) -> list[Document]:
 
 
 def _relate_mentions(
-    model: JNRF, found: _Pass, documents: list[Document], spans: list[list[tuple]]
+    model: JNRF, found: Pass, documents: list[Document], spans: list[list[tuple]]
 ) -> None:
     """Add the relations of a head that works on mentions."""
     schema = model.config.schema
@@ -153,7 +194,7 @@ def _relate_mentions(
 
 
 def _relate_by_polynomial(
-    model: JNRF, found: _Pass, documents: list[Document], spans: list[list[tuple]]
+    model: JNRF, found: Pass, documents: list[Document], spans: list[list[tuple]]
 ) -> None:
     """Add the relations that the polynomial relation head finds, of all documents at once."""
     schema, bounds = model.config.schema, found.bounds
@@ -191,7 +232,7 @@ def _relate_by_polynomial(
         relations.append(Relation(f"R{len(relations) + 1}", kind, head.id, tail.id, score))
 
 
-def _decode_reference(model: JNRF, found: _Pass) -> list[Document]:
+def _decode_reference(model: JNRF, found: Pass) -> list[Document]:
     """The authors' way: words as units, one relation a head, its type from the head's tag.
 
     A word takes the tag of its first wordpiece; I- words are dropped. Of the tail words that any
