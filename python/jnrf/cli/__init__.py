@@ -21,6 +21,7 @@ COMMANDS = (
     "study",
     "extract",
     "predict",
+    "serve",
     "evaluate",
     "import_reference",
 )

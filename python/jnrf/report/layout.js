@@ -5,13 +5,15 @@
 // Text from notes is only ever set as text nodes and attribute values.
 
 const SVG = "http://www.w3.org/2000/svg";
-const SIGNS = { correct: "✓", span: "↔", type: "≠", missed: "✗", spurious: "+" };
+// "found" is what was compared with nothing; it is drawn on the upper side, as gold is.
+const SIGNS = { correct: "✓", span: "↔", type: "≠", missed: "✗", spurious: "+", found: "" };
 const NAMES = {
   correct: "correct", span: "wrong span", type: "wrong type", missed: "missed", spurious: "spurious",
 };
 const SIDES = ["gold", "predicted"];
 const LANE = 5; // pixels between the lines of overlapping mentions
 const LINE_HEIGHT = 74; // of lines with mentions: room for lines, labels and arcs
+const PART = 20000; // characters drawn at once
 
 function element(name, attributes = {}, ...children) {
   const node = document.createElement(name);
@@ -29,11 +31,25 @@ function drawn(name, attributes, text) {
 
 /** "wrong type: gold Reason T4, predicted ADE T9 (0.81)": what hovering says. */
 function describe(item) {
-  const sides = SIDES.filter((side) => item[side]).map((side) => {
-    const { id, type, score } = item[side];
-    return `${side} ${type} ${id}${score === null ? "" : ` (${score})`}`;
-  });
+  const told = ({ id, type, score }) => `${type} ${id}${score === null ? "" : ` (${score})`}`;
+  if (item.status === "found") return told(item.gold);
+  const sides = SIDES.filter((side) => item[side]).map((side) => `${side} ${told(item[side])}`);
   return `${NAMES[item.status]}: ${sides.join(", ")}`;
+}
+
+/** Ends of the parts of a text: at a line's end where there is one. */
+function partsOf(text) {
+  const ends = [];
+  for (let from = 0; from < text.length || !ends.length;) {
+    let to = Math.min(from + PART, text.length);
+    if (to < text.length) {
+      const line = text.lastIndexOf("\n", to), word = text.lastIndexOf(" ", to);
+      to = line > from + PART / 2 ? line + 1 : word > from ? word + 1 : to;
+    }
+    ends.push([from, to]);
+    from = Math.max(to, from + 1);
+  }
+  return ends;
 }
 
 /** Lane and number of lanes of each mention of a side, so that overlapping ones lie in rows. */
@@ -96,7 +112,8 @@ function marked(stretch, active, spans, hueOf) {
   const inner = active.reduce((a, b) => (b.end < a.end ? b : a));
   const span = element("span", { title: here.map(describe).join("\n") }, stretch);
   span.style.setProperty("--hue", hueOf(inner.mention[inner.side].type));
-  if (active.every((a) => a.side === "gold")) span.className = "gold-only";
+  const found = active.every((a) => a.mention.status === "found");
+  if (!found && active.every((a) => a.side === "gold")) span.className = "gold-only";
   if (active.every((a) => a.side === "predicted")) span.className = "predicted-only";
   active.forEach((a) => spans.get(a.mention)[a.side].push(span));
   span.mentions = here;
@@ -210,12 +227,14 @@ function drawArc(layer, relation, anchors, lit) {
   }
   const tip = down ? -5 : 5;
   const name = `arc v-${relation.status}${lit ? " lit" : ""}`;
-  layer.append(drawn("path", { class: name, d: path }));
+  const arc = drawn("path", { class: name, d: path });
+  arc.append(drawn("title", {}, describe(relation)));
+  layer.append(arc);
   layer.append(drawn("path", {
     class: `${name} tip`, d: `M${tail.x - 3},${y2 + tip} L${tail.x},${y2} L${tail.x + 3},${y2 + tip}`,
   }));
   if (lit) {
-    const text = `${SIGNS[relation.status]} ${(relation.gold ?? relation.predicted).type}`;
+    const text = `${SIGNS[relation.status]} ${(relation.gold ?? relation.predicted).type}`.trim();
     const width = widthOf(text) + 8;
     layer.append(drawn("rect", { class: "plate", x: middle[0] - width / 2, y: middle[1] - 9, width, height: 14, rx: 3 }));
     layer.append(drawn("text", { class: `arc-label v-${relation.status}`, x: middle[0] - width / 2 + 4, y: middle[1] + 2 }, text));

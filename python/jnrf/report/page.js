@@ -2,7 +2,6 @@
 // The viewer: which document, which verdicts and types, lists beneath, and going from mistake to
 // mistake. Only the document (or the part of a long one) that is picked is ever drawn.
 
-const PART = 20000; // characters drawn at once
 const ROWS = 200; // rows of a list shown before one asks for all
 
 function start(documents) {
@@ -30,21 +29,6 @@ function start(documents) {
   const shownRelation = (r) => !hidden.verdicts.has(r.status)
     && shownType(r.headMention) && shownType(r.tailMention);
   const shownType = (m) => SIDES.some((side) => m[side] && !hidden.types.has(m[side].type));
-
-  /** Ends of the parts of a text: at a line's end where there is one. */
-  function partsOf(text) {
-    const ends = [];
-    for (let from = 0; from < text.length || !ends.length;) {
-      let to = Math.min(from + PART, text.length);
-      if (to < text.length) {
-        const line = text.lastIndexOf("\n", to), word = text.lastIndexOf(" ", to);
-        to = line > from + PART / 2 ? line + 1 : word > from ? word + 1 : to;
-      }
-      ends.push([from, to]);
-      from = Math.max(to, from + 1);
-    }
-    return ends;
-  }
 
   const startOf = (m) => (m.gold ?? m.predicted).fragments[0]?.[0] ?? 0;
 
