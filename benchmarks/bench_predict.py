@@ -15,7 +15,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from jnrf.corpora.schema import learn_schema
 from jnrf.corpora.synth import generate
-from jnrf.predict import Outcome, predict_files
+from jnrf.prediction.outputs import BratOutput
+from jnrf.prediction.predictor import Predictor
+from jnrf.prediction.run import Outcome, PartWorker, run
+from jnrf.prediction.sources import open_source
 from jnrf_ext import JNRF, JNRFConfig
 from jnrf_ext.tokenizer import Tokenizer
 
@@ -48,14 +51,16 @@ def untrained_model(documents, device: torch.device) -> JNRF:
 def test_folder_of_notes(compare, device, tmp_path):
     count, words = (128, 2000) if device.type == "cuda" else (4, 250)
     documents = list(generate(count, words, seed=1))
-    texts = []
+    notes = tmp_path / "notes"
+    notes.mkdir()
     for document in documents:
-        texts.append(tmp_path / f"{document.id}.txt")
-        texts[-1].write_text(document.text)
-    model = untrained_model(documents, device)
+        (notes / f"{document.id}.txt").write_text(document.text)
+    predictor = Predictor(untrained_model(documents, device), bf16=device.type == "cuda")
 
     def predict(out: Path, batch_tokens: int) -> Callable[[], Outcome]:
-        return lambda: predict_files(model, texts, out, batch_tokens)
+        source, _ = open_source(notes)
+        worker = PartWorker(predictor, source, BratOutput(out, False), batch_tokens)
+        return lambda: run(worker)
 
     def agree(ours: Outcome, peer: Outcome) -> None:
         assert ours.documents == peer.documents == count

@@ -1,16 +1,15 @@
-"""``jnrf predict``: annotate notes, or the texts of a corpus, with a trained model."""
+"""``jnrf predict``: annotate notes, from one file to millions, with a trained model."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
-from jnrf.corpora import FORMATS
+from jnrf.prediction.outputs import ENDINGS
 
 NAME = "predict"
-HELP = "extract mentions and relations from .txt files, or the texts of a corpus, into .ann files"
-
-_SHOWN = 5
+HELP = "extract mentions and relations from notes: files, JSON lines, Parquet, standard input"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,28 +18,70 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "input",
         metavar="INPUT",
-        help="folder of .txt files, or one file; or JSON, token JSON or columns, whose texts are "
-        "annotated anew",
+        help="folder of .txt files (subfolders too), of .jsonl or of .parquet files, or one such "
+        "file; a corpus (JSON, token JSON, columns), whose texts are annotated anew; - for JSON "
+        "lines on standard input",
     )
-    parser.add_argument("--out", metavar="DIR", required=True, help="folder for the predictions")
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        required=True,
+        help="folder for the predictions; - for JSON lines on standard output",
+    )
     parser.add_argument(
         "--to",
-        choices=FORMATS,
-        default="brat",
-        help="format of the predictions [brat: an .ann file a text, with the .txt where INPUT has "
-        "none]; others: a file for each file of INPUT",
+        choices=tuple(ENDINGS),
+        help="format: brat, an .ann file a text, with the .txt where INPUT has none [for files]; "
+        "jsonl, parquet: a row a note, in parts [for tables]; json, tokens, columns: a file for "
+        "each file of INPUT",
     )
-    parser.add_argument(
+    table = parser.add_argument_group("tables (.jsonl, .parquet)")
+    table.add_argument("--text-column", default="text", metavar="NAME", help="of notes [text]")
+    table.add_argument("--id-column", default="id", metavar="NAME", help="of their ids [id]")
+    table.add_argument(
+        "--without-text", action="store_true", help="rows have what was found, not the notes"
+    )
+    work = parser.add_argument_group("speed and memory")
+    work.add_argument(
         "--batch-tokens",
         type=int,
-        default=16_384,
         metavar="N",
-        help="wordpieces that go through the model at once; a longer note goes alone [16384]",
+        help="wordpieces that go through the model at once; a longer note goes alone [4096 on the "
+        "CPU, 16384 on CUDA]",
     )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads [torch's]")
+    work.add_argument(
+        "--part-tokens",
+        type=int,
+        default=524_288,
+        metavar="N",
+        help="wordpieces, roughly, that are read, predicted and written as one: what memory holds, "
+        "and what a kill can lose [524288]",
+    )
+    work.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    work.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads [torch's]")
+    work.add_argument("--int8", action="store_true", help="int8 weights, on a CPU")
+    work.add_argument(
+        "--bf16",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="bfloat16 products [auto: on CUDA]",
+    )
+    work.add_argument(
+        "--ray",
+        nargs="?",
+        const="local",
+        metavar="ADDRESS",
+        help="on a Ray cluster (auto: the one this machine is part of); without ADDRESS on one of "
+        "this machine's own",
+    )
+    work.add_argument(
+        "--workers", type=int, default=0, metavar="N", help="models on the cluster [GPUs, or CPUs]"
+    )
     parser.add_argument(
-        "--strict", action="store_true", help="stop at the first file that cannot be read"
+        "--strict", action="store_true", help="stop at the first note that cannot be read"
+    )
+    parser.add_argument(
+        "--again", action="store_true", help="do what an earlier run has done once more"
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="write over files that predict did not write"
@@ -48,70 +89,73 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Extract; status 1 where files had to be left out, 130 after Ctrl-C."""
+    """Extract; status 1 where notes had to be left out, 130 after Ctrl-C."""
+    from contextlib import nullcontext
+
+    from jnrf.prediction.folder import claim_folder
+    from jnrf.prediction.notes import BYTES_A_WORDPIECE
+    from jnrf.prediction.outputs import make_output
+    from jnrf.prediction.predictor import PredictorSettings
+    from jnrf.prediction.progress import Progress, show_end
+    from jnrf.prediction.receipts import Receipts
+    from jnrf.prediction.sources import Columns, open_source
+
+    _check(args)
+    streams = args.out == "-"
+    out = None if streams else Path(args.out)
+    name = args.input
+    if args.ray:  # its workers have working folders of their own
+        name, out = Path(name).absolute(), out.absolute()
+    source, to = open_source(
+        name,
+        Columns(args.text_column, args.id_column),
+        args.part_tokens * BYTES_A_WORDPIECE,
+        "jsonl" if streams and args.to is None else args.to,
+        out,
+    )
+    output = make_output(out, to, not args.without_text, source.writes_texts)
+    settings = PredictorSettings(args.model, args.device, args.int8, args.bf16, args.threads)
+    predictor = None if args.ray else settings.load()  # a wrong model is told before out is made
+    receipts = None
+    if out is not None:
+        claim_folder(out, args.model, args.overwrite, source, args.input, to)
+        receipts = Receipts(out)
+    with receipts.locked() if receipts is not None else nullcontext():
+        if receipts is not None and args.again:
+            receipts.forget()
+        with Progress(source, faults_at_once=streams) as progress:
+            work = (source, output, args.batch_tokens, receipts, repr((to, args.without_text)))
+            try:
+                if args.ray:
+                    from jnrf.prediction.on_ray import Job, run_on_ray
+
+                    job = Job(settings, *work)
+                    outcome = run_on_ray(job, args.ray, args.workers, progress.told)
+                else:
+                    from jnrf.prediction.run import PartWorker
+                    from jnrf.prediction.run import run as run_here
+
+                    worker = PartWorker(predictor, *work)
+                    outcome = run_here(worker, args.strict, progress.told)
+            except KeyboardInterrupt:
+                progress.stop()
+                kept = "what was written is whole; run the same command again to go on"
+                print(f"interrupted; {kept}", file=sys.stderr)
+                return 130
+    show_end(outcome, to, out)
+    return 1 if outcome.faults else 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    """What options cannot be, by themselves and together."""
     from jnrf_ext.errors import InputError
 
-    for name in ("batch_tokens", "threads"):
-        least = int(name == "batch_tokens")
-        if getattr(args, name) < least:
+    for name, least in (("batch_tokens", 1), ("part_tokens", 1), ("threads", 0), ("workers", 0)):
+        if getattr(args, name) is not None and getattr(args, name) < least:
             raise InputError(f"--{name.replace('_', '-')} must be at least {least}")
-
-    import torch
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeRemainingColumn as TimeLeft
-
-    from jnrf.device import choose_device
-    from jnrf.predict import Outcome, claim_folder, find_texts, predict_files
-    from jnrf_ext import JNRF
-
-    if args.threads:
-        torch.set_num_threads(args.threads)
-    texts = find_texts(args.input)
-    model = JNRF.from_pretrained(args.model, device=choose_device(args.device))
-    out = claim_folder(args.out, args.model, args.overwrite, texts, args.to)
-    console = Console(stderr=True)
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[state]}"), TimeLeft())
-    done = 0
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as progress:
-        task = progress.add_task("", total=len(texts), state="")
-
-        def told(files: int, outcome: Outcome) -> None:
-            nonlocal done
-            done += files
-            state = f"{outcome.wordpieces_per_second:,.0f} wordpieces/s"
-            progress.update(task, completed=done, state=state)
-
-        try:
-            outcome = predict_files(
-                model, texts, out, args.batch_tokens, args.strict, told, args.to
-            )
-        except KeyboardInterrupt:
-            progress.stop()
-            print(
-                f"interrupted after {done:,} of {len(texts):,} files; the predictions in {out} "
-                "are complete, the rest is missing",
-                file=sys.stderr,
-            )
-            return 130
-    print(
-        f"{outcome.documents:,} documents in {outcome.seconds:.1f} s "
-        f"({outcome.documents_per_second:,.1f} documents/s, "
-        f"{outcome.wordpieces_per_second:,.0f} wordpieces/s), written to {out}"
-    )
-    for kind, count in sorted(outcome.lost.items()):
-        print(f"  {count:,} x {kind} (--to {args.to} cannot hold it)")
-    if not outcome.unreadable:
-        return 0
-    for reason in outcome.unreadable[:_SHOWN]:
-        print(f"left out: {reason}", file=sys.stderr)
-    more = len(outcome.unreadable) - _SHOWN
-    rest = f" ({more:,} more than shown)" if more > 0 else ""
-    print(
-        f"{len(outcome.unreadable):,} of {len(texts):,} files could not be read{rest}; "
-        "mend them and predict again",
-        file=sys.stderr,
-    )
-    return 1
+    if args.workers and not args.ray:
+        raise InputError("--workers is for --ray; on one machine one model uses all threads")
+    if args.ray and "-" in (args.input, args.out):
+        raise InputError("--ray needs files: standard input and output belong to one process")
+    if args.ray and args.strict:
+        raise InputError("--strict cannot stop a cluster in order; see errors.jsonl afterwards")

@@ -1,0 +1,103 @@
+"""The folder of predictions: whose files may be written over, and what is left in it at the end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from jnrf.prediction.notes import Fault, Source
+from jnrf.prediction.outputs import ENDINGS
+from jnrf.prediction.sources.files import Files
+from jnrf_ext.errors import InputError
+from jnrf_ext.files import write_atomically
+
+#: Says that files of a folder are predictions and may be written over; readers skip it.
+MARK = ".jnrf-predict.json"
+ERRORS = "errors.jsonl"
+
+
+def claim_folder(
+    out: str | Path,
+    model: str,
+    overwrite: bool,
+    source: Source,
+    input: str,
+    to: str = "brat",
+) -> Path:
+    """Make the folder for predictions; files there that are someone else's work are refused.
+
+    So is a folder with predictions for another input, where files are named by parts of it. Raises
+    :class:`InputError` too where predictions would be written over what is read.
+    """
+    out = Path(out)
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file; give a folder as --out")
+    if out.suffix in (".jsonl", ".parquet") and not out.exists():
+        raise InputError(
+            f"--out {out} looks like a file, but predictions are a folder of parts; give "
+            f"--out {out.with_suffix('')}"
+        )
+    _keep_input(out, source, to)
+    endings = [ENDINGS[to]]
+    if to == "brat" and source.writes_texts:
+        endings.append(".txt")
+    before = _mark(out)
+    ours = before.get("writes", [".ann"] if before else [])
+    for ending in endings:
+        free = overwrite or ending in ours or not out.is_dir()
+        if not free and any(path.name != ERRORS for path in out.rglob(f"*{ending}")):
+            raise InputError(
+                f"{out} holds {ending} files that jnrf predict did not write, perhaps annotations "
+                "made by hand; give another --out, or --overwrite to lose them"
+            )
+    by_parts = to in ("jsonl", "parquet")
+    input = input if input == "-" else str(Path(input).absolute())
+    if by_parts and not overwrite and before.get("input", input) != input:
+        raise InputError(
+            f"{out} holds the predictions for {before['input']}; give another --out, or "
+            "--overwrite to lose them"
+        )
+    mark = {"made_by": "jnrf predict", "model": model, "writes": sorted({*ours, *endings})}
+    if by_parts or "input" in before:
+        mark["input"] = input if by_parts else before["input"]
+    write_atomically(out / MARK, json.dumps(mark) + "\n")
+    return out
+
+
+def _mark(out: Path) -> dict:
+    """What an earlier prediction said of the folder."""
+    try:
+        mark = json.loads((out / MARK).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return mark if isinstance(mark, dict) else {}
+
+
+def _keep_input(out: Path, source: Source, to: str) -> None:
+    if not out.is_dir():
+        return
+    if isinstance(source, Files):
+        for name in source.names or ():
+            written = (out / name).with_suffix(ENDINGS[to])
+            read = source.root / name
+            if written.exists() and read.exists() and written.samefile(read):
+                raise InputError(
+                    f"predictions for {read} would be written over it; give another --out"
+                )
+        return
+    for file in getattr(source, "files", ()):
+        if file.suffix == ENDINGS[to] and file.parent.exists() and file.parent.samefile(out):
+            raise InputError(f"{out} holds the input, {file.name}; give another --out")
+
+
+def write_errors(out: Path, faults: Iterable[Fault]) -> None:
+    """``errors.jsonl``: a line for each note without a prediction; no file where there is none."""
+    lines = [
+        json.dumps({"id": f.id, "place": f.place, "reason": f.reason}, ensure_ascii=False)
+        for f in faults
+    ]
+    if lines:
+        write_atomically(out / ERRORS, "".join(f"{line}\n" for line in lines))
+    else:
+        (out / ERRORS).unlink(missing_ok=True)

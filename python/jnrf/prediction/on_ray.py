@@ -1,0 +1,289 @@
+"""Prediction on a cluster: Ray Data hands parts to actors, one model each.
+
+What is read, predicted and written, and by what, is as on one machine (:mod:`jnrf.prediction.run`);
+Ray Data alone decides which worker takes which part, and gives the part of a worker that died to
+another. Input, model and output folder must be at the same paths on all machines.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+
+from jnrf.prediction.notes import Fault, Note, Part, Source
+from jnrf.prediction.outputs import Output
+from jnrf.prediction.predictor import PredictorSettings
+from jnrf.prediction.receipts import Receipt, Receipts
+from jnrf.prediction.run import Finished, Names, Outcome, PartWorker
+from jnrf_ext.errors import InputError
+
+#: The address that stands for a cluster on this machine alone, started for the run.
+LOCAL = "local"
+#: How many workers may end while they have a part, before it is taken for the reason.
+TRIES = 4
+_TRIES = ".tries"
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a worker needs to know."""
+
+    predictor: PredictorSettings
+    source: Source
+    output: Output
+    batch_tokens: int | None
+    receipts: Receipts
+    settings: str
+
+    def worker(self) -> PartWorker:
+        """Loads the model."""
+        return PartWorker(
+            self.predictor.load(),
+            self.source,
+            self.output,
+            self.batch_tokens,
+            self.receipts,
+            self.settings,
+        )
+
+
+class Actor:
+    """A worker of the cluster, as Ray Data calls it: rows in, rows out.
+
+    What goes wrong here is a row too: Ray would wrap it, and tell a story of its own.
+    """
+
+    def __init__(self, job: bytes) -> None:
+        self.failure: Failure | None = None
+        try:
+            self.worker = pickle.loads(job).worker()
+        except Exception as error:
+            self.failure = Failure.of(error)
+
+    def __call__(self, rows: dict) -> dict:
+        """``part``, pickled, with the reasons against its items -> ``done``: see :meth:`_do`."""
+        return {"done": [pickle.dumps(self._do(data)) for data in rows["part"]]}
+
+    def _do(self, data: bytes) -> tuple[Part, Receipt, bool] | Failure:
+        """The part, its receipt, and whether that was there before; or why not."""
+        if self.failure is not None:
+            return self.failure
+        part, against = pickle.loads(data)
+        try:
+            with self._tried(part):
+                prepared = self.worker.prepare(part, lambda items: against)
+                if prepared.receipt is not None:
+                    return part, prepared.receipt, True
+                receipt = self.worker.write(prepared, self.worker.predict(prepared))
+                return part, receipt, False
+        except Exception as error:
+            return Failure.of(error)
+
+    @contextmanager
+    def _tried(self, part: Part) -> Iterator[None]:
+        """Count how often a part was begun and not ended, on disk: whoever does it may die of it.
+
+        Ray gives such a part to others without end. Raises :class:`InputError` once it is enough.
+        """
+        path = self.worker.receipts.folder / f"{part.index}{_TRIES}"
+        with path.open("ab") as file:
+            before = file.tell()
+            file.write(b".")
+        if before >= TRIES:
+            notes = self.worker.source.read(part)
+            raise InputError(
+                f"{before} workers ended while they had the notes from {notes[0].place} to "
+                f"{notes[-1].place}; where memory is short, give smaller --part-tokens and "
+                "--batch-tokens, or fewer --workers"
+            )
+        yield
+        path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What a worker raised, as it can travel."""
+
+    said: str
+    #: Where: the name of the machine
+    machine: str
+    #: For the user to mend
+    plain: bool
+
+    @classmethod
+    def of(cls, error: Exception) -> Failure:
+        """Of an exception that is being handled, on this machine."""
+        plain = isinstance(error, (InputError, OSError))
+        said = str(error) if plain else traceback.format_exc().rstrip()
+        return cls(said, socket.gethostname(), plain)
+
+    def raised(self, address: str) -> Exception:
+        """To be raised where the run was started, which is another machine unless it is local."""
+        where = "" if address == LOCAL else f" (on {self.machine})"
+        if self.plain:
+            return InputError(self.said + where)
+        return RuntimeError(f"a worker failed{where}:\n{self.said}")
+
+
+def run_on_ray(
+    job: Job,
+    address: str = LOCAL,
+    workers: int = 0,
+    told: Callable[[Outcome, Receipt], None] = lambda outcome, receipt: None,
+) -> Outcome:
+    """Predict all parts of the job's source on the cluster at ``address``.
+
+    ``workers`` actors, 0 being as many as the cluster has GPUs, or CPUs where it has none. More
+    than there are GPUs share them. Raises :class:`InputError` where Ray is missing or cannot be
+    reached, and what a worker raised of this kind.
+    """
+    ray = _import()
+    outcome = Outcome()
+    finished = Finished(job.receipts, job.output)
+    start = time.monotonic()
+    rows = [{"part": pickle.dumps(entry)} for entry in _parts(job)]
+    for path in job.receipts.folder.glob(f"*{_TRIES}"):
+        path.unlink(missing_ok=True)  # of a run that ended before
+    if not rows:
+        finished.close()
+        return outcome
+    # Ray prints there that a worker ended. Predictions do not go there, nor does our progress.
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+        _connect(ray, address)
+        try:
+            for data in _done(ray, job, rows, workers):
+                entry = pickle.loads(data)
+                if isinstance(entry, Failure):
+                    raise entry.raised(address)
+                part, receipt, skipped = entry
+                outcome.add(part, receipt, skipped)
+                outcome.seconds = time.monotonic() - start
+                finished.add(receipt)
+                told(outcome, receipt)
+        except ray.exceptions.RayError as error:
+            raise _lost(error) from error
+        finally:
+            ray.shutdown()
+    finished.close()
+    return outcome
+
+
+def _done(ray, job: Job, rows: list[dict], workers: int) -> Iterator[bytes]:
+    """What becomes of each row, in their order."""
+    resources = ray.cluster_resources()
+    on_gpu = job.predictor.device != "cpu" and resources.get("GPU", 0) > 0
+    most = max(1, int(resources.get("GPU" if on_gpu else "CPU", 1)))
+    workers = workers or most
+    share = {"num_gpus": min(1.0, most / workers)} if on_gpu else {"num_cpus": 1}
+    done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
+        Actor,
+        fn_constructor_args=(pickle.dumps(job),),
+        batch_size=1,
+        compute=ray.data.ActorPoolStrategy(size=min(workers, len(rows))),
+        **share,
+    )
+    for row in done.iter_rows():
+        yield row["done"]
+
+
+def _parts(job: Job) -> Iterator[tuple]:
+    """The parts, with the reasons against ids that cannot be file names, by their places."""
+    if not job.output.needs_file_names or job.source.names_files:
+        for part in job.source.parts():
+            yield part, {}
+        return
+    names = Names()  # only one who sees all ids, in their order, can tell which come twice
+    for part in job.source.parts():
+        items: list[Note | Fault] = job.source.read(part)
+        yield part, names.faults(items)
+
+
+def _import():
+    """Ray with Ray Data, or an :class:`InputError` that says how to install it."""
+    quiet = {
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        # Else Ray complains on standard error of how its own Ray Data starts actors. What is wrong
+        # comes as an exception all the same.
+        "RAY_BACKEND_LOG_LEVEL": "fatal",
+    }
+    for name, value in quiet.items():
+        os.environ.setdefault(name, value)
+    try:
+        import ray
+        import ray.data
+    except ImportError:
+        raise InputError(
+            "--ray needs Ray Data, which is not installed; pip install 'jnrf_ext[ray]'"
+        ) from None
+    return ray
+
+
+def _connect(ray, address: str) -> None:
+    """Connect to a cluster; quietly, and telling no one of its use."""
+    _check_address(address)
+    try:
+        with _silent_errors():  # there it says that it was told to be silent
+            ray.init(
+                address=None if address == LOCAL else address,
+                include_dashboard=False if address == LOCAL else None,
+                log_to_driver=False,
+                logging_level=logging.CRITICAL,
+            )
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise _unreachable(address, " ".join(str(error).split())[:200]) from None
+    context = ray.data.DataContext.get_current()
+    context.execution_options.preserve_order = True
+    context.enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
+
+
+@contextmanager
+def _silent_errors() -> Iterator[None]:
+    """While entered, nothing comes out of standard error, from libraries below Python neither."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _check_address(address: str) -> None:
+    """Tell at once that nothing answers there; Ray would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdigit():
+        return  # auto, or what Ray has a reason against
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise _unreachable(address, getattr(error, "strerror", None) or str(error)) from None
+
+
+def _unreachable(address: str, reason: str) -> InputError:
+    return InputError(
+        f"--ray {address}: no cluster can be reached there ({reason}); check the address, or give "
+        "--ray alone for this machine"
+    )
+
+
+def _lost(error: Exception) -> InputError:
+    """What Ray raises where workers died more often than parts are tried again, or all are gone."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    reason = lines[-1][:200] if lines else type(error).__name__
+    return InputError(
+        f"the cluster failed ({reason}); what was written is whole: run the same command again to "
+        "go on, with smaller --part-tokens and --batch-tokens if memory was short"
+    )

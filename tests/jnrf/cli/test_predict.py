@@ -1,0 +1,142 @@
+"""``jnrf predict`` as it is typed: forms of input and output, what is said, exit status."""
+
+import io
+import json
+import logging
+import sys
+
+import pytest
+from predicting import rows, visible, write_lines
+from tiny_corpus import TINY, write_corpus
+
+from jnrf.cli import main
+from jnrf.corpora import open_corpus
+from jnrf.corpora.tokens import write_tokens
+from jnrf.training import loop, settings
+from jnrf.training.config import TrainConfig
+from jnrf_ext.document import Document
+
+SENTENCE = "He takes aspirin 81 mg for chest pain .\n"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """The path of a model that tags a little."""
+    folder = tmp_path_factory.mktemp("model")
+    values = TINY | {
+        "data.train": str(write_corpus(folder / "corpus")),
+        "run.out": str(folder / "run"),
+        "run.epochs": 20,
+        "optim.lr": 0.01,
+    }
+    loop.train(TrainConfig.from_dict(settings.merge({}, values)))
+    return str(folder / "run" / "best")
+
+
+def predict(model, *args):
+    return main(["predict", model, *map(str, args), "--device", "cpu"])
+
+
+def test_a_folder_of_notes_becomes_annotations_and_a_line_says_how_fast(model, tmp_path, capsys):
+    notes = write_corpus(tmp_path / "notes")
+    assert predict(model, notes, "--out", tmp_path / "out") == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("2 documents in ")
+    assert "wordpieces/s), written to" in said.out
+    assert sorted(visible(tmp_path / "out")) == ["note0.ann", "note1.ann"]
+    assert predict(model, notes, "--out", tmp_path / "out") == 0
+    assert "2 more were there already" in capsys.readouterr().out
+    assert predict(model, notes, "--out", tmp_path / "out", "--again") == 0
+    assert "2 documents in" in capsys.readouterr().out
+
+
+def test_columns_formats_and_texts_are_options(model, tmp_path):
+    source = write_lines(tmp_path / "x.jsonl", {"7": SENTENCE}, text="note", id="mrn")
+    names = ("--text-column", "note", "--id-column", "mrn")
+    assert predict(model, source, "--out", tmp_path / "rows", *names, "--without-text") == 0
+    (row,) = rows(tmp_path / "rows")
+    assert row["id"] == "7"
+    assert "text" not in row
+    assert predict(model, source, "--out", tmp_path / "brat", *names, "--to", "brat") == 0
+    assert open_corpus(tmp_path / "brat")[0].text == SENTENCE
+
+
+def test_standard_input_to_standard_output(model, tmp_path, capfdbinary, monkeypatch):
+    lines = json.dumps({"id": "a", "text": SENTENCE}) + "\n{\n"
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines.encode())))
+    assert predict(model, "-", "--out", "-") == 1
+    said = capfdbinary.readouterr()
+    (row,) = [json.loads(line) for line in said.out.splitlines()]
+    assert (row["id"], row["text"]) == ("a", SENTENCE)
+    assert b"left out: standard input:2: not JSON" in said.err
+    assert b"1 documents in" in said.err
+
+
+def test_notes_left_out_are_told_and_make_the_status_one(model, tmp_path, capsys):
+    notes = write_corpus(tmp_path / "notes")
+    for n in range(7):
+        (notes / f"bad{n}.txt").write_bytes(b"SECRET \xff")
+    assert predict(model, notes, "--out", tmp_path / "out") == 1
+    said = capsys.readouterr()
+    assert said.err.count("left out: ") == 5
+    assert "7 notes could not be read or predicted" in said.err
+    assert "errors.jsonl has all of them" in said.err
+    assert "SECRET" not in said.err + said.out
+    assert len((tmp_path / "out" / "errors.jsonl").read_text().splitlines()) == 7
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--batch-tokens", "0"], "--batch-tokens must be at least 1"),
+        (["--part-tokens", "0"], "--part-tokens must be at least 1"),
+        (["--workers", "2"], "--workers is for --ray"),
+        (["--int8", "--bf16", "always"], "exclude each other"),
+        (["--text-column", "note"], "no column 'note'"),
+        (["--to", "xml"], "invalid choice"),
+    ],
+)
+def test_mistakes_are_one_line_and_make_no_folder(model, tmp_path, capsys, args, message):
+    source = write_lines(tmp_path / "x.jsonl", {"a": SENTENCE})
+    try:
+        status = predict(model, source, "--out", tmp_path / "out", *args)
+    except SystemExit as stop:  # argparse's own
+        status = stop.code
+    assert status == 2
+    assert message in capsys.readouterr().err.splitlines()[-1]
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_wrong_model_is_told_before_a_folder_is_made(tmp_path, capsys):
+    notes = write_corpus(tmp_path / "notes")
+    assert predict(str(tmp_path / "none"), notes, "--out", tmp_path / "out") == 2
+    assert "is not a model folder" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_command_says_what_the_format_cannot_hold(model, tmp_path, capsys):
+    sentences = [Document(f"x-{n:04d}", SENTENCE.strip()) for n in (1, 2, 3)]
+    write_tokens(sentences, tmp_path / "x.json")
+    out = tmp_path / "out"
+    assert predict(model, tmp_path / "x.json", "--out", out, "--to", "columns") == 0
+    said = capsys.readouterr().out
+    assert said.startswith("3 documents in ")
+    found = sum(len(d.relations) for d in open_corpus_with(model, sentences))
+    assert (f"  {found:,} x relation (--to columns cannot hold it)\n" in said) == (found > 0)
+    assert [d.id for d in open_corpus(out)] == [d.id for d in sentences]
+    assert predict(model, tmp_path / "x.json", "--out", tmp_path, "--to", "tokens") == 2
+
+
+def open_corpus_with(model, documents):
+    from jnrf_ext import JNRF
+
+    texts = [d.text for d in documents]
+    return JNRF.from_pretrained(model).extract(texts, ids=[d.id for d in documents])
+
+
+def test_no_text_reaches_a_log(model, tmp_path, caplog, capsys):
+    caplog.set_level(logging.INFO)
+    source = write_lines(tmp_path / "x.jsonl", {"a": f"SECRET {SENTENCE}"})
+    assert predict(model, source, "--out", tmp_path / "out") == 0
+    said = capsys.readouterr()
+    assert "SECRET" not in caplog.text + said.out + said.err
