@@ -1,52 +1,71 @@
-"""Work done ahead of its use, in another thread."""
+"""Data ready before it is needed: a thread makes the next items while the current one is used."""
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Generator, Iterable
-from typing import TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
+#: Seconds between two looks of the thread whether it is still wanted, while the queue is full
+_LOOK = 0.1
 
 
-def ahead(items: Iterable[T], most: int = 1) -> Generator[T, None, None]:
-    """The same items in the same order, up to ``most`` of them made before they are asked for.
+class Ahead(Generic[T]):
+    """Iterates over ``items`` in their order, the next ``depth`` of them made in a thread.
 
-    They are made in a thread of its own. An exception there is raised here, in its place among the
-    items. Closing the generator, or leaving its loop, ends the thread after the item under way.
+    What making one raises is raised here, after the items before it. The thread starts on entering
+    and has ended on leaving, whether or not all items were taken.
     """
-    ready: queue.Queue = queue.Queue(most)
-    left = threading.Event()
 
-    def put(entry: tuple) -> None:
-        while not left.is_set():
+    def __init__(self, items: Iterable[T], depth: int = 1):
+        if depth < 1:
+            raise ValueError(f"depth is {depth}; at least one item must be made ahead")
+        self._items = items
+        self._ready: queue.Queue[tuple[bool, T | BaseException | None]] = queue.Queue(depth)
+        self._unwanted = threading.Event()
+        self._over = False
+        self._thread = threading.Thread(target=self._make, name="jnrf ahead", daemon=True)
+
+    def __enter__(self) -> Ahead[T]:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._unwanted.set()
+        self._thread.join()
+
+    def __iter__(self) -> Iterator[T]:
+        return self
+
+    def __next__(self) -> T:
+        if self._over:
+            raise StopIteration
+        is_item, value = self._ready.get()
+        if is_item:
+            return value
+        self._over = True
+        if value is None:
+            raise StopIteration
+        raise value
+
+    def _make(self) -> None:
+        end = None
+        try:
+            for item in self._items:
+                if not self._put((True, item)):
+                    return
+        except BaseException as error:  # whatever it is, it is the taker's
+            end = error
+        self._put((False, end))
+
+    def _put(self, entry: tuple[bool, T | BaseException | None]) -> bool:
+        """Wait for a place in the queue; False where nobody wants it any longer."""
+        while not self._unwanted.is_set():
             try:
-                return ready.put(entry, timeout=0.1)
+                self._ready.put(entry, timeout=_LOOK)
             except queue.Full:
                 continue
-
-    def work() -> None:
-        try:
-            for item in items:
-                put((item, None))
-                if left.is_set():
-                    return
-        except BaseException as error:  # an interrupt too belongs to whoever asks
-            put((None, error))
-        else:
-            put((None, StopIteration()))
-
-    thread = threading.Thread(target=work, daemon=True, name="ahead")
-    thread.start()
-    try:
-        while True:
-            item, error = ready.get()
-            if isinstance(error, StopIteration):
-                return
-            if error is not None:
-                raise error
-            yield item
-    finally:
-        left.set()
-        thread.join()
+            return True
+        return False

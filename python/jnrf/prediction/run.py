@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from jnrf.ahead import ahead
+from jnrf.ahead import Ahead
 from jnrf.prediction.folder import write_errors
 from jnrf.prediction.notes import Fault, Note, Part, Source
 from jnrf.prediction.outputs import Output, TableOutput, file_name_fault
@@ -198,23 +198,19 @@ def run(
         finished.add(receipt)
         told(outcome, receipt)
 
-    with ThreadPoolExecutor(1, "writer") as writer:
+    with ThreadPoolExecutor(1, "writer") as writer, Ahead(_prepared(worker, strict)) as stream:
         writing: tuple[Prepared, Future[Receipt]] | None = None
-        stream = ahead(_prepared(worker, strict))
-        try:
-            for prepared in stream:
-                found = None if prepared.receipt else worker.predict(prepared)
-                if writing is not None:
-                    book(writing[0], writing[1].result())
-                    writing = None
-                if found is None:
-                    book(prepared, prepared.receipt)
-                else:
-                    writing = prepared, writer.submit(worker.write, prepared, found)
+        for prepared in stream:
+            found = None if prepared.receipt else worker.predict(prepared)
             if writing is not None:
                 book(writing[0], writing[1].result())
-        finally:
-            stream.close()
+                writing = None
+            if found is None:
+                book(prepared, prepared.receipt)
+            else:
+                writing = prepared, writer.submit(worker.write, prepared, found)
+        if writing is not None:
+            book(writing[0], writing[1].result())
     finished.close()
     return outcome
 
