@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -29,6 +29,13 @@ class Batch:
     layout: Layout | None = None
     #: The corpus that all its documents are of
     task: int = 0
+    #: Where its random numbers start; None goes on with torch's generators as they are
+    seed: int | None = None
+
+    @property
+    def tokens(self) -> int:
+        """How many wordpieces it has."""
+        return len(self.input_ids)
 
     @property
     def documents(self) -> list[Document]:
@@ -51,7 +58,38 @@ class Batch:
         layout = None if self.layout is None else self.layout.to(device)
         on_host = layout is not None and layout.mentions is not None
         pairs = self.pairs if on_host else move(self.pairs)
-        return Batch(ids, surface, self.cu_seqlens, tags, pairs, self.examples, layout, self.task)
+        return replace(self, input_ids=ids, surface=surface, tags=tags, pairs=pairs, layout=layout)
+
+    def pin(self) -> Batch:
+        """The batch in pinned memory, from where :meth:`to` copies to CUDA at once."""
+        layout = self.layout
+        if layout is not None:
+            pieces, row_of = (
+                None if value is None else value.pin_memory()
+                for value in (layout.pieces, layout.row_of)
+            )
+            layout = replace(layout, pieces=pieces, row_of=row_of)
+        names = ("input_ids", "surface", "tags", "pairs")
+        return replace(
+            self, layout=layout, **{name: getattr(self, name).pin_memory() for name in names}
+        )
+
+
+@dataclass(slots=True)
+class Elsewhere:
+    """A batch that another process packs and computes."""
+
+    examples: list[Example]
+
+    @property
+    def tokens(self) -> int:
+        """How many wordpieces it has."""
+        return sum(map(len, self.examples))
+
+    @property
+    def documents(self) -> list[Document]:
+        """Its documents, in the order they are packed."""
+        return [example.document for example in self.examples]
 
 
 def pack(examples: Sequence[Example], entity_types: Sequence[str] = ()) -> Batch:
@@ -91,17 +129,31 @@ def epoch_generator(seed: int, epoch: int) -> np.random.Generator:
     return np.random.default_rng([seed, epoch])
 
 
+def batch_seed(seed: int, epoch: int, number: int) -> int:
+    """Where the random numbers of an epoch's batch ``number`` start: of nothing else."""
+    return int(np.random.SeedSequence([seed, epoch, number]).generate_state(1, np.uint64)[0])
+
+
 def batches(
     examples: Sequence[Example],
     max_tokens: int = 0,
     generator: np.random.Generator | None = None,
     entity_types: Sequence[str] = (),
 ) -> Iterator[Batch]:
-    """Pack documents, shuffled by ``generator`` where one is given, into batches.
+    """Pack documents into the batches of :func:`plan`; ``entity_types`` as for :func:`pack`."""
+    return (pack(chosen, entity_types) for chosen in plan(examples, max_tokens, generator))
+
+
+def plan(
+    examples: Sequence[Example],
+    max_tokens: int = 0,
+    generator: np.random.Generator | None = None,
+) -> Iterator[list[Example]]:
+    """The documents of each batch, shuffled by ``generator`` where one is given.
 
     A batch has at most ``max_tokens`` wordpieces of one corpus; documents are never cut, so that
     one above the budget is a batch of its own. 0 means one document a batch. Every document comes
-    exactly once. ``entity_types`` as for :func:`pack`.
+    exactly once.
     """
     if max_tokens < 0:
         raise InputError(f"max_tokens is {max_tokens}; use 0 for one document a batch, or more")
@@ -113,10 +165,9 @@ def batches(
         task = example.task
         group = waiting.setdefault(task, [])
         if group and (max_tokens == 0 or sizes[task] + len(example) > max_tokens):
-            yield pack(group, entity_types)
+            yield group
             waiting[task] = group = []
             sizes[task] = 0
         group.append(example)
         sizes[task] += len(example)
-    for group in filter(None, waiting.values()):
-        yield pack(group, entity_types)
+    yield from filter(None, waiting.values())

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain, pairwise
 
 import pytest
 import torch
 from small_documents import SCHEMA, TEXT, document, train_tokenizer
 
-from jnrf.batches import batches, epoch_generator, pack
+from jnrf.batches import batch_seed, batches, epoch_generator, pack
 from jnrf.examples import encode_document
 from jnrf_ext.errors import InputError
 from jnrf_ext.tokenizer import Tokenizer
@@ -68,6 +69,19 @@ def test_moving_a_batch_leaves_the_lengths_on_the_host(examples):
     moved = pack(examples).to("meta")
     assert moved.input_ids.device.type == moved.pairs.device.type == "meta"
     assert moved.cu_seqlens.device.type == "cpu"
+
+
+def test_moving_a_batch_keeps_where_its_random_numbers_start(examples):
+    batch = replace(pack(examples), seed=5)
+    assert batch.to("meta").seed == 5
+    assert pack(examples).to("meta").seed is None
+
+
+def test_batches_start_their_random_numbers_from_seed_epoch_and_number_alone():
+    seeds = [batch_seed(s, e, n) for s in range(3) for e in range(4) for n in range(50)]
+    assert len({*seeds}) == 600
+    assert seeds == [batch_seed(s, e, n) for s in range(3) for e in range(4) for n in range(50)]
+    torch.manual_seed(max(seeds))  # torch takes them all
 
 
 def ids(packed) -> list[list[str]]:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jnrf.training import settings
 from jnrf.training.config import TrainConfig
+from jnrf.training.launch import read_launch
+
+if TYPE_CHECKING:
+    from jnrf.training.team import Team
 
 NAME = "train"
 HELP = "train on a folder of annotated documents, score the best epoch, and write a report"
@@ -69,10 +75,31 @@ def configuration(args: argparse.Namespace) -> TrainConfig:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train; status 130 where Ctrl-C stopped it, after last/ was saved."""
+    """Train; status 130 where Ctrl-C stopped it, after last/ was saved.
+
+    Started by torchrun, the processes train one model together, and the first one talks.
+    """
+    launch = read_launch()
+    if launch.size == 1:
+        return _run(args)
+    # torch warns in each process that weights may be without a gradient, which is meant here. It
+    # reads this when it is loaded.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    from jnrf.training.team import join
+
+    def tell(text: str) -> None:
+        print(f"jnrf {args.command}: error: {text}", file=sys.stderr)
+
+    with join(launch, tell, args.traceback) as team:
+        return _run(args, team)
+
+
+def _run(args: argparse.Namespace, team: Team | None = None) -> int:
+    talks = team is None or team.leads
     config = configuration(args)
     if args.print_config:
-        print(config.to_yaml(), end="")
+        if talks:
+            print(config.to_yaml(), end="")
         return 0
     from rich.console import Console
 
@@ -81,10 +108,13 @@ def run(args: argparse.Namespace) -> int:
     from jnrf.training.run_folder import RunFolder
 
     try:
-        summary = train(config, args.resume)
+        summary = train(config, args.resume, team)
     except Interrupted as stop:
-        print(stop, file=sys.stderr)
+        if talks:
+            print(stop, file=sys.stderr)
         return 130
+    if not talks:
+        return 0
     folder = RunFolder(Path(config.run.out))
     console = Console(soft_wrap=True, highlight=False, markup=False)
     if summary.headlines:

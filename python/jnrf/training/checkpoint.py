@@ -9,13 +9,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import random
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
@@ -57,6 +55,8 @@ class RunState:
     energy_joules: float | None = None
     #: No epoch is left to train
     finished: bool = False
+    #: Batches that a step takes, of all processes; 0 in checkpoints from before there were several
+    step_batches: int = 0
 
     def count(
         self, losses: list[float], batches: int, tokens: int, seconds: float, dropped: int = 0
@@ -150,26 +150,25 @@ def _sync(folder: Path) -> None:
 
 
 def save_state(folder: Path, optimizer: torch.optim.Optimizer, state: RunState) -> None:
-    """Write what a model folder lacks to continue: optimizer, random numbers, and position."""
+    """Write what a model folder lacks to continue: the optimizer, and the position.
+
+    Random numbers need no state: those of each batch start anew (:func:`batch_seed`).
+    """
     saved = optimizer.state_dict()
     tensors = {
         f"optimizer.{index}.{name}": value.detach().cpu().contiguous()
         for index, values in saved["state"].items()
         for name, value in values.items()
     }
-    random_tensors, random_values = _random_states()
-    data = {
-        "run": dataclasses.asdict(state),
-        "optimizer_groups": saved["param_groups"],
-        "random": random_values,
-    }
-    write_atomically(folder / TENSORS, save(tensors | random_tensors))
+    data = {"run": dataclasses.asdict(state), "optimizer_groups": saved["param_groups"]}
+    write_atomically(folder / TENSORS, save(tensors))
     write_atomically(folder / STATE, json.dumps(data))
 
 
 def load_state(folder: Path, optimizer: torch.optim.Optimizer, fingerprint: str) -> RunState:
-    """Inverse of :func:`save_state`: fills ``optimizer``, sets all random states.
+    """Inverse of :func:`save_state`: fills ``optimizer``.
 
+    Earlier versions' checkpoints, which have the states of random generators too, can be read.
     ``fingerprint`` is that of the training data now; other data than the run's is an error.
     """
     try:
@@ -182,7 +181,6 @@ def load_state(folder: Path, optimizer: torch.optim.Optimizer, fingerprint: str)
                 index, _, name = rest.partition(".")
                 states.setdefault(int(index), {})[name] = value
         optimizer.load_state_dict({"state": states, "param_groups": data["optimizer_groups"]})
-        _restore_random_states(tensors, data["random"])
         state = RunState(**data["run"])
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise InputError(
@@ -195,33 +193,3 @@ def load_state(folder: Path, optimizer: torch.optim.Optimizer, fingerprint: str)
             "put those back, or start a new run in another folder"
         )
     return state
-
-
-def _random_states() -> tuple[dict[str, Tensor], dict]:
-    """The states of Python's, NumPy's and torch's generators, as tensors and as plain values."""
-    version, numbers, gauss = random.getstate()
-    _, keys, position, has_gauss, cached = np.random.get_state(legacy=True)  # noqa: NPY002
-    tensors = {
-        "random.numpy": torch.from_numpy(keys.astype(np.int64)),
-        "random.torch": torch.get_rng_state(),
-    }
-    if torch.cuda.is_available():
-        for index, cuda_state in enumerate(torch.cuda.get_rng_state_all()):
-            tensors[f"random.cuda.{index}"] = cuda_state
-    values = {
-        "python": [version, list(numbers), gauss],
-        "numpy": [int(position), int(has_gauss), float(cached)],
-    }
-    return tensors, values
-
-
-def _restore_random_states(tensors: dict[str, Tensor], values: dict) -> None:
-    version, numbers, gauss = values["python"]
-    random.setstate((version, tuple(numbers), gauss))
-    keys = tensors["random.numpy"].numpy().astype(np.uint32)
-    np.random.set_state(("MT19937", keys, *values["numpy"]))  # noqa: NPY002
-    torch.set_rng_state(tensors["random.torch"])
-    if torch.cuda.is_available():
-        for index in range(torch.cuda.device_count()):
-            if f"random.cuda.{index}" in tensors:
-                torch.cuda.set_rng_state(tensors[f"random.cuda.{index}"], index)

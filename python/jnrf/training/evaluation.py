@@ -6,19 +6,37 @@ from collections.abc import Callable
 
 from jnrf.scoring import n2c2
 from jnrf.scoring.scores import Scores
+from jnrf.training.interrupt import Interrupted
+from jnrf.training.team import ALONE, Team, deal
 from jnrf_ext import JNRF
 from jnrf_ext.document import Document
 
 
 def predict(
-    model: JNRF, documents: list[Document], between: Callable[[], None] = lambda: None
+    model: JNRF,
+    documents: list[Document],
+    between: Callable[[], None] = lambda: None,
+    team: Team = ALONE,
 ) -> list[Document]:
-    """The model's own annotations of each document's text; ``between`` is called after each."""
-    predicted = []
-    for document in documents:
-        predicted += model.extract([document.text], ids=[document.id])
-        between()
-    return predicted
+    """The model's own annotations of each document's text; ``between`` is called after each.
+
+    The processes of a ``team`` share the documents, and each gets all of the result. Where
+    ``between`` raises :class:`Interrupted` in one of them, all raise it.
+    """
+    own = deal([len(document.text) for document in documents], team.size)[team.rank]
+    predicted: list[Document] = []
+    stopped = None
+    try:
+        for document in (documents[index] for index in own):
+            predicted += model.extract([document.text], ids=[document.id])
+            between()
+    except Interrupted as stop:
+        stopped = stop
+    shares = team.gather(None if stopped else list(zip(own, predicted, strict=True)))
+    if any(share is None for share in shares):
+        raise stopped or Interrupted
+    by_index = dict(pair for share in shares for pair in share)
+    return [by_index[index] for index in range(len(documents))]
 
 
 def headlines(scores: Scores) -> dict[str, float]:

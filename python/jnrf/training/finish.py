@@ -19,6 +19,7 @@ from jnrf.training.prepare import Prepared
 from jnrf.training.resources import count_parameters, peak_memory_bytes
 from jnrf.training.run_folder import RunFolder
 from jnrf.training.summary import RunSummary, read_summary
+from jnrf.training.team import ALONE, Team
 from jnrf_ext import JNRF
 from jnrf_ext.document import Document
 from jnrf_ext.files import write_atomically
@@ -30,20 +31,53 @@ MODES = ("corrected", "official")
 
 
 def finish(
-    config: TrainConfig, folder: RunFolder, state: RunState, prepared: Prepared
+    config: TrainConfig,
+    folder: RunFolder,
+    state: RunState,
+    prepared: Prepared,
+    team: Team = ALONE,
 ) -> RunSummary:
-    """Score the best model on dev and test, and write predictions, page and, last, the summary."""
+    """Score the best model on dev and test, and write predictions, page and, last, the summary.
+
+    The processes of a ``team`` share the prediction; its leader does the rest.
+    """
     device = next(prepared.model.parameters()).device
+    team.wait()  # until best/ is in place
     model = JNRF.from_pretrained(folder.best, device=device)
-    summary = _costs(folder, state, prepared, device)
+    predictions: dict[str, tuple[list[Document], float]] = {}
+    for name, gold in (("dev", prepared.dev), ("test", prepared.test)):
+        if gold:
+            start = time.perf_counter()
+            predicted = evaluation.predict(model, gold, team=team)
+            predictions[name] = predicted, time.perf_counter() - start
+    memory = max(team.gather(peak_memory_bytes(torch.device("cpu"))))
+    cuda = max(team.gather(peak_memory_bytes(device))) if device.type == "cuda" else None
+
+    def write() -> RunSummary:
+        summary = _costs(folder, state, prepared, device, team)
+        summary.peak_process_bytes, summary.peak_cuda_bytes = memory, cuda
+        return _write(config, folder, state, prepared, model, predictions, summary)
+
+    return team.of_leader(write)
+
+
+def _write(
+    config: TrainConfig,
+    folder: RunFolder,
+    state: RunState,
+    prepared: Prepared,
+    model: JNRF,
+    predictions: dict[str, tuple[list[Document], float]],
+    summary: RunSummary,
+) -> RunSummary:
+    """Score the ``predictions``, given with the seconds they took, and write all files."""
     page_scores: dict[str, Scores] = {}
     shown: list[tuple[Document, Document]] = []
     for name, gold in (("dev", prepared.dev), ("test", prepared.test)):
         if not gold:
             continue
-        start = time.perf_counter()
-        predicted = evaluation.predict(model, gold)
-        summary.prediction_seconds += time.perf_counter() - start
+        predicted, seconds = predictions[name]
+        summary.prediction_seconds += seconds
         summary.prediction_tokens += _wordpieces(model, gold)
         for document in predicted:
             # Sentences make thousands of files: not each waits for the disk.
@@ -58,7 +92,7 @@ def finish(
         summary.metrics[name] = all_metrics(gold, predicted, tokens="words")
         if name == "dev":
             shown = list(zip(gold, predicted, strict=True))
-    _finish_costs(summary, state, device)
+    _finish_costs(summary, state)
     data = dataclasses.asdict(summary)
     write_page(
         folder.report,
@@ -74,9 +108,12 @@ def finish(
 
 
 def _costs(
-    folder: RunFolder, state: RunState, prepared: Prepared, device: torch.device
+    folder: RunFolder, state: RunState, prepared: Prepared, device: torch.device, team: Team
 ) -> RunSummary:
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "the CPU"
+    if not team.alone:
+        cuda = device.type == "cuda"
+        name = f"{team.size} x {name}" if cuda else f"{name} ({team.size} processes)"
     energy = state.energy_joules
     return RunSummary(
         folder=str(folder.root),
@@ -99,14 +136,14 @@ def _wordpieces(model: JNRF, documents: list[Document]) -> int:
     return sum(len(model.tokenizer.encode(document.text)) for document in documents)
 
 
-def _finish_costs(summary: RunSummary, state: RunState, device: torch.device) -> None:
+def _finish_costs(summary: RunSummary, state: RunState) -> None:
     """What is known only after prediction: its speed, and the most memory held by then."""
     if summary.prediction_tokens:
         speed = summary.prediction_tokens / max(summary.prediction_seconds, 1e-9)
         summary.prediction_tokens_per_second = round(speed, 1)
     summary.prediction_seconds = round(summary.prediction_seconds, 3)
-    summary.peak_process_bytes = peak_memory_bytes(torch.device("cpu"))
-    if device.type == "cuda":
-        summary.peak_cuda_bytes = max(state.peak_memory_bytes, peak_memory_bytes(device))
-    else:  # a resumed run may have held more before it was interrupted
+    # A resumed run may have held more before it was interrupted.
+    if summary.peak_cuda_bytes is not None:
+        summary.peak_cuda_bytes = max(state.peak_memory_bytes, summary.peak_cuda_bytes)
+    else:
         summary.peak_process_bytes = max(state.peak_memory_bytes, summary.peak_process_bytes)

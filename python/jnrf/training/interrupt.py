@@ -11,10 +11,15 @@ class Interrupted(KeyboardInterrupt):
 
 
 class StopRequest:
-    """While entered, a signal only sets :attr:`requested`; a second Ctrl-C stops at once."""
+    """While entered, a signal only sets :attr:`requested`; a second Ctrl-C stops at once.
 
-    def __init__(self) -> None:
+    Not so where ``patient``: a launcher may send the signal of one Ctrl-C twice, and ends by itself
+    what does not end in time.
+    """
+
+    def __init__(self, patient: bool = False) -> None:
         self.requested = False
+        self._patient = patient
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> StopRequest:
@@ -29,7 +34,7 @@ class StopRequest:
             signal.signal(number, handler)
 
     def _handle(self, number: int, _frame: object) -> None:
-        if self.requested and number == signal.SIGINT:
+        if self.requested and number == signal.SIGINT and not self._patient:
             raise KeyboardInterrupt
         self.requested = True
 

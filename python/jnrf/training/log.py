@@ -14,8 +14,12 @@ class MetricsLog:
     ``keep_bytes`` is the length to keep of an earlier file: a resumed run writes the rest again.
     """
 
-    def __init__(self, path: Path, keep_bytes: int = 0):
+    def __init__(self, path: Path | None, keep_bytes: int = 0):
+        """Without ``path`` nothing is written."""
         self.path = path
+        self._file = None
+        if path is None:
+            return
         try:
             self._file = open(path, "ab")  # noqa: SIM115 (kept open for the whole run)
             self._file.truncate(min(keep_bytes, self._file.tell()))
@@ -25,6 +29,8 @@ class MetricsLog:
 
     def append(self, row: dict) -> None:
         """Write one row."""
+        if self._file is None:
+            return
         try:
             self._file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
             self._file.flush()
@@ -36,11 +42,12 @@ class MetricsLog:
     @property
     def size(self) -> int:
         """Bytes written so far."""
-        return self._file.tell()
+        return 0 if self._file is None else self._file.tell()
 
     def close(self) -> None:
         """No more rows."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
 
 def read_rows(path: Path) -> list[dict]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import random
-from itertools import islice
+from contextlib import nullcontext
 
 import numpy as np
 import torch
 
-from jnrf.batches import batches, epoch_generator
+from jnrf.ahead import Ahead
 from jnrf.device import choose_device
 from jnrf.training import evaluation
-from jnrf.training.checkpoint import RunState, load_state, replace_folder, save_state
+from jnrf.training.checkpoint import RunState, load_state, recover, replace_folder, save_state
 from jnrf.training.config import RunConfig, TrainConfig
 from jnrf.training.finish import RunSummary, finish, read_summary
 from jnrf.training.interrupt import Interrupted, StopRequest
@@ -21,39 +21,60 @@ from jnrf.training.optim import build_optimizer, schedule, set_learning_rate
 from jnrf.training.prepare import prepare, resolve_embeddings
 from jnrf.training.progress import TrainingProgress
 from jnrf.training.resources import EnergyMeter, peak_memory_bytes
-from jnrf.training.run_folder import RunFolder, open_folder
+from jnrf.training.run_folder import RunFolder, check_step_batches, open_folder
 from jnrf.training.step import Outcome, Step, StepsUnderWay, check_finite, take_step
+from jnrf.training.stream import steps
+from jnrf.training.team import Team, join
 from jnrf_ext import JNRF
 from jnrf_ext.files import write_atomically
 
 
-def train(config: TrainConfig, resume: bool = False) -> RunSummary:
+def train(config: TrainConfig, resume: bool = False, team: Team | None = None) -> RunSummary:
     """Train, keep the best epoch, score it, and write it all into ``config.run.out``.
 
     With ``resume`` the run in that folder goes on from its last checkpoint, to the very weights it
     would have had without the interruption. Raises :class:`InputError` for what the user can mend,
     and :class:`Interrupted` after Ctrl-C or SIGTERM, once last/ is saved.
+
+    Started by torchrun, the processes train one model together (``team``, else they :func:`join`).
+    All do what follows alike, and get the same; where something is written, the first does it.
     """
+    with nullcontext(team) if team else join() as team:
+        return _train(config, resume, team)
+
+
+def _train(config: TrainConfig, resume: bool, team: Team) -> RunSummary:
     run = config.run
     folder = open_folder(run.out, resume)
     if resume and folder.summary.exists():
         return read_summary(folder)
     config.model.embeddings = resolve_embeddings(config.model.embeddings)
-    device = set_up(run)
+    device = set_up(run, team)
+    team.connect(device)
+    if resume and team.leads:
+        recover(folder.last)
+    team.wait()  # until the folder is as all should find it
     prepared = prepare(config, folder.last if resume else None)
+    team.agree((prepared.fingerprint, config.to_dict()), "training documents or settings")
     model = prepared.model.to(device)
     optimizer = build_optimizer(model, config.optim)
     if prepared.resumed:
         state = load_state(folder.last, optimizer, prepared.fingerprint)
+        check_step_batches(folder, state.step_batches, config.optim.accumulate, team.size)
+        team.wait()  # until all have read it
     else:
+        state = RunState(fingerprint=prepared.fingerprint)
+    state.step_batches = config.optim.accumulate * team.size
+    if not prepared.resumed and team.leads:
         # The first checkpoint comes before the first step: a kill then loses no run, and a folder
         # that cannot be written to shows itself now.
         write_atomically(folder.config, config.to_yaml())
-        state = RunState(fingerprint=prepared.fingerprint)
-        save(folder, model, optimizer, state)
-    log = MetricsLog(folder.metrics, state.log_bytes)
-    curves = Curves(folder.tensorboard, run.tensorboard, state.step)
-    meter = EnergyMeter(device, state.energy_joules)
+        save(folder, model, optimizer, state, team)
+    log = MetricsLog(folder.metrics if team.leads else None, state.log_bytes)
+    curves = Curves(folder.tensorboard, run.tensorboard and team.leads, state.step)
+    meter = EnergyMeter(
+        device, state.energy_joules if team.leads else None, cpus=team.local_rank == 0
+    )
     total = prepared.tokens * run.epochs
     joint = 0  # wordpieces of the epochs that auxiliary corpora take part in
     if prepared.auxiliary:
@@ -63,42 +84,50 @@ def train(config: TrainConfig, resume: bool = False) -> RunSummary:
     # The heads that relate mentions, not rows, are told where the gold ones are.
     relates_mentions = config.model.relation_kind in ("pairs", "targets")
     gold_types = model.config.schema.entity_types if relates_mentions else []
-    bar = TrainingProgress(total, state.all_tokens, run.epochs)
+    bar = TrainingProgress(total, state.all_tokens, run.epochs, quiet=not team.leads)
     for line in (*prepared.remarks, curves.note):
         bar.say(line)
 
+    asked = False  # one of several processes was asked to stop, and all know it
+
     def book(step: Step, outcome: Outcome, seconds: float) -> None:
+        nonlocal asked
+        asked |= outcome.stop
         check_finite(step, outcome, config, state)
         state.count(outcome.mean_losses, len(step.group), step.tokens, seconds, outcome.dropped)
         bar.advance(state.epoch + 1, step.tokens, state.mean_losses()["loss"])
         curves.add({"loss": outcome.mean_losses[0], "lr": float(step.learning_rate)}, state.step)
 
     under_way = StepsUnderWay(device, book)
-    with StopRequest() as stop, bar:
+    with StopRequest(patient=not team.alone) as stop, bar:
+        shared = None
+        if not team.alone:
+            from jnrf.training.distributed import Shared
+
+            shared = Shared(model, team, stop)
         while not state.finished:
-            # The order of an epoch follows from the seed and its number alone, so that a resumed
-            # epoch skips the batches it has used and goes on with the rest.
-            order = epoch_generator(run.seed, state.epoch)
             examples = prepared.train
             if state.epoch < run.auxiliary_epochs:
                 examples = examples + prepared.auxiliary
-            packed = batches(examples, run.max_tokens, order, gold_types)
-            stream = islice(packed, state.batch, None)
+            stream = steps(examples, config, state.epoch, state.batch, team, device, gold_types)
             model.train()
-            while group := list(islice(stream, config.optim.accumulate)):
-                tokens = sum(len(batch.input_ids) for batch in group)
-                done = phase_progress(
-                    state.all_tokens + under_way.tokens + tokens / 2, joint, total
-                )
-                set_learning_rate(optimizer, schedule(config.optim, done))
-                under_way.add(take_step(model, optimizer, group, config))
-                steps = state.step + len(under_way)
-                if run.checkpoint_every and steps % run.checkpoint_every == 0:
-                    under_way.finish()
-                    save(folder, model, optimizer, state)
-                if stop.requested:
-                    under_way.finish()
-                    save_and_stop(folder, model, optimizer, state)
+            with Ahead(stream) as groups:
+                for group in groups:
+                    tokens = sum(batch.tokens for batch in group)
+                    done = phase_progress(
+                        state.all_tokens + under_way.tokens + tokens / 2, joint, total
+                    )
+                    set_learning_rate(optimizer, schedule(config.optim, done))
+                    under_way.add(take_step(model, optimizer, group, config, shared))
+                    taken = state.step + len(under_way)
+                    if run.checkpoint_every and taken % run.checkpoint_every == 0:
+                        under_way.finish()
+                        save(folder, model, optimizer, state, team)
+                    # Signals reach several processes at different moments: they stop when all of
+                    # them know, from the outcome of a step.
+                    if stop.requested if team.alone else asked:
+                        under_way.finish()
+                        save_and_stop(folder, model, optimizer, state, team)
             under_way.finish()
 
             row = {
@@ -112,12 +141,16 @@ def train(config: TrainConfig, resume: bool = False) -> RunSummary:
             last_epoch = state.epoch + 1 == run.epochs
             if prepared.dev and ((state.epoch + 1) % run.eval_every == 0 or last_epoch):
                 try:
-                    predicted = evaluation.predict(model, prepared.dev, stop.check)
+                    predicted = evaluation.predict(model, prepared.dev, stop.check, team)
                 except Interrupted:  # before the epoch is closed: resuming scores it again
-                    save_and_stop(folder, model, optimizer, state)
-                row["dev"] = evaluation.headlines(evaluation.score(prepared.dev, predicted))
+                    save_and_stop(folder, model, optimizer, state, team)
+                row["dev"] = team.of_leader(
+                    lambda gold=prepared.dev, predicted=predicted: evaluation.headlines(
+                        evaluation.score(gold, predicted)
+                    )
+                )
                 state.judge(row["dev"], prepared.metric)
-                if state.best_epoch == row["epoch"]:
+                if team.leads and state.best_epoch == row["epoch"]:
                     replace_folder(folder.best, model.save_pretrained)
             if state.dropped:
                 row["dropped"] = state.dropped
@@ -125,20 +158,22 @@ def train(config: TrainConfig, resume: bool = False) -> RunSummary:
             log.append(row)
             curves.add(row, state.step)
             bar.say(epoch_line(row, run.epochs, state, bar))
-            state.peak_memory_bytes = max(state.peak_memory_bytes, peak_memory_bytes(device))
-            state.energy_joules = meter.joules()
+            costs = team.gather((peak_memory_bytes(device), meter.joules()))
+            state.peak_memory_bytes = max(state.peak_memory_bytes, *(peak for peak, _ in costs))
+            known = [joules for _, joules in costs if joules is not None]
+            state.energy_joules = sum(known) if known else None
             state.close_epoch(log.size)
             stopped_early = 0 < run.patience <= state.scorings_without_gain
             state.finished = last_epoch or stopped_early
-            save(folder, model, optimizer, state)
+            save(folder, model, optimizer, state, team)
             if stopped_early:
                 bar.say(f"stopped early: no gain on dev in {run.patience} scorings")
 
-        if not prepared.dev:
+        if team.leads and not prepared.dev:
             replace_folder(folder.best, model.save_pretrained)
     log.close()
     curves.close()
-    return finish(config, folder, state, prepared)
+    return finish(config, folder, state, prepared, team)
 
 
 def phase_progress(tokens: float, joint: int, total: int) -> float:
@@ -152,8 +187,8 @@ def phase_progress(tokens: float, joint: int, total: int) -> float:
     return (tokens - joint) / (total - joint)
 
 
-def set_up(run: RunConfig) -> torch.device:
-    """Threads, seeds and determinism as configured; the device to run on."""
+def set_up(run: RunConfig, team: Team) -> torch.device:
+    """Threads, seeds and determinism as configured; the device that this process is to run on."""
     if run.threads:
         torch.set_num_threads(run.threads)
     random.seed(run.seed)
@@ -163,24 +198,28 @@ def set_up(run: RunConfig) -> torch.device:
         # cuBLAS is deterministic only with a fixed workspace, chosen before its first use.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(run.deterministic)
-    return choose_device(run.device)
+    return choose_device(run.device, None if team.alone else team.local_rank)
 
 
-def save(folder: RunFolder, model: JNRF, optimizer: torch.optim.Optimizer, state: RunState) -> None:
-    """Put a new last/ in place of the old one."""
+def save(
+    folder: RunFolder, model: JNRF, optimizer: torch.optim.Optimizer, state: RunState, team: Team
+) -> None:
+    """Put a new last/ in place of the old one; the leader of the team does."""
 
     def write(path) -> None:
         model.save_pretrained(path)
         save_state(path, optimizer, state)
 
-    replace_folder(folder.last, write)
+    if team.leads:
+        replace_folder(folder.last, write)
 
 
 def save_and_stop(
-    folder: RunFolder, model: JNRF, optimizer: torch.optim.Optimizer, state: RunState
+    folder: RunFolder, model: JNRF, optimizer: torch.optim.Optimizer, state: RunState, team: Team
 ) -> None:
     """Save last/ and raise :class:`Interrupted`."""
-    save(folder, model, optimizer, state)
+    save(folder, model, optimizer, state, team)
+    team.wait()  # a launcher ends all processes as soon as one of them ends
     raise Interrupted(
         f"interrupted in epoch {state.epoch + 1} after step {state.step}, all saved; "
         f"to go on: jnrf train --resume --out {folder.root}"

@@ -18,8 +18,9 @@ def duration(seconds: float) -> str:
 class TrainingProgress:
     """Counts wordpieces against those of the whole run, from which follows the time left."""
 
-    def __init__(self, total_tokens: int, done_tokens: int, epochs: int):
-        self.console = Console(soft_wrap=True, highlight=False, markup=False)
+    def __init__(self, total_tokens: int, done_tokens: int, epochs: int, quiet: bool = False):
+        """``quiet`` shows nothing."""
+        self.console = Console(soft_wrap=True, highlight=False, markup=False, quiet=quiet)
         self.epochs = epochs
         self._total, self._done, self._here = total_tokens, done_tokens, 0
         self._start = time.monotonic()
@@ -29,7 +30,7 @@ class TrainingProgress:
             TextColumn("{task.percentage:>3.0f}%  {task.fields[state]}"),
             console=self.console,
             transient=True,
-            disable=not self.console.is_terminal,
+            disable=quiet or not self.console.is_terminal,
         )
         self._task = self._bar.add_task("", total=total_tokens, completed=done_tokens, state="")
 
@@ -57,7 +58,9 @@ class TrainingProgress:
         return self._here / max(time.monotonic() - self._start, 1e-9)
 
     def time_left(self) -> str:
-        """To the end of the run, at the rate so far."""
+        """To the end of the run, at the rate so far; "?" as long as there is none."""
+        if not self._here:  # a resumed run may begin at the end of an epoch
+            return "?"
         return duration(max(self._total - self._done, 0) / max(self.rate(), 1e-9))
 
     def say(self, line: str) -> None:

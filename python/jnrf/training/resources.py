@@ -34,16 +34,21 @@ class EnergyMeter:
     """Joules used by the CPU packages (Intel RAPL) and, on CUDA, by the GPU (NVML).
 
     :meth:`joules` is to be called at least every few minutes: RAPL's counters wrap. It counts the
-    whole machine, other programs included.
+    whole machine, other programs included. ``cpus=False`` leaves the CPUs to another process of
+    the machine, which counts them.
     """
 
     def __init__(
-        self, device: torch.device, before: float | None = None, powercap: Path = _POWERCAP
+        self,
+        device: torch.device,
+        before: float | None = None,
+        powercap: Path = _POWERCAP,
+        cpus: bool = True,
     ):
         self._zones = [
             (zone / "energy_uj", zone / "max_energy_range_uj")
             for zone in sorted(powercap.glob("intel-rapl:*"))
-            if zone.name.count(":") == 1
+            if cpus and zone.name.count(":") == 1
         ]
         self._gpu = _nvml_counter(device) if device.type == "cuda" else None
         self._last = self._read()

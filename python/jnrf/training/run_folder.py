@@ -11,7 +11,14 @@ from jnrf.training.config import TrainConfig
 from jnrf_ext.errors import InputError
 
 #: Settings that a resumed run may change without becoming another run.
-FREE_ON_RESUME = ("run.out", "run.device", "run.checkpoint_every", "run.tensorboard")
+FREE_ON_RESUME = (
+    "run.out",
+    "run.device",
+    "run.checkpoint_every",
+    "run.tensorboard",
+    # The batches of a step must stay as many: check_step_batches.
+    "optim.accumulate",
+)
 
 
 @dataclass(frozen=True)
@@ -97,3 +104,25 @@ def resumed_config(out: str | None, given: dict[str, str]) -> TrainConfig:
                     "or start another run in another folder"
                 )
     return after
+
+
+def check_step_batches(folder: RunFolder, before: int, accumulate: int, processes: int) -> None:
+    """Raise an InputError where steps of a resumed run would take more or fewer batches.
+
+    ``before`` is what its checkpoint says that they took; where that is 0, config.yaml says it.
+    """
+    if not before:
+        saved = TrainConfig.from_dict(settings.read_yaml(folder.config))
+        before = saved.optim.accumulate
+    if accumulate * processes == before:
+        return
+    way = "optim.accumulate x processes"
+    raise InputError(
+        f"the run in {folder.root} takes {before} batches a step ({way}), not {accumulate} x "
+        f"{processes}; resume it with "
+        + (
+            f"--optim.accumulate {before // processes}"
+            if before % processes == 0
+            else f"a number of processes that divides {before}"
+        )
+    )

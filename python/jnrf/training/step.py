@@ -5,19 +5,24 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from jnrf.batches import Batch
+from jnrf.batches import Batch, Elsewhere
 from jnrf.device import use_bf16
 from jnrf.training.checkpoint import RunState
 from jnrf.training.config import TrainConfig
 from jnrf.training.optim import clip_gradients
 from jnrf_ext import JNRF
 from jnrf_ext.errors import InputError
+
+if TYPE_CHECKING:
+    from jnrf.training.distributed import Shared
 
 
 @dataclass
@@ -30,6 +35,8 @@ class Outcome:
     norm: float
     #: Selected tokens that the relation layers had no room for
     dropped: int
+    #: A process was asked to stop
+    stop: bool = False
 
     @property
     def mean_losses(self) -> list[float]:
@@ -41,11 +48,16 @@ class Step:
     """An optimizer step that was given to the device, which may still be at it."""
 
     def __init__(
-        self, group: list[Batch], began: float, learning_rate: float | Tensor, values: list[Tensor]
+        self,
+        group: Sequence[Batch | Elsewhere],
+        began: float,
+        learning_rate: float | Tensor,
+        values: list[Tensor],
     ):
-        """``values`` are each batch's three losses, the norm, and the count of dropped tokens."""
+        """``values`` are each batch's three losses, the norm, the count of dropped tokens, and, of
+        several processes, how many were asked to stop."""
         self.group = group
-        self.tokens = sum(len(batch.input_ids) for batch in group)
+        self.tokens = sum(batch.tokens for batch in group)
         self.began = began
         self.learning_rate = learning_rate
         self._values, self._ready = copy_to_host(torch.cat(values))
@@ -54,9 +66,11 @@ class Step:
         """What came of it, for which this waits."""
         if self._ready is not None:
             self._ready.synchronize()
-        *losses, norm, dropped = self._values.tolist()
-        rows = [losses[i : i + 3] for i in range(0, len(losses), 3)]
-        return Outcome(rows, norm, int(dropped))
+        values = self._values.tolist()
+        count = 3 * len(self.group)
+        rows = [values[i : i + 3] for i in range(0, count, 3)]
+        norm, dropped, *stop = values[count:]
+        return Outcome(rows, norm, int(dropped), any(stop))
 
 
 def copy_to_host(values: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
@@ -70,44 +84,70 @@ def copy_to_host(values: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
     return copy, ready
 
 
+def batch_losses(model: JNRF, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
+    """The loss to descend; loss, tag loss and relation loss, ``float64 [3]``; what was dropped."""
+    output = model(
+        batch.input_ids,
+        batch.cu_seqlens,
+        surface=batch.surface,
+        tags=batch.tags,
+        pairs=batch.pairs,
+        layout=batch.layout,
+        task=batch.task,
+    )
+    parts = torch.stack([output.loss, output.tag_loss, output.relation_loss])
+    return output.loss, parts.detach().double(), output.dropped
+
+
 def take_step(
-    model: JNRF, optimizer: torch.optim.Optimizer, group: list[Batch], config: TrainConfig
+    model: JNRF,
+    optimizer: torch.optim.Optimizer,
+    group: Sequence[Batch | Elsewhere],
+    config: TrainConfig,
+    shared: Shared | None = None,
 ) -> Step:
     """One optimizer step on the mean gradient of ``group``.
 
-    The weights stay as they are where the loss or the gradient is not finite. Off the CPU that is
-    decided on the device, and holds for all later steps too: nothing here waits for it.
+    With ``shared``, ``model`` among several processes, each computes its own of the batches, and
+    all take the same step. The weights stay as they are where the loss or the gradient is not
+    finite. Off the CPU that is decided on the device, and holds for all later steps too: nothing
+    here waits for it.
     """
     began = time.monotonic()
     device = model.device
     bf16 = use_bf16(config.run.bf16, device)
+    own = [(place, batch) for place, batch in enumerate(group) if isinstance(batch, Batch)]
     losses, dropped = [], torch.zeros(1, dtype=torch.float64, device=device)
-    for batch in (batch.to(device) for batch in group):
-        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            output = model(
-                batch.input_ids,
-                batch.cu_seqlens,
-                surface=batch.surface,
-                tags=batch.tags,
-                pairs=batch.pairs,
-                layout=batch.layout,
-                task=batch.task,
-            )
-        parts = torch.stack([output.loss, output.tag_loss, output.relation_loss])
-        losses.append(parts.detach().double())
-        if output.dropped is not None:
-            dropped += output.dropped
-        (output.loss / len(group)).backward()
+    for place, batch in own or [(0, None)]:
+        if batch is not None:
+            batch = batch.to(device)
+            if batch.seed is not None:
+                torch.manual_seed(batch.seed)
+        with shared.together(last=batch is None or place == own[-1][0]) if shared else _NOTHING:
+            with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+                loss, parts, found = shared.losses(batch) if shared else batch_losses(model, batch)
+            (loss * shared.scale(len(group)) if shared else loss / len(group)).backward()
+        losses.append((place, parts))
+        if found is not None:
+            dropped += found
     norm = clip_gradients(optimizer, config.optim)
     learning_rate = optimizer.param_groups[0]["lr"]
-    step = Step(group, began, learning_rate, [*losses, norm.double().view(1), dropped])
+    if shared:
+        all_losses, *rest = shared.add_up(losses, len(group), dropped)
+    else:
+        all_losses, *rest = torch.cat([parts for _, parts in losses]), dropped
+    values = [all_losses, norm.double().view(1), *rest]
+    step = Step(group, began, learning_rate, values)
     if device.type != "cpu":
-        skip_unless_finite(optimizer, sum(loss[0] for loss in losses) + norm)
+        skip_unless_finite(optimizer, all_losses[::3].sum() + norm)
         optimizer.step()
     elif is_finite(step.outcome()):
         optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     return step
+
+
+_NOTHING = nullcontext()
 
 
 def is_finite(outcome: Outcome) -> bool:
@@ -132,7 +172,7 @@ def check_finite(step: Step, outcome: Outcome, config: TrainConfig, state: RunSt
 
 
 def not_finite(
-    what: str, value: float, batch: Batch, config: TrainConfig, state: RunState
+    what: str, value: float, batch: Batch | Elsewhere, config: TrainConfig, state: RunState
 ) -> InputError:
     """The error for a loss or a gradient that is infinite or no number."""
     names = ", ".join(document.id for document in batch.documents[:3])

@@ -31,3 +31,8 @@ def test_the_time_left_follows_from_the_rate_since_the_start(monkeypatch):
     assert progress.time_left() == "0:10"
     progress.advance(2, 25, 0.5)
     assert progress.time_left() == "0:00"
+
+
+def test_a_resumed_run_that_has_trained_on_nothing_yet_knows_no_time_left():
+    progress = TrainingProgress(total_tokens=100, done_tokens=50, epochs=2)
+    assert progress.time_left() == "?"
