@@ -6,6 +6,12 @@ spilled bytes, and the warps that a multiprocessor can hold (of 64). A kernel wi
 a spill is a failure, because both put into device memory what belongs into registers. Needs nvcc,
 no GPU.
 
+Where a disassembler is at hand (`sass`) a second table says, of sm_90, how wide each kernel's loads
+and stores are and how many products on matrix units it has. Generic accesses, which find out at run
+time whether an address is shared memory, are failures too. With --launches a third one has the
+launches of the operators at real sizes, as their launchers ask for them (`launches`): blocks and
+warps on a multiprocessor, what bounds them, and the waves of blocks over the device.
+
 The files and their flags come from the compile database that CMake writes, so from CMakeLists.txt.
 """
 
@@ -25,6 +31,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import sass
+
 ROOT = Path(__file__).resolve().parent.parent
 ARCHITECTURES = (80, 90, 100)
 
@@ -33,6 +41,8 @@ ARCHITECTURES = (80, 90, 100)
 _WARPS, _BLOCKS, _REGISTERS, _REGISTER_UNIT = 64, 32, 65536, 256
 _SHARED_KIB = {80: 164, 90: 228, 100: 228}
 _SHARED_RESERVED = 1024  # bytes that CUDA takes of each block's shared memory
+_SHARED_UNIT = 128  # bytes that shared memory is handed out in
+_H200_MULTIPROCESSORS = 132
 
 
 class BuildError(Exception):
@@ -62,6 +72,40 @@ class Usage:
         a_block = -(-self.threads // 32)
         shared = _SHARED_KIB[self.architecture] * 1024 // (self.shared + _SHARED_RESERVED)
         return min(warps // a_block, _BLOCKS, shared) * a_block
+
+
+@dataclass(frozen=True)
+class Occupancy:
+    """What fits on a multiprocessor at once of a launch."""
+
+    blocks: int
+    warps: int
+    bound: str  # by what: registers, shared memory, warps, blocks
+    waves: float  # blocks of the launch over those that the whole device holds
+
+
+def occupancy(
+    usage: Usage,
+    threads: int,
+    shared: int,
+    blocks: int,
+    multiprocessors: int = _H200_MULTIPROCESSORS,
+) -> Occupancy:
+    """Of ``blocks`` of so many threads, each with ``shared`` bytes of dynamic shared memory."""
+    a_warp = -(-usage.registers * 32 // _REGISTER_UNIT) * _REGISTER_UNIT
+    a_block = -(-threads // 32)
+    taken = usage.shared + shared + _SHARED_RESERVED
+    taken = -(-taken // _SHARED_UNIT) * _SHARED_UNIT
+    limits = {
+        "warps": _WARPS // a_block,
+        "registers": _REGISTERS // a_warp // 4 * 4 // a_block,
+        "shared memory": _SHARED_KIB[usage.architecture] * 1024 // taken,
+        "blocks": _BLOCKS,
+    }
+    fit = min(limits.values())
+    bound = ", ".join(name for name, limit in limits.items() if limit == fit)
+    waves = blocks / (fit * multiprocessors) if fit else float("inf")
+    return Occupancy(fit, fit * a_block, bound, waves)
 
 
 def cuda_sources(database: Path) -> list[dict]:
@@ -224,17 +268,50 @@ def table(kernels: Sequence[Usage], names: dict[str, str]) -> str:
         fields = (each(usages, "registers"), each(usages, "warps"))
         sizes = (worst(usages, "shared"), worst(usages, "stack"), str(spills))
         lines.append((name, str(threads or "-"), *fields, *sizes))
-    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
-    rows = [
+    columns = ", ".join(f"sm_{a}" for a in architectures)
+    note = f"{len(by_name)} kernels; registers and warps/SM for {columns}; sizes in bytes"
+    return f"{_columns(lines)}\n{note}"
+
+
+def _columns(lines: Sequence[Sequence[str]]) -> str:
+    """Lines of cells below each other, the first to the left."""
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    return "\n".join(
         "  ".join(
             cell.ljust(width) if i == 0 else cell.rjust(width)
             for i, (cell, width) in enumerate(zip(line, widths, strict=True))
         )
         for line in lines
-    ]
-    columns = ", ".join(f"sm_{a}" for a in architectures)
-    rows.append(f"{len(by_name)} kernels; registers and warps/SM for {columns}; sizes in bytes")
-    return "\n".join(rows)
+    )
+
+
+def access_table(codes: Iterable[sass.Code], names: dict[str, str]) -> str:
+    """A line a kernel: how wide it accesses each memory, its matrix products, its length."""
+    memories = [memory for memory in sass.MEMORIES if memory != "local"]
+    lines = [("kernel", *memories, "local", "matrix", "instructions")]
+    for code in sorted(codes, key=lambda code: names[code.kernel]):
+        widths = [sass.show(code.widths(memory)) for memory in (*memories, "local")]
+        counts = (str(code.matrix or "-"), str(len(code.opcodes)))
+        lines.append((names[code.kernel], *widths, *counts))
+    return f"{_columns(lines)}\nbytes a thread x instructions in the code, all branches counted"
+
+
+def launch_table(works: Iterable[tuple[str, Sequence]], usages: dict[str, Usage]) -> str:
+    """A line a launch of each work, in its order: what it asks for, and what then fits."""
+    header = ("launch", "blocks", "threads", "registers", "shared", "blocks/SM", "warps/SM")
+    lines = [(*header, "bound", "waves")]
+    for work, launches in works:
+        lines.append((f"{work}: {len(launches)}", *[""] * (len(lines[0]) - 1)))
+        for launch in launches:
+            usage = usages.get(launch.kernel)
+            if usage is None:  # a call of cuFFT
+                lines.append((f"  {launch.kernel}", *[""] * (len(lines[0]) - 1)))
+                continue
+            fits = occupancy(usage, launch.threads, launch.shared, launch.blocks)
+            sizes = (launch.blocks, launch.threads, usage.registers, usage.shared + launch.shared)
+            cells = (*sizes, fits.blocks, fits.warps, fits.bound, f"{fits.waves:.2f}")
+            lines.append((f"  {launch.kernel}", *map(str, cells)))
+    return f"{_columns(lines)}\non sm_90, {_H200_MULTIPROCESSORS} multiprocessors"
 
 
 def failures(kernels: Sequence[Usage], names: dict[str, str]) -> list[str]:
@@ -247,11 +324,30 @@ def failures(kernels: Sequence[Usage], names: dict[str, str]) -> list[str]:
     ]
 
 
+def uncertain(codes: Iterable[sass.Code], names: dict[str, str]) -> list[str]:
+    """A line for every kernel that finds out at run time which memory an address is in."""
+    found = [(names[code.kernel], code.widths("generic")) for code in codes]
+    return [f"{name} on sm_90: generic accesses, {sass.show(w)}" for name, w in found if w]
+
+
+def launches_of(usages: dict[str, Usage]) -> str:
+    """The table of launches at real sizes, from the stand-in, which is compiled for it."""
+    import launches
+
+    ops, library = launches.operators()
+    works = (
+        (name, launches.record(ops, library, work, _H200_MULTIPROCESSORS))
+        for name, work in launches.by_work(ops)
+    )
+    return launch_table(works, usages)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--database", type=Path, help="default: that of the last build")
     parser.add_argument("--arch", type=int, nargs="+", default=ARCHITECTURES, metavar="90")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "kernels", help="cubins")
+    parser.add_argument("--launches", action="store_true", help="at real sizes; compiles a library")
     options = parser.parse_args(arguments)
     if unknown := set(options.arch) - set(_SHARED_KIB):
         parser.error(f"architectures are {sorted(_SHARED_KIB)}, not {sorted(unknown)}")
@@ -266,6 +362,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = readable(sorted({kernel.kernel for kernel in kernels}))
     print(table(kernels, names))
     failed = failures(kernels, names)
+    tool = sass.disassembler()
+    if tool is None:
+        print("\nno cuobjdump here (it comes with CUDA, and with Triton): no table of accesses")
+    elif 90 in options.arch:
+        cubins = [options.out / f"{Path(e['file']).stem}.sm_90.cubin" for e in entries]
+        codes = sass.instructions(cubins, tool)
+        print(f"\n{access_table(codes.values(), names)}")
+        failed += uncertain(codes.values(), names)
+    if options.launches:
+        print(f"\n{launches_of({names[k.kernel]: k for k in kernels if k.architecture == 90})}")
     for line in failed:
         print(f"FAILED: {line}", file=sys.stderr)
     return 1 if failed else 0

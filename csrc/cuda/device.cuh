@@ -71,4 +71,25 @@ __device__ __forceinline__ int document_of(const int32_t* bounds, int documents,
   return low;
 }
 
+// The last of `count` for which reached(i) holds, which it does for all up to there, by a warp
+// whose lanes all ask the same: 32 are looked at together, so that two loads wait for each other
+// where a thread alone would wait for log2(count).
+template <typename F>
+__device__ __forceinline__ int warp_last_of(int count, const F& reached) {
+  const int lane = static_cast<int>(threadIdx.x % 32);
+  int low = 0;
+  while (count > 1) {
+    const int step = (count + 31) / 32;
+    const bool here = lane == 0 || (lane * step < count && reached(low + lane * step));
+    const int last = __popc(__ballot_sync(kAllLanes, here)) - 1;
+    low += last * step;
+    count = min(step, count - last * step);
+  }
+  return low;
+}
+
+__device__ __forceinline__ int warp_document_of(const int32_t* bounds, int documents, int64_t row) {
+  return warp_last_of(documents, [&](int b) { return bounds[b] <= row; });
+}
+
 }  // namespace jnrf::cuda

@@ -2,9 +2,11 @@
 // to the CUDA runtime.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 
 #include "cuda/device.cuh"
 
@@ -19,12 +21,32 @@ inline unsigned blocks_for(int64_t work, int64_t share) {
   return static_cast<unsigned>((work + share - 1) / share);
 }
 
+// Calls run(width) with an integral constant: how many numbers kernels may take at a time.
+template <typename F>
+void for_width(bool vectors, const F& run) {
+  if (vectors) {
+    run(std::integral_constant<int, 4>{});
+  } else {
+    run(std::integral_constant<int, 1>{});
+  }
+}
+
+// Whether kernels may take four numbers at a time of rows of `numbers`
+// from these pointers (null fits too).
+template <typename... T>
+bool fit_vectors(int64_t numbers, const T*... pointers) {
+  const auto fits = [](const auto* pointer) {
+    return reinterpret_cast<uintptr_t>(pointer) % std::min<size_t>(16, 4 * sizeof(*pointer)) == 0;
+  };
+  return numbers % 4 == 0 && (fits(pointers) && ...);
+}
+
 #ifdef JNRF_CUDA_ON_HOST
 
 // Bytes of shared memory that a block may have: those of sm_90.
 inline size_t shared_memory_limit() { return 227 * 1024; }
 
-inline int multiprocessors() { return 2; }
+inline int multiprocessors() { return host::multiprocessors; }
 
 inline bool capturing(void*) { return host::capturing; }
 
@@ -33,6 +55,12 @@ void launch(const char* name, void (*kernel)(Parameters...), Grid grid, unsigned
             size_t shared_bytes, void*, const Arguments&... arguments) {
   if (shared_bytes > shared_memory_limit()) {
     throw std::runtime_error(std::string("kernel ") + name + ": too much shared memory");
+  }
+  if (host::recorder) {
+    if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
+    host::recorder->push_back(
+        {reinterpret_cast<const void*>(kernel), {grid.x, grid.y, grid.z}, threads, shared_bytes});
+    return;
   }
   host::run(name, {grid.x, grid.y, grid.z}, threads, shared_bytes, [&] { kernel(arguments...); });
 }

@@ -21,6 +21,7 @@
 #include <functional>
 #include <numbers>
 #include <type_traits>
+#include <vector>
 
 #define __global__ inline  // kernels stand in headers
 #define __device__
@@ -44,6 +45,22 @@ inline unsigned schedule = 0;
 
 // Whether code should believe that a CUDA graph is being captured.
 inline bool capturing = false;
+
+// How many multiprocessors code should believe that there are. Few, so that tests need few blocks
+// to go through all of a launcher's choices.
+inline int multiprocessors = 2;
+
+// A launch as its launcher asked for it.
+struct Launch {
+  const void* kernel;
+  Index grid;
+  unsigned threads;
+  size_t shared_bytes;
+};
+
+// Where to note launches instead of running them, so that sizes of real work can be asked about;
+// results are then not written.
+inline std::vector<Launch>* recorder = nullptr;
 
 constexpr unsigned kWarp = 32;
 constexpr size_t kSlot = 32;  // bytes that a thread can hand to its warp

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cuda/cufft.h"
+#include "tests/cuda_on_host.h"
 
 namespace jnrf::cuda {
 namespace {
@@ -46,6 +47,10 @@ int transform(int handle, const T* from, std::complex<T>* to, int type) {
   if (reinterpret_cast<uintptr_t>(from) % (2 * sizeof(T)) != 0) return kUnaligned;
   if (reinterpret_cast<uintptr_t>(to) % (2 * sizeof(T)) != 0) return kUnaligned;
   if (!plan.memory) return kNoWorkspace;
+  if (host::recorder) {  // a call, whose own launches only cuFFT knows
+    host::recorder->push_back({nullptr, {1, 1, 1}, 0, 0});
+    return kSuccess;
+  }
   std::memset(plan.memory, 0xff, plan.workspace);
   const long long length = plan.length, hidden = plan.hidden, half = hidden / 2 + 1;
   const std::vector<Complex> across = turns(hidden), along = turns(length);

@@ -6,6 +6,7 @@ import json
 import shutil
 
 import pytest
+import sass
 from kernel_resources import (
     BuildError,
     Usage,
@@ -54,6 +55,15 @@ __global__ void __launch_bounds__(192) good(float* x) {
   s[threadIdx.x % 64] = x[threadIdx.x];
   __syncthreads();
   x[threadIdx.x] = s[(threadIdx.x + 1) % 64];
+}
+"""
+GENERIC = """
+__global__ void generic(float* x, float* y, int far) {
+  __shared__ float s[64];
+  float* to = far ? x : s;
+  to[threadIdx.x % 64] = 1.0f;
+  __syncthreads();
+  y[threadIdx.x] = to[(threadIdx.x + 1) % 64];
 }
 """
 
@@ -162,6 +172,13 @@ def test_compiles_and_judges(tmp_path, capsys):
     line = capsys.readouterr().out.splitlines()[1].split()
     assert line[:2] == ["good", "192"]
     assert line[4:] == ["256", "0", "0"]
+
+    if sass.disassembler():
+        assert run("generic.cu", GENERIC) == 1
+        printed = capsys.readouterr()
+        assert "FAILED: generic on sm_90: generic accesses, 4x" in printed.err
+        line = next(x for x in printed.out.splitlines()[2:] if x.startswith("generic "))
+        assert line.split()[1:6] == ["-", "4x1", "-", "-", "4x2"]
 
     assert run("spills.cu", SPILLS) == 1
     assert "FAILED: spill on sm_90" in capsys.readouterr().err
