@@ -58,6 +58,9 @@ RelationShape relation_shape(RelationType type, int classes);
 // As many tiles as documents can have that share these rows.
 int64_t most_tiles(int tile, int64_t rows_u, int64_t rows_w, int64_t documents);
 
+// Whether a CUDA graph is being captured from a stream, when nothing may be waited for.
+bool is_captured(void* stream);
+
 void launch_plan(const RelationPlan& plan, void* stream);
 void launch_sort_pairs(const RelationPlan& plan, const ListedPairs& listed, void* stream);
 

@@ -25,10 +25,10 @@ void launch_check_types(const RelationCall& call, const DecodeRules& rules, void
 void launch_decode_count(const RelationCall& call, const RelationRun& run, const DecodeRules& rules,
                          const DecodeWork& work, void* stream) {
   auto* best = static_cast<BestTail*>(work.best);
-  with_tile(call.type, run.shape.tile, [&](auto kernels) {
+  with_tile(call.type, run.shape, [&](auto kernels) {
     using K = decltype(kernels);
     using T = typename K::Type;
-    launch("relation count_pairs", count_pairs<T, K::kTile>, tile_grid(run, run.tiles),
+    launch("relation count_pairs", count_pairs<T, K::kTile, K::kKept>, tile_grid(run, run.tiles),
            kTileThreads, run.shape.shared, stream, relations<T>(call, run), decoding<T>(rules),
            static_cast<int>(run.tiles), work.counts, best);
   });
@@ -40,7 +40,7 @@ void launch_decode_count(const RelationCall& call, const RelationRun& run, const
 
 void launch_decode_write(const RelationCall& call, const RelationRun& run, const DecodeRules& rules,
                          const DecodeWork& work, const DecodeOutputs& out, void* stream) {
-  with_tile(call.type, run.shape.tile, [&](auto kernels) {
+  with_tile(call.type, run.shape, [&](auto kernels) {
     using K = decltype(kernels);
     using T = typename K::Type;
     using Sum = SumOf<T>;
@@ -50,7 +50,7 @@ void launch_decode_write(const RelationCall& call, const RelationRun& run, const
              Grid{blocks_for(call.plan.rows_w, kRowsThreads)}, kRowsThreads, 0, stream, call.plan,
              static_cast<const BestTail*>(work.best), work.row_begin, found);
     } else {
-      launch("relation write_pairs", write_pairs<T, K::kTile>, tile_grid(run, run.tiles),
+      launch("relation write_pairs", write_pairs<T, K::kTile, K::kKept>, tile_grid(run, run.tiles),
              kTileThreads, run.shape.shared, stream, relations<T>(call, run), decoding<T>(rules),
              static_cast<int>(run.tiles), work.counts, work.row_begin, found);
     }

@@ -52,12 +52,13 @@ __device__ __forceinline__ int64_t count_index(const RelationPlan& plan, const T
 
 // The label of every pair of a tile, -1 for none, and its probability among the scores of class 0.
 // Ends with a barrier.
-template <typename T, int kTile>
+template <typename T, int kTile, bool kKept>
 __device__ __forceinline__ void decode_tile(const Relations<T>& in, const Decoding<T>& rules,
-                                            Tile<T, kTile>& block, const TilePlace& place,
+                                            Tile<T, kTile, kKept>& block, const TilePlace& place,
                                             int* labels) {
   using Sum = SumOf<T>;
-  constexpr int kPlane = Tile<T, kTile>::kPlane, kPairs = Tile<T, kTile>::kPairs;
+  using Block = Tile<T, kTile, kKept>;
+  constexpr int kPlane = Block::kPlane, kPairs = Block::kPairs;
   block.load_positions(place);
   block.multiply_all(place);
   block.for_pairs(place, [&](const auto& pairs) {
@@ -66,58 +67,62 @@ __device__ __forceinline__ void decode_tile(const Relations<T>& in, const Decodi
 #pragma unroll
     for (int x = 0; x < kPairs; ++x) {
       if (rules.allowed && pairs.within[x]) {
-        const int64_t of_head = rules.type_w[place.head + pairs.i[x]];
-        const int64_t of_tail = rules.type_u[place.tail + pairs.j];
+        const int64_t of_head = rules.type_w[place.head + pairs.i];
+        const int64_t of_tail = rules.type_u[place.tail + pairs.j + x];
         const bool known =
             of_head >= 0 && of_head < rules.types && of_tail >= 0 && of_tail < rules.types;
         const bool* allowed =
             rules.allowed + (known ? of_head * rules.types + of_tail : 0) * in.classes;
         for (int r = 0; r < in.classes; ++r) {
           if (r == none || (known && allowed[r])) continue;
-          pairs.scores[x][r * kPlane] = static_cast<Sum>(-INFINITY);
+          pairs.scores[r * kPlane + x] = static_cast<Sum>(-INFINITY);
         }
       }
     }
     Sum top[kPairs], sum[kPairs];
-    int label[kPairs];
+    Vector<int, kPairs> label;
+    auto of_none = pairs.get(none);
 #pragma unroll
     for (int x = 0; x < kPairs; ++x) {
-      top[x] = pairs.scores[x][none * kPlane] += rules.none_bias;
-      label[x] = none;
+      top[x] = of_none.values[x] += rules.none_bias;
+      label.values[x] = none;
       sum[x] = 0;
     }
+    pairs.set(none, of_none);
     for (int r = 0; r < in.classes; ++r) {
+      const auto scores = pairs.get(r);
 #pragma unroll
       for (int x = 0; x < kPairs; ++x) {
-        const Sum s = pairs.scores[x][r * kPlane];
-        if (s > top[x]) {
-          top[x] = s;
-          label[x] = r;
+        if (scores.values[x] > top[x]) {
+          top[x] = scores.values[x];
+          label.values[x] = r;
         }
       }
     }
     for (int r = 0; r < in.classes; ++r) {
+      const auto scores = pairs.get(r);
 #pragma unroll
-      for (int x = 0; x < kPairs; ++x) {
-        sum[x] += exponential(pairs.scores[x][r * kPlane] - top[x]);
-      }
+      for (int x = 0; x < kPairs; ++x) sum[x] += exponential(scores.values[x] - top[x]);
     }
+    typename Block::Numbers probability;
     // A sum is not a number as soon as one of the scores, or the difference of two, is not.
 #pragma unroll
     for (int x = 0; x < kPairs; ++x) {
-      const bool found = pairs.within[x] && label[x] != none && sum[x] == sum[x];
-      labels[pairs.i[x] * kTile + pairs.j] = found ? label[x] : -1;
-      pairs.scores[x][0] = 1 / sum[x];
+      const bool found = pairs.within[x] && label.values[x] != none && sum[x] == sum[x];
+      label.values[x] = found ? label.values[x] : -1;
+      probability.values[x] = 1 / sum[x];
     }
+    store(labels + pairs.i * kTile + pairs.j, label);
+    pairs.set(0, probability);
   });
   __syncthreads();
 }
 
 // How many pairs each row of each tile has or, where `best` is given, the best one.
-template <typename T, int kTile>
+template <typename T, int kTile, bool kKept>
 __global__ void __launch_bounds__(kTileThreads, 1)
     count_pairs(Relations<T> in, Decoding<T> rules, int tiles, int32_t* counts, BestTail* best) {
-  Tile<T, kTile> block(in);
+  Tile<T, kTile, kKept> block(in);
   const int lane = static_cast<int>(threadIdx.x % 32);
   for_tiles(in.plan, 0, tiles, [&](int, const TilePlace& place) {
     int* labels = block.template free_memory<int>();
@@ -209,11 +214,11 @@ struct Found {
 };
 
 // The products once more, of the tiles that have pairs: fewer bytes than keeping what was found.
-template <typename T, int kTile>
+template <typename T, int kTile, bool kKept>
 __global__ void __launch_bounds__(kTileThreads, 1)
     write_pairs(Relations<T> in, Decoding<T> rules, int tiles, const int32_t* counts,
                 const int64_t* begin, Found<SumOf<T>> out) {
-  Tile<T, kTile> block(in);
+  Tile<T, kTile, kKept> block(in);
   const int lane = static_cast<int>(threadIdx.x % 32);
   for_tiles(in.plan, 0, tiles, [&](int, const TilePlace& place) {
     int* labels = block.template free_memory<int>();

@@ -43,7 +43,7 @@ void launch_clear_untouched(const RelationCall& call, const RelationRun& run, vo
 
 void launch_add_gradients(const RelationCall& call, const RelationRun& run, int first, int last,
                           void* stream) {
-  with_tile(call.type, run.shape.tile, [&](auto kernels) {
+  with_tile(call.type, run.shape, [&](auto kernels) {
     using K = decltype(kernels);
     using T = typename K::Type;
     if constexpr (K::kTile == 64) {
@@ -72,8 +72,10 @@ void launch_scale(const ScaledGradients& work, void* stream) {
                         work.from_coefficients,
                         static_cast<Sum*>(work.to_coefficients)};
     const auto blocks = static_cast<unsigned>(rows_u + rows_w + 3 * work.classes);
-    launch("relation scale_gradients", scale_gradients<T>, Grid{blocks}, kRowThreads, 0, stream,
-           in);
+    for_width(fit_vectors(in.numbers, in.from_u, in.from_w, in.to_u, in.to_w), [&](auto width) {
+      launch("relation scale_gradients", scale_gradients<decltype(width)::value, T>, Grid{blocks},
+             kRowThreads, 0, stream, in);
+    });
   });
 }
 

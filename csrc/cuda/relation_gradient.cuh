@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "cuda/relation_tile.cuh"
+#include "cuda/vectors.cuh"
 
 namespace jnrf::cuda {
 
@@ -151,7 +152,7 @@ __global__ void __launch_bounds__(kTileThreads, GradientShape<T, kTile, kWide>::
     part.columns = min(kWide, in.size - column);
     if (side < head_tiles) {
       side += head_begin;
-      const int b = document_of(plan.head_tiles, documents, side);
+      const int b = warp_document_of(plan.head_tiles, documents, side);
       const int columns = plan.tail_tiles[b + 1] - plan.tail_tiles[b];
       const int start = plan.tiles[b] + (side - plan.head_tiles[b]) * columns;
       const int64_t head = plan.cu_w[b] + static_cast<int64_t>(side - plan.head_tiles[b]) * kTile;
@@ -167,7 +168,7 @@ __global__ void __launch_bounds__(kTileThreads, GradientShape<T, kTile, kWide>::
       add_product<true, T, kTile, kWide>(in, r, part);
     } else {
       side += tail_begin - head_tiles;
-      const int b = document_of(plan.tail_tiles, documents, side);
+      const int b = warp_document_of(plan.tail_tiles, documents, side);
       const int columns = plan.tail_tiles[b + 1] - plan.tail_tiles[b];
       const int start = plan.tiles[b] + side - plan.tail_tiles[b];
       const int64_t tail = plan.cu_u[b] + static_cast<int64_t>(side - plan.tail_tiles[b]) * kTile;
@@ -198,7 +199,7 @@ __global__ void __launch_bounds__(kRowThreads)
   const int64_t row = head ? blockIdx.x : blockIdx.x - plan.rows_w;
   const int32_t* bounds = head ? plan.cu_w : plan.cu_u;
   if (plan.documents > 0 && !plan.report[kFaultyBounds] && row < bounds[plan.documents]) {
-    const int b = document_of(bounds, plan.documents, row);
+    const int b = warp_document_of(bounds, plan.documents, row);
     if (plan.tiles[b] < plan.tiles[b + 1]) return;
   }
   Sum* to = (head ? grad_w : grad_u) + row * numbers;
@@ -221,8 +222,9 @@ struct ScaleShared {
   double sums[32];
 };
 
-// A block for each row of w, then of u, then for each field of the coefficients.
-template <typename T>
+// A block for each row of w, then of u, then for each field of the coefficients. kWidth numbers at
+// a time.
+template <int kWidth, typename T>
 __global__ void __launch_bounds__(kRowThreads) scale_gradients(Scaling<T> in) {
   using Sum = SumOf<T>;
   const int64_t block = blockIdx.x, rows = in.rows_w + in.rows_u;
@@ -246,10 +248,14 @@ __global__ void __launch_bounds__(kRowThreads) scale_gradients(Scaling<T> in) {
     for (int64_t k = threadIdx.x; k < in.numbers; k += kRowThreads) to[k] = static_cast<T>(0.0f);
     return;
   }
-  const Sum factor = in.factor ? in.factor[document_of(bounds, in.documents, row)] : Sum(1);
+  const Sum factor = in.factor ? in.factor[warp_document_of(bounds, in.documents, row)] : Sum(1);
 #pragma unroll 4
-  for (int64_t k = threadIdx.x; k < in.numbers; k += kRowThreads) {
-    to[k] = static_cast<T>(factor * from[k]);
+  for (int64_t k = threadIdx.x; k < in.numbers / kWidth; k += kRowThreads) {
+    const auto numbers = load<kWidth>(from + k * kWidth);
+    Vector<T, kWidth> scaled;
+#pragma unroll
+    for (int i = 0; i < kWidth; ++i) scaled.values[i] = static_cast<T>(factor * numbers.values[i]);
+    store(to + k * kWidth, scaled);
   }
 }
 

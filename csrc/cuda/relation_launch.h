@@ -8,22 +8,30 @@
 
 namespace jnrf::cuda {
 
-template <typename T, int kSide>
+template <typename T, int kSide, bool kInMemory>
 struct Kernels {
   using Type = T;
   static constexpr int kTile = kSide;
+  static constexpr bool kKept = kInMemory;
 };
 
-// Calls f(Kernels<...>{}) for the type and tile of a call. Tiles of 64 take twice the room of float
-// in double.
+// Calls f(Kernels<...>{}) for the type of a call and the shape of its tiles. Tiles of 64 take twice
+// the room of float in double; only small ones may have their scores in memory.
 template <typename F>
-void with_tile(RelationType type, int tile, const F& f) {
+void with_tile(RelationType type, const RelationShape& shape, const F& f) {
+  const auto of_type = [&](auto zero) {
+    using T = decltype(zero);
+    if constexpr (sizeof(T) < sizeof(double)) {
+      if (shape.tile == 64) return f(Kernels<T, 64, false>{});
+    }
+    shape.kept_scores ? f(Kernels<T, 32, true>{}) : f(Kernels<T, 32, false>{});
+  };
   if (type == RelationType::kDouble) {
-    f(Kernels<double, 32>{});
+    of_type(double{});
   } else if (type == RelationType::kFloat) {
-    tile == 64 ? f(Kernels<float, 64>{}) : f(Kernels<float, 32>{});
+    of_type(float{});
   } else {
-    tile == 64 ? f(Kernels<bfloat16, 64>{}) : f(Kernels<bfloat16, 32>{});
+    of_type(bfloat16{});
   }
 }
 

@@ -37,11 +37,11 @@ struct LossShared {
 };
 
 // out.sums of a tile: its loss and, where out.gradients is given, the sums for alpha, beta, gamma.
-template <typename T, int kTile>
+template <typename T, int kTile, bool kKept>
 __global__ void __launch_bounds__(kTileThreads, 1)
     loss_of_tiles(Relations<T> in, Targets<T> targets, TileGradients<T> out) {
   using Sum = SumOf<T>;
-  using Block = Tile<T, kTile>;
+  using Block = Tile<T, kTile, kKept>;
   constexpr int kPlane = Block::kPlane, kPairs = Block::kPairs;
   Block block(in);
   for_tiles(in.plan, out.first, out.last, [&](int tile, const TilePlace& place) {
@@ -57,32 +57,33 @@ __global__ void __launch_bounds__(kTileThreads, 1)
       block.add_polynomial(pairs);
       int label[kPairs];
       Sum weight[kPairs], gold[kPairs], top[kPairs], sum[kPairs];
+      const auto listed_here = load<kPairs>(listing + pairs.i * kTile + pairs.j);
+      const auto first = pairs.get(0);
 #pragma unroll
       for (int x = 0; x < kPairs; ++x) {
-        const int listed = listing[pairs.i[x] * kTile + pairs.j];
+        const int listed = listed_here.values[x];
         label[x] = listed < 0 ? targets.none_class
                               : static_cast<int>(targets.pairs[3 * int64_t{listed} + 2]);
         weight[x] = targets.class_weight ? targets.class_weight[label[x]] : Sum(1);
-        gold[x] = pairs.scores[x][label[x] * kPlane];
-        top[x] = pairs.scores[x][0];
+        gold[x] = pairs.scores[label[x] * kPlane + x];
+        top[x] = first.values[x];
         sum[x] = 0;
       }
       for (int r = 1; r < in.classes; ++r) {
+        const auto scores = pairs.get(r);
 #pragma unroll
         for (int x = 0; x < kPairs; ++x) {
-          const Sum s = pairs.scores[x][r * kPlane];
-          top[x] = s > top[x] ? s : top[x];
+          top[x] = scores.values[x] > top[x] ? scores.values[x] : top[x];
         }
       }
       for (int r = 0; r < in.classes; ++r) {
-        Sum e[kPairs];
-#pragma unroll
-        for (int x = 0; x < kPairs; ++x) e[x] = exponential(pairs.scores[x][r * kPlane] - top[x]);
+        auto numbers = pairs.get(r);
 #pragma unroll
         for (int x = 0; x < kPairs; ++x) {
-          pairs.scores[x][r * kPlane] = e[x];
-          sum[x] += e[x];
+          numbers.values[x] = exponential(numbers.values[x] - top[x]);
+          sum[x] += numbers.values[x];
         }
+        pairs.set(r, numbers);
       }
 #pragma unroll
       for (int x = 0; x < kPairs; ++x) {
@@ -92,8 +93,8 @@ __global__ void __launch_bounds__(kTileThreads, 1)
         sum[x] = weight[x] / sum[x];
       }
       for (int r = 0; gradients && r < in.classes; ++r) {
-        block.put_gradients(pairs, r, gradients, [&](int x) {
-          const Sum g = pairs.scores[x][r * kPlane] * sum[x] - (r == label[x] ? weight[x] : Sum(0));
+        block.put_gradients(pairs, r, gradients, [&](int x, Sum e) {
+          const Sum g = e * sum[x] - (r == label[x] ? weight[x] : Sum(0));
           return pairs.within[x] ? g : Sum(0);
         });
       }

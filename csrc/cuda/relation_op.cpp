@@ -105,6 +105,9 @@ class Call : public RelationArguments {
 
   // Waits for the plan: the number of pairs, and of tiles. Wrong bounds are errors here.
   int64_t wait_for_pairs() {
+    require(!is_captured(on.stream), op,
+            ": the number of results must be read from the device, which cannot be done while a "
+            "CUDA graph is captured (relation_loss needs none)");
     const Tensor host = on_host(results_);
     const auto* report = reinterpret_cast<const int32_t*>(host.const_data_ptr<int64_t>());
     require(!report[kFaultyBounds], op,

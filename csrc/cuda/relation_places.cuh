@@ -51,9 +51,10 @@ struct TilePlace {
   int heads, tails;
 };
 
+// By whole warps, all lanes with the same tile.
 __device__ __forceinline__ TilePlace place_of(const RelationPlan& plan, int tile) {
   TilePlace place;
-  const int b = document_of(plan.tiles, plan.documents, tile);
+  const int b = warp_document_of(plan.tiles, plan.documents, tile);
   place.document = b;
   place.columns = plan.tail_tiles[b + 1] - plan.tail_tiles[b];
   const int index = tile - plan.tiles[b];

@@ -7,7 +7,7 @@ namespace {
 
 template <typename T, int kTile>
 RelationShape shape_with(int classes, bool keep) {
-  using Block = Tile<T, kTile>;
+  using Block = Tile<T, kTile, false>;  // sizes are the same
   const size_t scores = size_t{Block::kPlane} * classes * sizeof(SumOf<T>);
   RelationShape shape{};
   shape.tile = kTile;
@@ -46,6 +46,8 @@ int64_t most_tiles(int tile, int64_t rows_u, int64_t rows_w, int64_t documents) 
   const int64_t most = std::min({documents, rows_u, rows_w});
   return most < 1 ? 0 : std::max(with(1), with(most));
 }
+
+bool is_captured(void* stream) { return capturing(stream); }
 
 void launch_plan(const RelationPlan& plan, void* stream) {
   launch("relation plan", plan_relations, Grid{1}, kPlanThreads, 0, stream, plan);

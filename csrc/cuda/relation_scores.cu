@@ -14,10 +14,10 @@ void sum_up(const RelationCall& call, const DocumentSums<Sum>& work, void* strea
 }  // namespace
 
 void launch_scores(const RelationCall& call, const RelationRun& run, void* scores, void* stream) {
-  with_tile(call.type, run.shape.tile, [&](auto kernels) {
+  with_tile(call.type, run.shape, [&](auto kernels) {
     using K = decltype(kernels);
     using T = typename K::Type;
-    launch("relation write_scores", write_scores<T, K::kTile>, tile_grid(run, run.tiles),
+    launch("relation write_scores", write_scores<T, K::kTile, K::kKept>, tile_grid(run, run.tiles),
            kTileThreads, run.shape.shared, stream, relations<T>(call, run),
            static_cast<SumOf<T>*>(scores), static_cast<int>(run.tiles));
   });
@@ -26,15 +26,16 @@ void launch_scores(const RelationCall& call, const RelationRun& run, void* score
 void launch_scores_backward(const RelationCall& call, const RelationRun& run, const void* grad,
                             int64_t pairs, void* stream) {
   launch_clear_untouched(call, run, stream);
-  with_tile(call.type, run.shape.tile, [&](auto kernels) {
+  with_tile(call.type, run.shape, [&](auto kernels) {
     using K = decltype(kernels);
     using T = typename K::Type;
     const int fields = 3 * call.classes;
     for_rounds(run, [&](int first, int last) {
       const TileGradients<T> out{static_cast<T*>(run.gradients), run.sums, fields, first, last};
-      launch("relation read_gradients", read_gradients<T, K::kTile>, tile_grid(run, last - first),
-             kTileThreads, run.shape.shared, stream, relations<T>(call, run),
-             static_cast<const SumOf<T>*>(grad), pairs * call.classes, out);
+      launch("relation read_gradients", read_gradients<T, K::kTile, K::kKept>,
+             tile_grid(run, last - first), kTileThreads, run.shape.shared, stream,
+             relations<T>(call, run), static_cast<const SumOf<T>*>(grad), pairs * call.classes,
+             out);
       launch_add_gradients(call, run, first, last, stream);
     });
     sum_up(call, DocumentSums<SumOf<T>>{run.sums, fields, nullptr, run.coefficients}, stream);
@@ -44,7 +45,7 @@ void launch_scores_backward(const RelationCall& call, const RelationRun& run, co
 void launch_loss(const RelationCall& call, const RelationRun& run, const RelationTargets& targets,
                  void* loss, void* stream) {
   if (run.gradients) launch_clear_untouched(call, run, stream);
-  with_tile(call.type, run.shape.tile, [&](auto kernels) {
+  with_tile(call.type, run.shape, [&](auto kernels) {
     using K = decltype(kernels);
     using T = typename K::Type;
     const Targets<T> of_tiles{targets.listed.pairs, targets.listed.order,
@@ -53,8 +54,9 @@ void launch_loss(const RelationCall& call, const RelationRun& run, const Relatio
     const int fields = run.gradients ? 1 + 3 * call.classes : 1;
     for_rounds(run, [&](int first, int last) {
       const TileGradients<T> out{static_cast<T*>(run.gradients), run.sums, fields, first, last};
-      launch("relation loss_of_tiles", loss_of_tiles<T, K::kTile>, tile_grid(run, last - first),
-             kTileThreads, run.shape.shared, stream, relations<T>(call, run), of_tiles, out);
+      launch("relation loss_of_tiles", loss_of_tiles<T, K::kTile, K::kKept>,
+             tile_grid(run, last - first), kTileThreads, run.shape.shared, stream,
+             relations<T>(call, run), of_tiles, out);
       if (run.gradients) launch_add_gradients(call, run, first, last, stream);
     });
     sum_up(call,

@@ -5,10 +5,10 @@
 
 namespace jnrf::cuda {
 
-template <typename T, int kTile>
+template <typename T, int kTile, bool kKept>
 __global__ void __launch_bounds__(kTileThreads, 1)
     write_scores(Relations<T> in, SumOf<T>* scores, int tiles) {
-  Tile<T, kTile> block(in);
+  Tile<T, kTile, kKept> block(in);
   for_tiles(in.plan, 0, tiles, [&](int, const TilePlace& place) {
     block.load_positions(place);
     block.multiply_all(place);
@@ -30,11 +30,10 @@ struct TileGradients {
 };
 
 // The packed gradients of tiles, as the products for u and w read them, and their sums.
-template <typename T, int kTile>
+template <typename T, int kTile, bool kKept>
 __global__ void __launch_bounds__(kTileThreads, 1)
     read_gradients(Relations<T> in, const SumOf<T>* grad, int64_t count, TileGradients<T> out) {
-  using Block = Tile<T, kTile>;
-  Block block(in);
+  Tile<T, kTile, kKept> block(in);
   for_tiles(in.plan, out.first, out.last, [&](int tile, const TilePlace& place) {
     block.load_positions(place);
     block.for_packed(
@@ -45,9 +44,8 @@ __global__ void __launch_bounds__(kTileThreads, 1)
     T* to = out.gradients + static_cast<int64_t>(tile - out.first) * in.classes * kTile * kTile;
     block.for_pairs(place, [&](const auto& pairs) {
       for (int r = 0; r < in.classes; ++r) {
-        block.put_gradients(pairs, r, to, [&](int x) {
-          return pairs.within[x] ? pairs.scores[x][r * Block::kPlane] : SumOf<T>(0);
-        });
+        block.put_gradients(pairs, r, to,
+                            [&](int x, SumOf<T> g) { return pairs.within[x] ? g : SumOf<T>(0); });
       }
     });
     __syncthreads();

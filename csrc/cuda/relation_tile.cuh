@@ -3,6 +3,7 @@
 
 #include "cuda/matrix_stage.cuh"
 #include "cuda/relation_places.cuh"
+#include "cuda/vectors.cuh"
 
 namespace jnrf::cuda {
 
@@ -27,8 +28,9 @@ __device__ __forceinline__ float logarithm(float x) { return logf(x); }
 __device__ __forceinline__ double logarithm(double x) { return log(x); }
 
 // A tile in shared memory: scores [classes][kTile][kTile], then the stages of the products, then
-// positions. Once the scores are there the stages are free for other things.
-template <typename T, int kTile>
+// positions. Once the scores are there the stages are free for other things. kKept: scores are in
+// memory instead; known when it is compiled, so that the others are read as shared memory.
+template <typename T, int kTile, bool kKept>
 class Tile {
  public:
   using Sum = SumOf<T>;
@@ -44,8 +46,11 @@ class Tile {
     auto* memory = dynamic_shared<unsigned char>();
     stages_ = reinterpret_cast<WordOf<T>*>(memory);
     positions_ = reinterpret_cast<double*>(memory + kStageBytes);
-    scores_ = in.kept ? in.kept + static_cast<int64_t>(blockIdx.x) * in.classes * kPlane
-                      : reinterpret_cast<Sum*>(memory + kFixedBytes);
+    if constexpr (kKept) {
+      scores_ = in.kept + static_cast<int64_t>(blockIdx.x) * in.classes * kPlane;
+    } else {
+      scores_ = reinterpret_cast<Sum*>(memory + kFixedBytes);
+    }
   }
 
   // The place of a pair's score within those of a class: columns are swapped around in groups of
@@ -142,28 +147,38 @@ class Tile {
     }
   }
 
-  // Pairs that a thread works on at the same time, so that the memory's delays overlap.
+  // Pairs that a thread works on at the same time: a head with neighbouring tails, whose scores for
+  // a class lie side by side too.
   static constexpr int kPairs = 4;
+  using Numbers = Vector<Sum, kPairs>;
   struct Pairs {
-    int i[kPairs], j;
+    int i, j;             // pair x is (i, j + x)
     bool within[kPairs];  // else what is computed means nothing
-    Sum* scores[kPairs];  // class after class, kPlane apart
+    Sum* scores;          // class after class, kPlane apart
+
+    __device__ __forceinline__ Numbers get(int r) const {
+      return load<kPairs>(scores + r * kPlane);
+    }
+    __device__ __forceinline__ void set(int r, const Numbers& numbers) const {
+      store(scores + r * kPlane, numbers);
+    }
   };
 
-  // Calls work(pairs) for all of this thread's pairs; neighbours have neighbouring tails.
+  // Calls work(pairs) for all of this thread's pairs.
   template <typename F>
   __device__ __forceinline__ void for_pairs(const TilePlace& place, const F& work) const {
-    constexpr int kRows = kTileThreads / kTile;  // that the threads have at once
+    constexpr int kAcross = kTile / kPairs;        // threads to a row
+    constexpr int kRows = kTileThreads / kAcross;  // that the threads have at once
+    static_assert(kTile % kRows == 0);
     const int thread = static_cast<int>(threadIdx.x);
     Pairs pairs;
-    pairs.j = thread % kTile;
-    for (int first = thread / kTile; first < kTile; first += kPairs * kRows) {
+    pairs.j = thread % kAcross * kPairs;
+    for (pairs.i = thread / kAcross; pairs.i < kTile; pairs.i += kRows) {
 #pragma unroll
       for (int x = 0; x < kPairs; ++x) {
-        pairs.i[x] = first + x * kRows;
-        pairs.within[x] = pairs.i[x] < place.heads && pairs.j < place.tails;
-        pairs.scores[x] = scores_ + index(pairs.i[x], pairs.j);
+        pairs.within[x] = pairs.i < place.heads && pairs.j + x < place.tails;
       }
+      pairs.scores = scores_ + index(pairs.i, pairs.j);
       work(pairs);
     }
   }
@@ -173,19 +188,18 @@ class Tile {
     Sum linear[kPairs], square[kPairs];
 #pragma unroll
     for (int x = 0; x < kPairs; ++x) {
-      const double by = distance(pairs.i[x], pairs.j);
+      const double by = distance(pairs.i, pairs.j + x);
       linear[x] = static_cast<Sum>(by);
       square[x] = static_cast<Sum>(by * by);
     }
     for (int r = 0; r < in_.classes; ++r) {
       const Sum alpha = in_.alpha[r], beta = in_.beta[r], gamma = in_.gamma[r];
-      Sum s[kPairs];
-#pragma unroll
-      for (int x = 0; x < kPairs; ++x) s[x] = pairs.scores[x][r * kPlane];
+      Numbers s = pairs.get(r);
 #pragma unroll
       for (int x = 0; x < kPairs; ++x) {
-        pairs.scores[x][r * kPlane] = s[x] + (alpha * square[x] + beta * linear[x] + gamma);
+        s.values[x] += alpha * square[x] + beta * linear[x] + gamma;
       }
+      pairs.set(r, s);
     }
   }
 
@@ -217,19 +231,21 @@ class Tile {
     }
   }
 
-  // What get(x) gives for pairs and a class, in place of the scores and in `to` [classes, kTile,
-  // kTile], where the products for u and w read it.
+  // What get(x, score) gives for pairs and a class, in place of the scores and in `to` [classes,
+  // kTile, kTile], where the products for u and w read it.
   template <typename F>
   __device__ __forceinline__ void put_gradients(const Pairs& pairs, int r, T* to,
                                                 const F& get) const {
-    Sum g[kPairs];
-#pragma unroll
-    for (int x = 0; x < kPairs; ++x) g[x] = get(x);
+    const Numbers numbers = pairs.get(r);
+    Numbers g;
+    Vector<T, kPairs> rounded;
 #pragma unroll
     for (int x = 0; x < kPairs; ++x) {
-      pairs.scores[x][r * kPlane] = g[x];
-      to[(r * kTile + pairs.i[x]) * kTile + pairs.j] = static_cast<T>(g[x]);
+      g.values[x] = get(x, numbers.values[x]);
+      rounded.values[x] = static_cast<T>(g.values[x]);
     }
+    pairs.set(r, g);
+    store(to + (r * kTile + pairs.i) * kTile + pairs.j, rounded);
   }
 
   // Gradients in place of the scores: the sums of g d^2, g d and g over the tile, for each class,
@@ -238,12 +254,16 @@ class Tile {
     const int lane = static_cast<int>(threadIdx.x % 32), classes = in_.classes;
     for (int r = static_cast<int>(threadIdx.x / 32); r < classes; r += kTileWarps) {
       double square = 0, linear = 0, constant = 0;
-      for (int p = lane; p < kTile * kTile; p += 32) {
+      for (int p = lane * kPairs; p < kTile * kTile; p += 32 * kPairs) {
         const int i = p / kTile, j = p % kTile;
-        const double by = distance(i, j), g = static_cast<double>(score(r, i, j));
-        square += g * (by * by);
-        linear += g * by;
-        constant += g;
+        const Numbers numbers = load<kPairs>(&score(r, i, j));
+#pragma unroll
+        for (int x = 0; x < kPairs; ++x) {
+          const double by = distance(i, j + x), g = static_cast<double>(numbers.values[x]);
+          square += g * (by * by);
+          linear += g * by;
+          constant += g;
+        }
       }
       square = warp_sum(square);
       linear = warp_sum(linear);
