@@ -7,7 +7,7 @@
 namespace jnrf::cuda {
 namespace {
 
-constexpr unsigned kThreads = 256;
+constexpr unsigned kThreads = kCrfThreads;
 constexpr int64_t kPlacesABlock = 4 * kThreads;  // of the matrix, in crf_pairs
 
 // A problem with its types, and how many tags a lane has.
@@ -47,7 +47,8 @@ void dispatch(const CrfProblem& problem, const F& f) {
 }
 
 CrfPassed passed(const CrfWorkspace& work) {
-  return {work.alpha, work.beta, work.followed, work.divided, work.log_norm, work.logarithms};
+  return {work.alpha,  work.beta,     work.followed,  work.divided,
+          work.weight, work.log_norm, work.logarithms};
 }
 
 Grid a_block_a_sequence(const CrfProblem& problem) {
@@ -67,10 +68,13 @@ void marginals(const CrfScores<T, W>& scores, const CrfWorkspace& work, const in
 }  // namespace
 
 void launch_crf_passes(const CrfProblem& problem, const CrfWorkspace& work, void* stream) {
-  const unsigned warps = work.beta ? 2 : 1;
+  constexpr unsigned warps = 2;
   const size_t shared = matrix_bytes(problem.tags) + warps * problem.tags * sizeof(double);
   dispatch(problem, [&](auto typed) {
     using Of = decltype(typed);
+    launch("crf_factors", crf_factors<typename Of::T, typename Of::W, Of::K>,
+           {blocks_for(problem.tokens, kThreads / 32)}, kThreads, 0, stream, typed.scores,
+           passed(work));
     launch("crf_passes", crf_passes<typename Of::T, typename Of::W, Of::K>,
            a_block_a_sequence(problem), 32 * warps, shared, stream, typed.scores, passed(work));
   });
@@ -86,17 +90,23 @@ void launch_crf_loss(const CrfProblem& problem, const CrfWorkspace& work, const 
   });
 }
 
+int64_t crf_shares(const CrfProblem& problem) {
+  return crf_first_share(problem.tokens, problem.sequences);
+}
+
 void launch_crf_gradients(const CrfProblem& problem, const CrfWorkspace& work, const int64_t* gold,
-                          void* of_emissions, void* of_transitions, void* stream) {
+                          double* shares, void* of_emissions, void* of_transitions, void* stream) {
   dispatch(problem, [&](auto typed) {
     using Of = decltype(typed);
     marginals<Of::K>(typed.scores, work, gold, static_cast<typename Of::W*>(of_emissions),
                      work.weight, stream);
     const int64_t places = int64_t{problem.tags} * problem.tags;
-    const Grid grid{static_cast<unsigned>(problem.sequences), blocks_for(places, kPlacesABlock)};
+    const Grid grid{static_cast<unsigned>(crf_shares(problem)), blocks_for(places, kPlacesABlock)};
     launch("crf_pairs", crf_pairs<typename Of::T, typename Of::W>, grid, kThreads, 0, stream,
-           typed.scores, passed(work), work.weight, gold,
-           static_cast<typename Of::W*>(of_transitions));
+           typed.scores, passed(work), work.weight, gold, shares);
+    launch("crf_sum_pairs", crf_sum_pairs<typename Of::T, typename Of::W>,
+           Grid{blocks_for(problem.sequences * places, kThreads)}, kThreads, 0, stream,
+           typed.scores, shares, static_cast<typename Of::W*>(of_transitions));
   });
 }
 

@@ -16,8 +16,8 @@ struct CrfProblem {
   int tags, sequences;
 };
 
-// Memory for the passes; alpha, beta, followed [T, C] and divided, weight [T] are null where only
-// log_norm is wanted.
+// Memory for the passes; beta, followed [T, C] and divided [T] are null where only log_norm is
+// wanted. weight [T] has what the steps' factors lack until the gradients are made.
 struct CrfWorkspace {
   double *alpha, *beta, *followed, *divided, *weight;
   double* log_norm;     // [B]
@@ -31,9 +31,13 @@ void launch_crf_passes(const CrfProblem& problem, const CrfWorkspace& work, void
 void launch_crf_loss(const CrfProblem& problem, const CrfWorkspace& work, const int64_t* gold,
                      void* loss, void* stream);
 
+// In how many shares the sums over pairs are made, at most.
+int64_t crf_shares(const CrfProblem& problem);
+
 // The marginals less the given tags, [T, C] of the transitions' type, and those of pairs [B, C, C].
+// `shares` [crf_shares, C, C] is memory for the sums.
 void launch_crf_gradients(const CrfProblem& problem, const CrfWorkspace& work, const int64_t* gold,
-                          void* of_emissions, void* of_transitions, void* stream);
+                          double* shares, void* of_emissions, void* of_transitions, void* stream);
 
 // The marginals, [T, C] of the emissions' type.
 void launch_crf_marginals(const CrfProblem& problem, const CrfWorkspace& work, void* to,

@@ -81,20 +81,20 @@ class CrfCall : public CrfArguments {
 class CrfRun {
  public:
   CrfRun(const CrfCall& call, bool both)
-      : rows_(call.empty({both ? 3 : 0, call.tokens, call.tags}, ScalarType::Double)),
-        numbers_(call.empty({both ? 2 : 0, call.tokens}, ScalarType::Double)),
+      : rows_(call.empty({both ? 3 : 1, call.tokens, call.tags}, ScalarType::Double)),
+        numbers_(call.empty({both ? 2 : 1, call.tokens}, ScalarType::Double)),
         log_norm_(call.empty({call.sequences}, ScalarType::Double)),
         logarithms_(call.empty({call.sequences}, ScalarType::Int)) {
     work = {};
     work.log_norm = log_norm_.mutable_data_ptr<double>();
     work.logarithms = logarithms_.mutable_data_ptr<int32_t>();
+    work.alpha = rows_.mutable_data_ptr<double>();
+    work.weight = numbers_.mutable_data_ptr<double>();
     if (both) {
       const int64_t rows = call.tokens * call.tags;
-      work.alpha = rows_.mutable_data_ptr<double>();
       work.beta = work.alpha + rows;
       work.followed = work.beta + rows;
-      work.divided = numbers_.mutable_data_ptr<double>();
-      work.weight = work.divided + call.tokens;
+      work.divided = work.weight + call.tokens;
     }
     launch_crf_passes(call.problem(), work, call.on.stream);
   }
@@ -123,8 +123,11 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> crf_nll(const Tensor& emissions, cons
   const auto* given = gold.const_data_ptr<int64_t>();
   launch_crf_loss(call.problem(), run.work, given, loss.mutable_data_ptr(), call.on.stream);
   if (gradients) {
-    launch_crf_gradients(call.problem(), run.work, given, of_emissions.mutable_data_ptr(),
-                         of_transitions.mutable_data_ptr(), call.on.stream);
+    const Tensor shares =
+        call.empty({crf_shares(call.problem()), call.tags * call.tags}, ScalarType::Double);
+    launch_crf_gradients(call.problem(), run.work, given, shares.mutable_data_ptr<double>(),
+                         of_emissions.mutable_data_ptr(), of_transitions.mutable_data_ptr(),
+                         call.on.stream);
   }
   return {loss, of_emissions, of_transitions, bounds};
 }

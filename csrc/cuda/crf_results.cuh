@@ -43,7 +43,7 @@ __global__ void crf_marginals(CrfScores<T, W> scores, CrfPassed passed, const in
   const int64_t t = (static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) / 32;
   const int lane = static_cast<int>(threadIdx.x % 32);
   if (t >= scores.tokens) return;  // whole warps
-  const int b = document_of(scores.bounds, scores.sequences, t);
+  const int b = warp_document_of(scores.bounds, scores.sequences, t);
   const bool logarithms = passed.logarithms[b] != 0;
   double alpha[K], beta[K], sum = 0, largest = minus_infinity();
 #pragma unroll
@@ -87,15 +87,32 @@ __global__ void crf_marginals(CrfScores<T, W> scores, CrfPassed passed, const in
   }
 }
 
-// What the pairs of a sequence's neighbouring tags sum to, less the given pairs: [B, C, C]. A block
-// a sequence and 4 x blockDim.x places of the matrix.
+// Sums over the pairs of neighbouring tags are made in shares of so many steps, each by a block of
+// its own: one alone would take all steps one after another. A sequence's shares follow from its
+// own length, whatever else is in the batch.
+inline constexpr int kCrfShareSteps = 32;
+
+// Where the shares of a sequence begin, among as many as all can have.
+__host__ __device__ inline int64_t crf_first_share(int64_t first, int b) {
+  return first / kCrfShareSteps + b;
+}
+
+// What the pairs of a sequence's neighbouring tags sum to, less the given pairs: a share of them,
+// [C, C]. A block a share and 4 x blockDim.x places of the matrix.
 template <typename T, typename W>
-__global__ void crf_pairs(CrfScores<T, W> scores, CrfPassed passed, const double* weight,
-                          const int64_t* gold, W* to) {
+__global__ void __launch_bounds__(kCrfThreads, 2)
+    crf_pairs(CrfScores<T, W> scores, CrfPassed passed, const double* weight, const int64_t* gold,
+              double* to) {
   constexpr int kPlaces = 4;
   double* sums = static_shared<CrfSums>().numbers;
-  const int b = static_cast<int>(blockIdx.x), tags = scores.tags, count = tags * tags;
+  const int64_t share = blockIdx.x;
+  const int b = warp_last_of(scores.sequences,
+                             [&](int s) { return crf_first_share(scores.bounds[s], s) <= share; });
+  const int tags = scores.tags, count = tags * tags;
   const CrfSequence at = crf_sequence(scores, b);
+  const int64_t begin = (share - crf_first_share(at.first, b)) * kCrfShareSteps;
+  const int64_t end = min(begin + kCrfShareSteps, at.length - 1);
+  if (begin < 0 || begin >= end) return;  // there are fewer shares than there could be
   const bool logarithms = passed.logarithms[b] != 0;
   const int base = static_cast<int>((blockIdx.y * kPlaces) * blockDim.x + threadIdx.x);
   int row[kPlaces], column[kPlaces];
@@ -106,7 +123,7 @@ __global__ void crf_pairs(CrfScores<T, W> scores, CrfPassed passed, const double
     row[p] = place / tags;
     column[p] = place % tags;
   }
-  for (int64_t t = 0; t + 1 < at.length; ++t) {
+  for (int64_t t = begin; t < end; ++t) {
     const int64_t token = at.first + t;
     const double* alpha = passed.alpha + token * tags;
     const double* followed = passed.followed + (token + 1) * tags;
@@ -156,8 +173,27 @@ __global__ void crf_pairs(CrfScores<T, W> scores, CrfPassed passed, const double
     const int place = base + p * static_cast<int>(blockDim.x);
     if (place >= count) continue;
     const double factor = exp(static_cast<double>(scores.transitions[place]) - shift);
-    to[static_cast<int64_t>(b) * count + place] = static_cast<W>(total[p] * factor + rest[p]);
+    to[share * count + place] = total[p] * factor + rest[p];
   }
+}
+
+// [B, C, C]: the shares of each sequence, added up in their order.
+template <typename T, typename W>
+__global__ void __launch_bounds__(kCrfThreads)
+    crf_sum_pairs(CrfScores<T, W> scores, const double* shares, W* to) {
+  const int count = scores.tags * scores.tags;
+  const int64_t item = static_cast<int64_t>(blockIdx.x) * kCrfThreads + threadIdx.x;
+  if (item >= static_cast<int64_t>(scores.sequences) * count) return;
+  const auto b = static_cast<int>(item / count);
+  const CrfSequence at = crf_sequence(scores, b);
+  const double* share = shares + crf_first_share(at.first, b) * count + item % count;
+  double total = 0;
+#pragma unroll 8
+  for (int64_t t = 0; t + 1 < at.length; t += kCrfShareSteps) {
+    total += *share;
+    share += count;
+  }
+  to[item] = static_cast<W>(total);
 }
 
 }  // namespace jnrf::cuda

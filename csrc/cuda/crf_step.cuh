@@ -11,6 +11,8 @@
 
 namespace jnrf::cuda {
 
+inline constexpr int kCrfThreads = 256;  // of blocks that are no passes
+
 // Emissions are of type T, all other scores of type W.
 template <typename T, typename W>
 struct CrfScores {
@@ -167,6 +169,14 @@ struct CrfWarp {
       if (has(k)) shared[tag(k)] = x[k];
     }
     __syncwarp();
+  }
+
+  // What `keep` left of step t.
+  __device__ __forceinline__ void kept(const double* of, int64_t t, double (&x)[K]) const {
+#pragma unroll
+    for (int k = 0; k < K; ++k) {
+      x[k] = has(k) ? of[(at.first + t) * scores.tags + tag(k)] : 0.0;
+    }
   }
 
   __device__ __forceinline__ void keep(double* of, int64_t t, const double (&x)[K]) const {

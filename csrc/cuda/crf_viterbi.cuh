@@ -28,28 +28,46 @@ __global__ void crf_viterbi(CrfScores<T, W> scores, uint8_t* from, int64_t* best
   const CrfWarp<T, W, K> warp{scores, matrix, shared, at, lane, true};
   double score[K];
   bool far = false;
+  const int middle = (tags + 1) / 2;
   warp.end_factors(scores.start, score, far);
   __syncwarp();
+  double next[K];
+#pragma unroll
+  for (int k = 0; k < K; ++k) next[k] = warp.has(k) ? warp.emission(0, k) : minus_infinity();
   for (int64_t t = 0; t < at.length; ++t) {
+    double emission[K];
+#pragma unroll
+    for (int k = 0; k < K; ++k) {
+      emission[k] = next[k];
+      // On its way while this step is worked on.
+      if (warp.has(k) && t + 1 < at.length) next[k] = warp.emission(t + 1, k);
+    }
     if (t > 0) {
       warp.share(score);
 #pragma unroll
       for (int k = 0; k < K; ++k) {
         const int column = warp.has(k) ? warp.tag(k) : 0;
-        double top = shared[0] + matrix[column];
-        int which = 0;
-        for (int i = 1; i < tags; ++i) {
+        // Two searches side by side: one alone would wait for itself at every comparison.
+        double top = shared[0] + matrix[column], other = minus_infinity();
+        int which = 0, of_other = middle;
+        for (int i = 0; i < middle; ++i) {
           const double value = shared[i] + matrix[i * row + column];
           which = value > top ? i : which;
           top = value > top ? value : top;
+          const int j = min(middle + i, tags - 1);
+          const double beyond = shared[j] + matrix[j * row + column];
+          of_other = beyond > other ? j : of_other;
+          other = beyond > other ? beyond : other;
         }
+        which = other > top ? of_other : which;
+        top = other > top ? other : top;
         score[k] = top;
         if (warp.has(k)) from[(at.first + t) * tags + column] = static_cast<uint8_t>(which);
       }
     }
 #pragma unroll
     for (int k = 0; k < K; ++k) {
-      score[k] = warp.has(k) ? score[k] + warp.emission(t, k) : minus_infinity();
+      score[k] = warp.has(k) ? score[k] + emission[k] : minus_infinity();
     }
   }
   double top = minus_infinity();

@@ -165,7 +165,8 @@ void test(int tags, const std::vector<int>& lengths, double scale) {
     launch_crf_loss(given, work, problem.gold.data(), loss.data(), nullptr);
     expect_near("loss" + what, loss, wanted.loss, tolerance);
     Doubles of_emissions(rows, -7), of_transitions(wanted.of_transitions.size(), -7);
-    launch_crf_gradients(given, work, problem.gold.data(), of_emissions.data(),
+    Doubles shares(crf_shares(given) * tags * tags, -7);
+    launch_crf_gradients(given, work, problem.gold.data(), shares.data(), of_emissions.data(),
                          of_transitions.data(), nullptr);
     expect_near("gradient of emissions" + what, of_emissions, wanted.of_emissions, tolerance);
     expect_near("gradient of transitions" + what, of_transitions, wanted.of_transitions, tolerance);
