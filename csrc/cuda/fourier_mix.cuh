@@ -44,7 +44,7 @@ __global__ void __launch_bounds__(256, 2)
   const auto finish = [&](int this_row, int other_row) {
     const Wide* direct = spectrum + 2 * static_cast<int64_t>(this_row) * half;
     const Wide* mirrored = spectrum + 2 * static_cast<int64_t>(other_row) * half;
-    finish_row<kWidth>(work, unit.first + this_row, row, [&](int first) {
+    finish_row<kWidth, true>(work, unit.first + this_row, row, [&](int first) {
       Vector<Wide, kWidth> numbers;
 #pragma unroll
       for (int i = 0; i < kWidth; ++i) {

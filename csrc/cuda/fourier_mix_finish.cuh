@@ -1,25 +1,9 @@
 // What happens to a row of the mixed tokens, whichever way it was transformed.
 #pragma once
 
-#include "cuda/device.cuh"
+#include "cuda/vectors.cuh"
 
 namespace jnrf::cuda {
-
-// Numbers that are loaded and stored together.
-template <typename T, int kCount>
-struct alignas(sizeof(T) * kCount < 16 ? sizeof(T) * kCount : 16) Vector {
-  T values[kCount];
-};
-
-template <int kCount, typename T>
-__device__ __forceinline__ Vector<T, kCount> load(const T* from) {
-  return *reinterpret_cast<const Vector<T, kCount>*>(from);
-}
-
-template <int kCount, typename T>
-__device__ __forceinline__ void store(T* to, const Vector<T, kCount>& numbers) {
-  *reinterpret_cast<Vector<T, kCount>*>(to) = numbers;
-}
 
 // What is added to the mixed tokens and where the result goes; Wide is what sums are kept in.
 template <typename Wide, typename Residual, typename Out>
@@ -45,8 +29,8 @@ __device__ __forceinline__ Wide factor(const Finish<Wide, Residual, Out>& work, 
 
 // out = residual + values, or its LayerNorm, for one token, by a warp. read(j) gives the numbers
 // j..j+kWidth-1 of the row; `row` is shared memory for H numbers, of which a lane only touches its
-// own.
-template <int kWidth, typename Wide, typename Residual, typename Out, typename Read>
+// own. kEarly: what is read comes from far, and is asked for together with the residuals.
+template <int kWidth, bool kEarly, typename Wide, typename Residual, typename Out, typename Read>
 __device__ __forceinline__ void finish_row(const Finish<Wide, Residual, Out>& work, int64_t token,
                                            Wide* row, const Read& read) {
   const int hidden = work.hidden;
@@ -57,18 +41,20 @@ __device__ __forceinline__ void finish_row(const Finish<Wide, Residual, Out>& wo
   constexpr int kAtOnce = 4, kStep = 32 * kWidth;
   for (int begin = first; begin < hidden; begin += kAtOnce * kStep) {
     Vector<Residual, kWidth> residuals[kAtOnce];
+    Vector<Wide, kWidth> early[kAtOnce];
 #pragma unroll
     for (int c = 0; c < kAtOnce; ++c) {
       const int j = begin + c * kStep;
       if (work.residual && j < hidden) {
         residuals[c] = load<kWidth>(work.residual + token * hidden + j);
       }
+      if (kEarly && j < hidden) early[c] = read(j);
     }
 #pragma unroll
     for (int c = 0; c < kAtOnce; ++c) {
       const int j = begin + c * kStep;
       if (j >= hidden) break;
-      Vector<Wide, kWidth> numbers = read(j);
+      Vector<Wide, kWidth> numbers = kEarly ? early[c] : read(j);
 #pragma unroll
       for (int i = 0; i < kWidth; ++i) {
         if (work.residual) numbers.values[i] += static_cast<Wide>(residuals[c].values[i]);

@@ -30,25 +30,6 @@ void for_type(MixType type, const F& run) {
   }
 }
 
-// Calls run(width) with an integral constant: how many numbers kernels may take at a time.
-template <typename F>
-void for_width(bool vectors, const F& run) {
-  if (vectors) {
-    run(std::integral_constant<int, 4>{});
-  } else {
-    run(std::integral_constant<int, 1>{});
-  }
-}
-
-// Whether kernels may take four numbers at a time from these pointers (null fits too).
-template <typename... T>
-bool fit_vectors(int64_t hidden, const T*... pointers) {
-  const auto fits = [](const auto* pointer) {
-    return reinterpret_cast<uintptr_t>(pointer) % std::min<size_t>(16, 4 * sizeof(*pointer)) == 0;
-  };
-  return hidden % 4 == 0 && (fits(pointers) && ...);
-}
-
 template <typename Wide, typename Residual, typename Out>
 Finish<Wide, Residual, Out> typed(const MixFinish& finish) {
   return {static_cast<const Residual*>(finish.residual),

@@ -42,8 +42,11 @@ __device__ __forceinline__ int warp_index() {
   return static_cast<int>(blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32);
 }
 
+// By whole warps, all lanes with the same index; kAlone: each for itself, with fewer registers.
+template <bool kAlone = false>
 __device__ __forceinline__ Unit unit_at(const Pieces& pieces, int index) {
-  const int document = document_of(pieces.units, pieces.documents, index);
+  const int document = kAlone ? document_of(pieces.units, pieces.documents, index)
+                              : warp_document_of(pieces.units, pieces.documents, index);
   Unit unit{document, pieces.first[document], pieces.length[document],
             index - pieces.units[document], 0};
   if (pieces.window) {

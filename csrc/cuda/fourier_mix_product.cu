@@ -9,6 +9,7 @@ namespace jnrf::cuda {
 namespace {
 
 constexpr int64_t kMostFeatures = kMostProductWarps[0] * kWarpColumns * 2;
+static_assert(kMostFeatures <= kMostFoldFeatures);
 // A larger prime factor of H costs more time, and float32's sums more accuracy.
 constexpr int64_t kLargestRadix = (1 << kRadixBits) - 1;
 constexpr int64_t kMultiprocessorShared = 200 * 1024;  // about what the blocks of one share
@@ -111,9 +112,10 @@ void launch_mix_product(const MixFinish& finish, const void* x, bool wide,
                             radices_of(hidden),
                             static_cast<int>(hidden),
                             columns_of(hidden)};
-    const bool pairs = hidden % 2 == 0 && reinterpret_cast<uintptr_t>(x) % (2 * sizeof(In)) == 0;
-    launch("fold_rows", pairs ? fold_rows<2, In> : fold_rows<1, In>, grid, 32 * kFoldWarps, bytes,
-           stream, work);
+    for_width(fit_vectors(hidden, work.x), [&](auto width) {
+      launch("fold_rows", fold_rows<decltype(width)::value, In>, grid, 32 * kFoldWarps, bytes,
+             stream, work);
+    });
   });
   for_product(finish, [&](const auto& typed_finish) {
     const auto work = product_of(typed_finish, pieces, folded, middle);

@@ -95,7 +95,7 @@ __global__ void __launch_bounds__(32 * kMostProductWarps[kTiles - 1])
   float* shared = dynamic_shared<float>();
   auto* fragments = reinterpret_cast<unsigned*>(shared + layout.fragments);
 
-  const Unit unit = unit_at(work.pieces, static_cast<int>(blockIdx.x));
+  const Unit unit = unit_at<true>(work.pieces, static_cast<int>(blockIdx.x));
   const int length = unit.length, terms = length / 2 + 1;
   const int steps = (terms + kStepTerms - 1) / kStepTerms;
   const int64_t begin = work.pairs[unit.document] + unit.rows_before;
@@ -218,7 +218,7 @@ __global__ void __launch_bounds__(32 * kMostProductWarps[kTiles - 1])
     float middle = 0;
     for (int w = 0; w < warps; ++w) middle += all_middles[r * warps + w];
     const auto finish = [&](int token, const float* direct, const float* other) {
-      finish_row<kWidth>(work.finish, unit.first + token, row, [&](int first) {
+      finish_row<kWidth, false>(work.finish, unit.first + token, row, [&](int first) {
         Vector<float, kWidth> numbers;
         if (kWidth == 4 && 2 * (first + 4) <= hidden) {
           numbers = load<kWidth>(direct + first);

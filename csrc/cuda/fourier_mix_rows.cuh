@@ -14,6 +14,7 @@
 namespace jnrf::cuda {
 
 inline constexpr int kFoldWarps = 4;
+inline constexpr int kMostFoldFeatures = 1024;
 
 // The factors of H in the order of the passes, the first lowest, in so many bits each.
 inline constexpr int kRadixBits = 5;
@@ -26,7 +27,7 @@ struct FoldRows {
   float* middle;  // [rows] the cosine transforms' feature H/2, where H is even
   Pieces pieces;  // a row a unit
   Radices radices;
-  int hidden;   // H, at most 1024
+  int hidden;   // H, at most kMostFoldFeatures
   int columns;  // a multiple of 32
 };
 
@@ -141,6 +142,45 @@ __device__ __forceinline__ void any_pass(const float2* from, float2* to, const f
   }
 }
 
+// A row and its mirrored one as a warp loads them, all at once: while it transforms two others.
+template <int kWidth, typename In>
+struct FoldedRows {
+  static constexpr int kHeld = kMostFoldFeatures / (32 * kWidth);
+  Vector<In, kWidth> direct[kHeld], mirrored[kHeld];
+  bool single;  // the row is its own mirror
+
+  __device__ __forceinline__ void fetch(const FoldRows<In>& work, int index) {
+    const Unit unit = unit_at(work.pieces, index);
+    const int mirror = unit.row == 0 ? 0 : unit.length - unit.row;
+    single = mirror == unit.row;
+    const In* of_direct = work.x + (unit.first + unit.row) * work.hidden;
+    const In* of_mirrored = work.x + (unit.first + mirror) * work.hidden;
+#pragma unroll
+    for (int h = 0; h < kHeld; ++h) {
+      const int j = (static_cast<int>(threadIdx.x % 32) + 32 * h) * kWidth;
+      if (j >= work.hidden) break;
+      direct[h] = load<kWidth>(of_direct + j);
+      mirrored[h] = load<kWidth>(of_mirrored + j);
+    }
+  }
+  // u + i v, where the transform starts from.
+  __device__ __forceinline__ void put(int hidden, float2* to) const {
+#pragma unroll
+    for (int h = 0; h < kHeld; ++h) {
+      const int j = (static_cast<int>(threadIdx.x % 32) + 32 * h) * kWidth;
+      if (j >= hidden) break;
+      Vector<float2, kWidth> both;
+#pragma unroll
+      for (int i = 0; i < kWidth; ++i) {
+        const float x = static_cast<float>(direct[h].values[i]);
+        const float y = static_cast<float>(mirrored[h].values[i]);
+        both.values[i] = single ? make_float2(x, 0.0f) : make_float2(x + y, x - y);
+      }
+      store(to + j, both);
+    }
+  }
+};
+
 // A warp a row of a piece and its mirrored one, block after block of them. Shared memory for
 // 1 + 2 kFoldWarps times H complex numbers.
 template <int kWidth, typename In>
@@ -156,22 +196,11 @@ __global__ void __launch_bounds__(32 * kFoldWarps) fold_rows(FoldRows<In> work) 
   __syncthreads();
   const int rows = work.pieces.units[work.pieces.documents];
   const int all_warps = static_cast<int>(gridDim.x) * kFoldWarps;
+  FoldedRows<kWidth, In> next;
+  if (warp_index() < rows) next.fetch(work, warp_index());
   for (int index = warp_index(); index < rows; index += all_warps) {
-    const Unit unit = unit_at(work.pieces, index);
-    const int mirror = unit.row == 0 ? 0 : unit.length - unit.row;
-    const bool single = mirror == unit.row;
-    const In* direct = work.x + (unit.first + unit.row) * hidden;
-    const In* mirrored = work.x + (unit.first + mirror) * hidden;
-    for (int j = lane * kWidth; j < hidden; j += 32 * kWidth) {
-      const auto a = load<kWidth>(direct + j), b = load<kWidth>(mirrored + j);
-      Vector<float2, kWidth> both;
-#pragma unroll
-      for (int i = 0; i < kWidth; ++i) {
-        const float x = static_cast<float>(a.values[i]), y = static_cast<float>(b.values[i]);
-        both.values[i] = single ? make_float2(x, 0.0f) : make_float2(x + y, x - y);
-      }
-      store(here + j, both);
-    }
+    next.put(hidden, here);
+    if (index + all_warps < rows) next.fetch(work, index + all_warps);
     __syncwarp();
     int done = 1;
     for (Radices radices = work.radices; radices; radices >>= kRadixBits) {
