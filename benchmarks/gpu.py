@@ -5,7 +5,8 @@ the training step and compute-sanitizer, each part within a time of its own, so 
 or hangs loses only itself. Prints the tables once more at the end. docs/gpu.md says how to run it
 on a machine without network.
 
-    python benchmarks/gpu.py                 # all of it
+    python benchmarks/gpu.py                 # all of it, as far as 8 minutes go
+    python benchmarks/gpu.py --group training  # a third of it, whole, in less than 10 minutes
     python benchmarks/gpu.py --only tests    # some parts
     python benchmarks/gpu.py --dry-run       # without a GPU: what of each part can be tried there
     python benchmarks/gpu.py --fetch-wheels  # with network: Python packages for a machine without
@@ -37,6 +38,13 @@ ROOT = Path(__file__).resolve().parent.parent
 WHEELS = ROOT / ".whl"
 RESULTS = ROOT / "benchmarks" / "results"
 TOTAL_SECONDS = 470
+# Parts that go together, each group within one command of 10 minutes.
+GROUP_SECONDS = 570
+GROUPS = {
+    "operators": ["machine", "build", "tests", "fourier_mix", "relation", "crf"],
+    "training": ["machine", "build", "step", "epoch", "systems", "encoder", "profile"],
+    "rest": ["machine", "build", "fourier_sweep", "predict", "memcheck", "racecheck"],
+}
 
 # What building, tests and benchmarks need beside torch and numpy.
 PACKAGES = [
@@ -90,10 +98,16 @@ def plan(out: Path, dry: bool) -> list[Part]:
         device = ["--device=cpu", "--benchmark-disable"] if dry else ["--device=cuda", *shown]
         return tests(f"benchmarks/bench_{name}.py", *device, *chosen)
 
+    def script(name: str, *chosen: str) -> list[str]:
+        return [python, f"benchmarks/{name}.py", f"--out={out}", *chosen]
+
     build = [python, "setup.py", "-q", "build_ext", "--inplace"]
     cuda = {"JNRF_CUDA": "on"} if not dry else {}
     collect = ["--collect-only", "-q"] if dry else []
     profile = ["--device=cpu", "--steps=1", "--seconds=0"] if dry else []
+    # Dry, the smallest sizes that still go through everything.
+    sweep = ["--device=cpu", "--lengths", "64", "67", "--repeats=1"] if dry else []
+    epoch = ["--device=cpu", "--notes=2", "--words=60", "--epochs=1", "--peer-steps=1"]
     sanitize = [python, "benchmarks/sanitize.py"]
 
     def sanitizer(tool: str, seconds: float) -> Part:
@@ -108,11 +122,13 @@ def plan(out: Path, dry: bool) -> list[Part]:
         Part("fourier_mix", 120, bench("fourier_mix")),
         Part("relation", 60, bench("relation")),
         Part("step", 60, bench("step")),
+        Part("epoch", 100, script("epoch", *(epoch if dry else []))),
         Part("crf", 40, bench("crf")),
         Part("predict", 40, bench("predict")),
         Part("encoder", 30, bench("encoder")),
         Part("systems", 60, bench("systems")),
-        Part("profile", 60, [python, "benchmarks/profile_step.py", f"--out={out}", *profile]),
+        Part("profile", 60, script("profile_step", *profile)),
+        Part("fourier_sweep", 120, script("fourier_sweep", *sweep)),
         sanitizer("memcheck", 90),
         sanitizer("racecheck", 90),
     ]
@@ -260,7 +276,7 @@ def capability() -> str | None:
 
 
 def describe() -> int:
-    """Print what machine and which versions these are."""
+    """Print what machine and which versions these are, and on a GPU what it does at most."""
     import torch
 
     print(f"python {sys.version.split()[0]} at {sys.executable}; torch {torch.__version__}")
@@ -269,6 +285,10 @@ def describe() -> int:
             print(f"{command[0]} is not on the PATH")
         else:
             subprocess.run(command, timeout=15)
+    if torch.cuda.is_available():
+        from floors import measure
+
+        print(measure(torch.device("cuda")))
     return 0
 
 
@@ -283,9 +303,10 @@ def summary(outcomes: Sequence[Outcome], results: Sequence[Path], out: Path, beg
         contents = json.loads(path.read_text())
         if rows := [row for row in rows_of(contents) if row.date >= since]:
             parts += [f"{contents['device']}, commit {rows[0].commit}", table(rows)]
-    profile = out / "step_profile.txt"
-    if profile.exists() and profile.stat().st_mtime >= began:
-        parts.append(profile.read_text())
+    for name in ("epoch", "fourier_sweep", "step_profile"):
+        written = out / f"{name}.txt"
+        if written.exists() and written.stat().st_mtime >= began:
+            parts.append(written.read_text())
     width = max(len(outcome.name) for outcome in outcomes)
     parts += [f"{o.name:{width}}  {o.seconds:6.1f} s  {o.state}" for o in outcomes]
     return "\n".join(parts)
@@ -297,7 +318,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "gpu")
     parser.add_argument("--only", nargs="+", metavar="PART", help="these parts alone")
-    parser.add_argument("--seconds", type=float, default=TOTAL_SECONDS, help="for all parts")
+    parser.add_argument("--group", choices=GROUPS, help="the parts of a group alone")
+    parser.add_argument("--seconds", type=float, help="for all parts")
     parser.add_argument("--dry-run", action="store_true", help="what can be tried without a GPU")
     parser.add_argument("--fetch-wheels", metavar="3.12", nargs="?", const="3.12")
     parser.add_argument("--describe", action="store_true", help=argparse.SUPPRESS)
@@ -309,6 +331,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     out = options.out.resolve()
     parts = plan(out, options.dry_run)
+    if options.group:
+        if options.only:
+            parser.error("give --group or --only, not both")
+        parts = [part for part in parts if part.name in GROUPS[options.group]]
     if options.only:
         if unknown := set(options.only) - {part.name for part in parts}:
             parser.error(f"parts are {', '.join(part.name for part in parts)}, not {unknown}")
@@ -328,7 +354,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out.mkdir(parents=True, exist_ok=True)
     began = time.time()
     with (out / "log.txt").open("w") as log:
-        seconds = options.seconds * (10 if options.dry_run else 1)
+        usual = GROUP_SECONDS if options.group else TOTAL_SECONDS
+        seconds = (options.seconds or usual) * (10 if options.dry_run else 1)
         outcomes = run_all(parts, log, environment_for(site, target), seconds)
         results = [path for path in RESULTS.glob("*.json") if path.stat().st_mtime >= began]
         text = summary(outcomes, results, out, began)

@@ -91,6 +91,31 @@ def test_the_parts_fit_into_a_command_of_eight_minutes(tmp_path):
     assert sum(part.seconds for part in parts if part.name in needed) < gpu.TOTAL_SECONDS
 
 
+def test_each_group_fits_into_a_command_of_ten_minutes_with_all_its_parts(tmp_path):
+    """And the three together are everything, within the half hour that a machine is lent for."""
+    parts = {part.name: part for part in gpu.plan(tmp_path, dry=False)}
+    assert {name for names in gpu.GROUPS.values() for name in names} == set(parts)
+    for names in gpu.GROUPS.values():
+        assert names[:2] == ["machine", "build"]
+        assert sum(parts[name].seconds for name in names) <= gpu.GROUP_SECONDS < 10 * 60
+    assert len(gpu.GROUPS) * gpu.GROUP_SECONDS <= 30 * 60
+
+
+def test_a_group_runs_its_parts_alone(tmp_path, monkeypatch):
+    ran = []
+    monkeypatch.setattr(gpu, "run_all", lambda parts, *rest: ran.extend(parts) or [])
+    monkeypatch.setattr(gpu, "summary", lambda *given: "")
+    command = ["--dry-run", "--group", "training", "--out", str(tmp_path)]
+    assert gpu.main(command) == 0
+    assert [part.name for part in ran] == [
+        name
+        for name in (p.name for p in gpu.plan(tmp_path, True))
+        if name in gpu.GROUPS["training"]
+    ]
+    with pytest.raises(SystemExit):
+        gpu.main([*command, "--only", "tests"])
+
+
 def test_without_a_gpu_it_says_so(tmp_path):
     if gpu.capability() is not None:
         pytest.skip("there is a GPU here")
