@@ -198,16 +198,18 @@ def _relate_by_polynomial(
 ) -> None:
     """Add the relations that the polynomial relation head finds, of all documents at once."""
     schema, bounds = model.config.schema, found.bounds
+    # Worked out once: the schema goes through all its pairs of types for each.
+    may_be_head, may_be_tail = schema.head_types, schema.tail_types
     head_mentions: list[tuple[Mention, int]] = []
     tail_mentions: list[tuple[Mention, int]] = []
     heads, tails, cu_heads, cu_tails = [], [], [0], [0]
     for index, document in enumerate(documents):
         start = bounds[index]
         for mention, (kind, first, *_) in zip(document.mentions, spans[index], strict=True):
-            if kind in schema.head_types:
+            if kind in may_be_head:
                 heads.append(start + first)
                 head_mentions.append((mention, index))
-            if kind in schema.tail_types:
+            if kind in may_be_tail:
                 tails.append(start + first)
                 tail_mentions.append((mention, index))
         cu_heads.append(len(heads))
