@@ -45,10 +45,6 @@ class PredictorSettings:
         if self.int8 and self.bf16 == "always":
             raise InputError("--int8 and --bf16 always exclude each other; give one of them")
         model = JNRF.from_pretrained(self.model, device=device)
-        if self.int8:
-            from jnrf_ext.int8 import quantize
-
-            model = quantize(model)
         auto = self.bf16 == "auto" and device.type == "cuda"
         bf16 = auto or (self.bf16 != "auto" and use_bf16(self.bf16, device))
         return Predictor(model, bf16, int8=self.int8)
@@ -62,6 +58,12 @@ class Predictor:
             raise InputError(
                 "the model has no tokenizer.json, so it cannot read text; copy it into its folder"
             )
+        self._weights: str | None = None
+        if int8:
+            from jnrf_ext.int8 import quantize
+
+            self._weights = _hash_of_weights(model)  # while they are there to be read
+            model = quantize(model)
         self.model = model.eval()
         self.bf16 = bf16
         self.int8 = int8
@@ -83,11 +85,7 @@ class Predictor:
         """A hash of all that decides its predictions, but the machine."""
         digest = hashlib.sha256(repr((self.model.config.to_dict(), self.numbers)).encode())
         digest.update(self.model.tokenizer.to_json().encode())
-        for name, tensor in sorted(self.model.state_dict().items()):
-            digest.update(name.encode())
-            if isinstance(tensor, torch.Tensor):
-                raw = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
-                digest.update(raw.numpy())
+        digest.update((self._weights or _hash_of_weights(self.model)).encode())
         return digest.hexdigest()
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
@@ -110,6 +108,14 @@ class Predictor:
 
     def _numbers(self) -> AbstractContextManager:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
+
+
+def _hash_of_weights(model: JNRF) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def bucket(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:

@@ -25,6 +25,13 @@ def test_the_fingerprint_is_that_of_weights_and_settings(model_folder, predictor
     again = PredictorSettings(str(model_folder), device="cpu").load()
     assert again.fingerprint() == predictor.fingerprint()
     assert Predictor(again.model, bf16=True).fingerprint() != predictor.fingerprint()
+    narrow = []
+    for change in (0.0, 1.0):
+        model = JNRF.from_pretrained(model_folder)
+        model.layers[0].fc1.weight.data[0, 0] += change
+        narrow.append(Predictor(model, int8=True).fingerprint())
+    assert narrow[0] != narrow[1]
+    assert predictor.fingerprint() not in narrow
 
 
 def test_a_model_without_a_tokenizer_cannot_predict(predictor):
