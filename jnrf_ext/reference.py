@@ -271,3 +271,57 @@ def crf_decode(
         torch.stack(tags) if tags else none,
         torch.stack(scores) if scores else end.new_zeros(0),
     )
+
+
+def int8_round(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Weights ``[N, K]`` as int8 in -127..127 and a scale for each output, float32 ``[N]``."""
+    weight = weight.detach().float()
+    scale = weight.abs().amax(dim=1) / 127
+    quantised = (weight / scale.clamp(min=1e-30).unsqueeze(1)).round().clamp(-127, 127)
+    return quantised.to(torch.int8), scale
+
+
+def int8_layers(
+    x: Tensor,
+    layers: list[tuple[Tensor, Tensor, Tensor]],
+    activation: str = "none",
+    activate_last: bool = False,
+    residual: Tensor | None = None,
+    norm: tuple[Tensor, Tensor] | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """`jnrf_ext.ops.int8_layers` as its definition, from int8 weights, scales and biases.
+
+    Each row of a layer's inputs is rounded to 256 numbers from its smallest to its largest.
+    """
+    act = {"none": lambda y: y, "gelu": functional.gelu, "celu": functional.celu}[activation]
+    for index, (quantised, scale, bias) in enumerate(layers):
+        low, high = x.amin(dim=1, keepdim=True), x.amax(dim=1, keepdim=True)
+        step = (high - low) / 255
+        codes = ((x - low) / step.clamp(min=1e-30) + 0.5).floor()
+        x = (low + step * codes) @ (scale.unsqueeze(1) * quantised).to(x.dtype).T + bias
+        x = act(x) if activate_last or index + 1 < len(layers) else x
+    x = x if residual is None else x + residual
+    return x if norm is None else functional.layer_norm(x, x.shape[1:], *norm, eps)
+
+
+def int8_attention(qkv: Tensor, lengths: Tensor, scale: float) -> Tensor:
+    """`jnrf_ext.ops.int8_attention` as its definition, without the rounding of probabilities."""
+    y = qkv.new_zeros(qkv.shape[0], qkv.shape[1], *qkv.shape[3:])
+    for window, length in enumerate(lengths.tolist()):
+        if length == 0:
+            continue
+        query, key, value = qkv[window, :length].permute(1, 2, 0, 3)  # [heads, rows, size] each
+        low, high = query.amin(-1, keepdim=True), query.amax(-1, keepdim=True)
+        step = (high - low) / 255
+        query = low + step * ((query - low) / step.clamp(min=1e-30) + 0.5).floor()
+        key = key - key.mean(1, keepdim=True)
+        key = _rounded(key, key.abs().amax(-1, keepdim=True) / 127)
+        value = _rounded(value, value.abs().amax(1, keepdim=True) / 127)
+        probabilities = (scale * query @ key.transpose(1, 2)).softmax(-1)
+        y[window, :length] = (probabilities @ value).transpose(0, 1)
+    return y
+
+
+def _rounded(x: Tensor, step: Tensor) -> Tensor:
+    return step * (x / step.clamp(min=1e-30)).round()
