@@ -86,6 +86,8 @@ class Inputs(nn.Module):
         if self.shapes is not None:
             x = torch.cat([x, self.shapes(layout.shapes).to(x.dtype)], dim=1)
         x = self.mlp(x)
+        # Under autocast it is bfloat16, which Fourier mixing does not take on the CPU.
+        x = x.float() if x.dtype == torch.bfloat16 and x.device.type == "cpu" else x
         if self.positions is not None:
             x = x + self.positions(x, layout.cu_rows, phase)
         if self.surface_embedding is not None and surface is not None:

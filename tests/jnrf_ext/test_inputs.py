@@ -106,6 +106,16 @@ def test_positions_count_rows_from_the_start_of_each_document(tokenizer):
         torch.testing.assert_close(part, inputs.positions.table(len(part), part.device) * 1.0)
 
 
+def test_under_autocast_rows_are_as_wide_as_fourier_mixing_takes_them(tokenizer):
+    made = config(tokenizer)
+    ids, _, layout, *_ = batch(tokenizer, made)
+    inputs = build(made)
+    with torch.autocast("cpu", torch.bfloat16):
+        narrow = inputs(ids, None, layout)
+    assert narrow.dtype == torch.float32
+    torch.testing.assert_close(narrow, inputs(ids, None, layout), rtol=2e-2, atol=2e-2)
+
+
 def test_sizes_that_agree_need_no_layer(tokenizer):
     assert isinstance(build(config(tokenizer, hidden_size=6)).mlp, torch.nn.Identity)
 
