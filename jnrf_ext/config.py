@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from jnrf_ext.errors import InputError
-from jnrf_ext.schema import Schema
+from jnrf_ext.schema import OUTSIDE, Schema
+from jnrf_ext.shown import shown
 
 BEHAVIOURS = ("standard", "reference")
 POOLINGS = ("union", "predicted", "gold")
@@ -17,17 +20,74 @@ SEGMENTS = ("document", "sentence")
 LAYER_KINDS = ("fourier", "lstm", "gru")
 TAG_SCHEMES = ("BIO", "IOBES")
 RELATION_KINDS = ("polynomial", "pairs", "targets", "none")
-_AT_LEAST_ONE = ("vocab_size", "embedding_size", "hidden_size", "expansion", "target_context")
-_AT_LEAST_ZERO = (
+_AT_LEAST_ONE = (
+    "vocab_size",
+    "embedding_size",
+    "hidden_size",
+    "expansion",
+    "target_context",
+    "relation_size",
+    "encoder_window",
+)
+_DEPTHS = (
     "num_layers",
     "tag_task_layers",
     "relation_task_layers",
     "tag_layers",
     "relation_layers",
     "input_layers",
-    "character_size",
     "group_layers",
 )
+_AT_LEAST_ZERO = (
+    *_DEPTHS,
+    "character_size",
+    "encoder_overlap",
+    "phase_jitter",
+    "label_embedding_size",
+    "pair_distance",
+    "mask_id",
+)
+_SHARES = (
+    "encoder_dropout",
+    "embedding_dropout",
+    "layer_dropout",
+    "head_dropout",
+    "wordpiece_dropout",
+    "label_smoothing",
+)
+#: Sizes are int32 in places; no network is this deep; corpora and their tags that are trained on.
+_MOST, _MOST_LAYERS, _MOST_TASKS, _MOST_TAGS = 2**31 - 1, 1000, 64, 2000
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _MOST
+
+
+def _is_float(value: object) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and (_is_int(value) or (isinstance(value, float) and math.isfinite(value)))
+
+
+def _list_of(is_item: Callable[[object], bool]) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, list | tuple) and all(map(is_item, value))
+
+
+def _is_dict(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+#: Annotation of a setting -> what its values are, in words, and whether a value is one.
+_KINDS: dict[str, tuple[str, Callable[[object], bool]]] = {
+    "int": ("a whole number below 2^31", _is_int),
+    "float": ("a finite number", _is_float),
+    "bool": ("true or false", lambda value: isinstance(value, bool)),
+    "str": ("a name", lambda value: isinstance(value, str)),
+    "dict": ("an object", _is_dict),
+    "list[int]": ("a list of whole numbers", _list_of(_is_int)),
+    "list[list[int]]": ("a list of lists of whole numbers", _list_of(_list_of(_is_int))),
+    "list[dict]": ("a list of objects", _list_of(_is_dict)),
+    "Schema": ("a schema", lambda value: isinstance(value, Schema)),
+}
 
 
 @dataclass
@@ -166,6 +226,7 @@ class JNRFConfig:
     schema: Schema = field(default_factory=lambda: Schema(["O"], ["none"]))
 
     def __post_init__(self) -> None:
+        self._check_kinds()
         choices = {
             "behaviour": BEHAVIOURS,
             "pooling": POOLINGS,
@@ -180,14 +241,25 @@ class JNRFConfig:
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise InputError(
-                    f"model setting {name}={getattr(self, name)!r} is not known; "
+                    f"model setting {name}={shown(repr(getattr(self, name)))} is not known; "
                     f"use one of {', '.join(allowed)}"
                 )
         for least, names in ((1, _AT_LEAST_ONE), (0, _AT_LEAST_ZERO)):
             for name in names:
-                if getattr(self, name) < least:
-                    value = getattr(self, name)
+                value = getattr(self, name)
+                if value is not None and value < least:
                     raise InputError(f"model setting {name}={value} must be at least {least}")
+        for name in _DEPTHS:
+            if getattr(self, name) > _MOST_LAYERS:
+                raise InputError(
+                    f"model setting {name}={getattr(self, name)} must be at most {_MOST_LAYERS}"
+                )
+        for name in _SHARES:
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise InputError(f"model setting {name}={value} must be from 0 to 1")
+        if self.distance_unit <= 0:
+            raise InputError(f"model setting distance_unit={self.distance_unit} must be above 0")
         if not 0 < self.selection_room <= 1:
             raise InputError(
                 f"model setting selection_room={self.selection_room} must be above 0 and at most 1"
@@ -203,6 +275,36 @@ class JNRFConfig:
                 f"model setting mixing_windows has {len(self.mixing_windows)} entries for "
                 f"{self.num_layers} layers; give one a layer (0 mixes the whole document), or none"
             )
+        if any(window < 0 for window in self.mixing_windows):
+            raise InputError("model setting mixing_windows must be at least 0 each")
+        if len(self.encoder_frame) != 2:
+            raise InputError("model setting encoder_frame must be two lists of wordpiece ids")
+        self.schema.check()
+        self._check_auxiliary()
+        if self.tag_scheme != "BIO":
+            for tags in (self.schema.tags, *(task["tags"] for task in self.auxiliary)):
+                _check_both_tags(tags, self.tag_scheme)
+
+    def _check_kinds(self) -> None:
+        for setting in dataclasses.fields(self):
+            value = getattr(self, setting.name)
+            kind, _, optional = setting.type.partition(" | ")
+            what, is_one = _KINDS[kind]
+            if not (value is None and optional) and not is_one(value):
+                raise InputError(
+                    f"model setting {setting.name}={shown(repr(value))} must be {what}"
+                )
+
+    def _check_auxiliary(self) -> None:
+        if len(self.auxiliary) > _MOST_TASKS:
+            raise InputError(f"model setting auxiliary has more than {_MOST_TASKS} corpora")
+        for task in self.auxiliary:
+            group = task.get("group")
+            if not isinstance(task.get("tags"), list) or not _is_int(group) or group < 0:
+                raise InputError('model setting auxiliary must be {"tags": [...], "group": number}')
+            Schema(task["tags"], ["none"]).check()
+        if sum(len(task["tags"]) for task in self.auxiliary) > _MOST_TAGS:
+            raise InputError(f"model setting auxiliary has more than {_MOST_TAGS} tags")
 
     @classmethod
     def reference(cls, **settings) -> JNRFConfig:
@@ -238,12 +340,22 @@ class JNRFConfig:
     @classmethod
     def from_dict(cls, data: dict) -> JNRFConfig:
         """Inverse of :meth:`to_dict`; a key this version does not know is an error."""
+        if not isinstance(data, dict):
+            raise InputError("config.json must be an object of settings")
         known = {f.name for f in dataclasses.fields(cls)}
         unknown = sorted(set(data) - known - {"architectures", "model_type", "jnrf_version"})
         if unknown:
+            names = map(shown, unknown[:5])
             raise InputError(
-                f"config.json has settings this version does not know ({', '.join(unknown)}); "
+                f"config.json has settings this version does not know ({', '.join(names)}); "
                 "it was written by a newer jnrf_ext: upgrade with pip install -U jnrf_ext"
             )
         values = {key: value for key, value in data.items() if key in known}
-        return cls(**(values | {"schema": Schema.from_dict(data["schema"])}))
+        return cls(**(values | {"schema": Schema.from_dict(data.get("schema"))}))
+
+
+def _check_both_tags(tags: list[str], scheme: str) -> None:
+    """Schemes that tell more apart are spelt from the B- and the I- of each type."""
+    for kind in {tag[2:] for tag in tags if tag != OUTSIDE}:
+        if not {f"B-{kind}", f"I-{kind}"} <= set(tags):
+            raise InputError(f"schema: tag_scheme={scheme} needs B- and I- of {shown(kind)!r}")

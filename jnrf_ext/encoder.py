@@ -10,6 +10,7 @@ attention in training on a CPU (`jnrf_ext.attention`).
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -23,6 +24,7 @@ from jnrf_ext.attention import FastAttention
 from jnrf_ext.errors import InputError
 from jnrf_ext.installed import find_in_package
 from jnrf_ext.layers import Dropout
+from jnrf_ext.shown import reason_of, shown
 from jnrf_ext.tokenizer import Tokenizer
 from jnrf_ext.windows import cut_windows
 
@@ -30,6 +32,26 @@ from jnrf_ext.windows import cut_windows
 _MOST_TOKENS = 16_384
 #: What many encoders have beside their layers: heads for whole windows, of no use here.
 _POOLERS = ("pooler", "pooling_layer")
+#: Settings of a configuration that name code or files to fetch, or change what a forward returns.
+#: They are left out wherever they stand: a configuration may come from anyone.
+_LEFT_OUT = {
+    *("auto_map", "custom_pipelines", "trust_remote_code", "quantization_config"),
+    *("attn_implementation", "experts_implementation", "use_kernels"),
+    *("backbone", "backbone_kwargs", "use_timm_backbone", "use_pretrained_backbone"),
+    *("name_or_path", "adapter", "per_layer_config"),
+    *("return_dict", "use_return_dict", "output_attentions", "output_hidden_states", "torchscript"),
+    *("num_labels", "id2label", "label2id", "problem_type", "dtype", "torch_dtype"),
+}
+#: Whole numbers of a configuration at most, and where they count layers or the like.
+_MOST, _MOST_LAYERS = 2**31 - 1, 1000
+_COUNTS_LAYERS = re.compile(r"layer|depth|block|experts|stages|_labels|cross")
+#: Lists of the library's models for which text is tokens: what they are all made of reads text.
+_TEXT_MODELS = (
+    "MODEL_FOR_MASKED_LM_MAPPING_NAMES",
+    "MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES",
+    "MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES",
+    "MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES",
+)
 
 
 def _transformers():
@@ -84,14 +106,21 @@ def load_encoder(source: str, random: bool = False) -> tuple[dict, nn.Module]:
     missing: list[str] = []
     try:
         if random or found.endswith(".json"):
-            model = transformers.AutoModel.from_config(config, dtype=torch.float32)
+            model = transformers.AutoModel.from_config(
+                config, dtype=torch.float32, trust_remote_code=False
+            )
         else:
             model, said = transformers.AutoModel.from_pretrained(
-                found, config=config, dtype=torch.float32, output_loading_info=True
+                found,
+                config=config,
+                dtype=torch.float32,
+                output_loading_info=True,
+                trust_remote_code=False,
+                use_safetensors=True,  # never pickle
             )
             missing = [n for n in said["missing_keys"] if n.split(".")[0] not in _POOLERS]
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = reason_of(error)
         raise InputError(f"model.encoder: {source} cannot be loaded ({reason})") from error
     finally:
         logger.setLevel(level)
@@ -109,11 +138,43 @@ def read_encoder_config(source: str) -> tuple[dict, object]:
     """An encoder's configuration as plain JSON types, and as transformers has it."""
     transformers = _transformers()
     try:
-        config = transformers.AutoConfig.from_pretrained(find_encoder(source))
-    except (OSError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())[:200]
+        config = transformers.AutoConfig.from_pretrained(
+            find_encoder(source), trust_remote_code=False
+        )
+    except InputError:
+        raise
+    except Exception as error:  # whatever the library raises
+        reason = reason_of(error)
         raise InputError(f"model.encoder: {source} cannot be read ({reason})") from error
-    return {"model_type": config.model_type} | config.to_diff_dict(), config
+    plain = {"model_type": config.model_type} | config.to_diff_dict()
+    if config.model_type not in _text_models():
+        raise InputError(f"model.encoder: {source} is a {config.model_type}, no encoder of text")
+    return _harmless(plain), config
+
+
+def _text_models() -> set[str]:
+    """The kinds of models that the library itself has for text."""
+    from transformers.models.auto import modeling_auto
+
+    return {kind for names in _TEXT_MODELS for kind in getattr(modeling_auto, names, ())}
+
+
+def _harmless(settings: dict) -> dict:
+    """A configuration without what may fetch or run something; its numbers checked.
+
+    Raises :class:`InputError` for numbers that no encoder has.
+    """
+    kept = {}
+    for name, value in settings.items():
+        if name.startswith("_") or name in _LEFT_OUT:
+            continue
+        if isinstance(value, dict):
+            value = _harmless(value)
+        most = _MOST_LAYERS if _COUNTS_LAYERS.search(name) else _MOST
+        if isinstance(value, int) and not -1 <= value <= most:
+            raise InputError(f"config.json: its encoder's {shown(name)}={shown(value)}")
+        kept[name] = value
+    return kept
 
 
 def load_tokenizer(source: str) -> Tokenizer:
@@ -125,13 +186,13 @@ def load_tokenizer(source: str) -> Tokenizer:
     if (Path(found) / "tokenizer.json").is_file():
         return Tokenizer.from_file(found)
     try:
-        made = _transformers().AutoTokenizer.from_pretrained(found)
+        made = _transformers().AutoTokenizer.from_pretrained(found, trust_remote_code=False)
         tokenizer = Tokenizer.from_json(made.backend_tokenizer.to_str())
         # Of a folder without a vocabulary the library makes a tokenizer of special tokens alone.
         if len(made.get_vocab()) <= len(made.all_special_tokens):
             raise ValueError("it has no vocabulary")
     except (OSError, ValueError, KeyError, AttributeError, ImportError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = reason_of(error)
         raise InputError(
             f"model.encoder: no tokenizer for {source} ({reason}); give --data.tokenizer FILE"
         ) from error
@@ -158,13 +219,22 @@ def _most_positions(model: nn.Module) -> int:
 def _build(config: dict) -> nn.Module:
     """An encoder of a saved configuration, its weights to be loaded."""
     transformers = _transformers()
-    settings = {k: v for k, v in config.items() if k not in ("model_type", "transformers_version")}
+    kind = config.get("model_type")
+    settings = {
+        name: value
+        for name, value in _harmless(config).items()
+        if name not in ("model_type", "transformers_version")
+    }
     try:
-        made = transformers.AutoConfig.for_model(config["model_type"], **settings)
+        if kind not in _text_models():
+            raise ValueError(f"no model_type {shown(kind)!r} for text")
+        made = transformers.AutoConfig.for_model(kind, **settings)
         made = _without_attention_dropout(made)
-        return transformers.AutoModel.from_config(made, dtype=torch.float32)
-    except (ValueError, KeyError, TypeError) as error:
-        reason = " ".join(str(error).split())[:200]
+        return transformers.AutoModel.from_config(
+            made, dtype=torch.float32, trust_remote_code=False
+        )
+    except (ValueError, KeyError) as error:
+        reason = reason_of(error)
         raise InputError(
             f"config.json: its encoder is unknown to the installed transformers ({reason}); "
             "pip install -U transformers"
@@ -212,6 +282,15 @@ class Encoder(nn.Module):
                     # A rate of 0 is that of attention weights, and stays.
                     rate = child.p if dropout is None or child.p == 0 else dropout
                     setattr(module, name, Dropout(rate))
+
+        if any(parameter.numel() == 0 for parameter in self.model.parameters()):
+            raise InputError("config.json: its encoder has weights of size 0")
+
+    @property
+    def vocab_size(self) -> int | None:
+        """Rows of its wordpiece embeddings; None where it has no such table."""
+        table = self.model.get_input_embeddings()
+        return table.num_embeddings if isinstance(table, nn.Embedding) else None
 
     def load(self, pretrained: nn.Module) -> None:
         """Take over the weights of an encoder of the same configuration."""

@@ -1,4 +1,9 @@
-"""Models on disk and on the Hugging Face hub: safetensors and JSON, never pickle."""
+"""Models on disk and on the Hugging Face hub: safetensors and JSON, never pickle.
+
+A model folder may come from anyone. Nothing in it is run, and what it claims is checked before
+memory of that size is taken: the model is first built without memory, compared with what the file
+of weights says it holds, and only then built in earnest.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +12,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
+from torch.overrides import TorchFunctionMode
 
 from jnrf_ext.config import JNRFConfig
 from jnrf_ext.errors import InputError
 from jnrf_ext.files import write_atomically
+from jnrf_ext.shown import reason_of, shown
+from jnrf_ext.weight_file import WeightFile
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from jnrf_ext.tokenizer import Tokenizer
+
+#: Bytes of the longest config.json that is read.
+_MOST_CONFIG = 8 * 2**20
+#: Random numbers that a new model starts from, which weights from a file replace.
+_RANDOM = {"normal_", "uniform_", "trunc_normal_", "kaiming_uniform_", "xavier_uniform_"}
+#: What makes new tensors and can be told where.
+_FACTORIES = {
+    *(torch.arange, torch.empty, torch.eye, torch.full, torch.linspace, torch.ones, torch.rand),
+    *(torch.randint, torch.randn, torch.randperm, torch.tensor, torch.zeros, torch.normal),
+}
+#: Bytes of tables beside the weights, such as causal masks of some encoders.
+_MOST_BUFFERS = 2**30
+#: Tensor operations that building a model takes, for each of its tensors and beside them.
+_STEPS_A_TENSOR, _STEPS_BESIDE = 20, 2000
 
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
 
@@ -90,27 +113,142 @@ class PretrainedMixin:
                     f"{folder} has no {file}: not a model folder; give one made by "
                     "save_pretrained or `jnrf train` (such as RUN/best)"
                 )
-        try:
-            data = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-            kind = dict(data).get("model_type", "nameless")
-            if kind != "jnrf":
-                raise InputError(f"{folder / CONFIG} describes a {kind!r} model, not a jnrf one")
-            config = JNRFConfig.from_dict(data)
-        except (ValueError, TypeError, KeyError) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(
-                f"{folder / CONFIG} cannot be read ({error}); copy the model folder again"
-            ) from error
+        config = _read_config(folder / CONFIG)
         tokenizer_path = folder / TOKENIZER
         tokenizer = Tokenizer.from_file(tokenizer_path) if tokenizer_path.exists() else None
-        model = cls(config, tokenizer)
-        try:
-            model.load_state_dict(load_file(folder / WEIGHTS))
-        except (SafetensorError, RuntimeError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise InputError(
-                f"{folder / WEIGHTS} does not fit its config.json or is damaged ({reason}); "
-                "copy the model folder again"
-            ) from error
-        return model.to(device).eval()
+        with WeightFile(folder / WEIGHTS) as weights:
+            # Without memory first, to compare; then what the file really holds.
+            count = len(weights.tensors)
+            outline = _build(cls, config, tokenizer, folder, count, "meta")
+            weights.check(outline.state_dict())
+            _check_ids(outline, folder)
+            _check_buffers(outline, folder)
+            model = _build(cls, config, tokenizer, folder, count, "cpu")
+            weights.read_into(model.state_dict())
+        model.eval()
+        _try_encoder(model, folder)
+        return model.to(device)
+
+
+def _read_config(path: Path) -> JNRFConfig:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MOST_CONFIG + 1)
+        if len(content) > _MOST_CONFIG:
+            raise InputError(f"{path} is over {_MOST_CONFIG:,} bytes: not a jnrf model's")
+        data = json.loads(content.decode())
+        if not isinstance(data, dict):
+            raise TypeError("no object of settings")
+        kind = data.get("model_type", "nameless")
+        if kind != "jnrf":
+            raise InputError(f"{path} describes a {shown(kind)!r} model, not a jnrf one")
+        return JNRFConfig.from_dict(data)
+    except InputError as error:
+        said = str(error)
+        raise InputError(said if str(path) in said else f"{path}: {said}") from None
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}; check its permissions") from None
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InputError(
+            f"{path} cannot be read ({reason_of(error)}); copy the model folder again"
+        ) from error
+
+
+class _TooManySteps(Exception):
+    """A configuration asks for more layers than there are weights for."""
+
+
+class _Building(TorchFunctionMode):
+    """While a model is built for weights of a file: no random numbers, and an end to its steps.
+
+    Leaving the random numbers out is most of the time that loading took, and leaves the caller's
+    generator alone. With ``device`` every new tensor is there, whatever the code asks for.
+    """
+
+    def __init__(self, most_steps: int, device: str):
+        super().__init__()
+        self.left, self.device = most_steps, device
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        self.left -= 1
+        if self.left < 0:
+            raise _TooManySteps
+        kwargs = kwargs or {}
+        if getattr(func, "__name__", "") in _RANDOM:
+            return args[0] if args else kwargs["tensor"]
+        if func in _FACTORIES and not (func is torch.normal and "size" not in kwargs):
+            kwargs = kwargs | {"device": self.device}
+        return func(*args, **kwargs)
+
+
+def _build(
+    cls, config: JNRFConfig, tokenizer: Tokenizer | None, folder: Path, tensors: int, device: str
+):
+    """A model on ``device`` whose parameters are still to be filled."""
+    path = folder / CONFIG
+    try:
+        with torch.device(device), _Building(_STEPS_A_TENSOR * tensors + _STEPS_BESIDE, device):
+            return cls(config, tokenizer)
+    except _TooManySteps:
+        raise InputError(
+            f"{folder / WEIGHTS} does not fit its config.json: of {tensors:,} tensors no such "
+            "model is made; copy the model folder again"
+        ) from None
+    except InputError as error:
+        said = str(error)
+        raise InputError(said if said.startswith("config.json") else f"{path}: {said}") from error
+    except Exception as error:  # transformers raises whatever its configuration runs into
+        reason = reason_of(error)
+        raise InputError(
+            f"{path}: no model can be made of it ({reason}); copy the model folder again"
+        ) from error
+
+
+def _check_ids(model, folder: Path) -> None:
+    """Whether all wordpiece ids that the model will meet have a row in its embeddings."""
+    encoder = model.inputs.encoder
+    rows = model.config.vocab_size if encoder is None else encoder.vocab_size
+    if rows is None:
+        return
+    tokenizer = model.tokenizer
+    if tokenizer is not None and tokenizer.ids_below > rows:
+        raise InputError(
+            f"{folder / TOKENIZER} gives ids up to {tokenizer.ids_below - 1:,}, the model has "
+            f"{rows:,} embeddings: it belongs to another model; copy the model folder again"
+        )
+    ids = [model.config.mask_id, *(i for side in model.config.encoder_frame for i in side)]
+    if not all(0 <= i < rows for i in ids):
+        raise InputError(
+            f"{folder / CONFIG}: mask_id and encoder_frame must be below {rows:,}, the number of "
+            "embeddings"
+        )
+
+
+def _check_buffers(model, folder: Path) -> None:
+    """Whether what the file does not hold, tables that follow from the settings, stays small."""
+    total = sum(buffer.nbytes for buffer in model.buffers())
+    if total > _MOST_BUFFERS:
+        raise InputError(
+            f"{folder / CONFIG} asks for tables of {total:,} bytes beside the weights; copy the "
+            "model folder again"
+        )
+
+
+@torch.inference_mode()
+def _try_encoder(model, folder: Path) -> None:
+    """Run an encoder once: its configuration may ask for what its library cannot do."""
+    encoder = model.inputs.encoder
+    if encoder is None:
+        return
+    length = min(3, encoder.window)
+    ids = torch.zeros(length, dtype=torch.int64)
+    try:
+        rows = encoder(ids, torch.tensor([0, length], dtype=torch.int32))
+        if rows.shape != (length, encoder.size):
+            raise ValueError(f"{length} wordpieces became {list(rows.shape)}")
+    except Exception as error:  # whatever the library raises
+        reason = f"{type(error).__name__}: {reason_of(error)}"
+        raise InputError(
+            f"{folder / CONFIG}: its encoder cannot read text ({reason}); copy the model folder "
+            "again"
+        ) from error

@@ -20,6 +20,7 @@ from jnrf_ext import _text
 from jnrf_ext.errors import InputError
 from jnrf_ext.files import write_atomically
 from jnrf_ext.installed import find_in_package
+from jnrf_ext.shown import reason_of
 from jnrf_ext.word_split import splits_at_whitespace
 
 #: Casing classes in ``Encoded.shapes``.
@@ -28,6 +29,10 @@ SHAPES = ("lower", "Initial", "ALLCAPS", "miXed", "digit", "punctuation")
 GAPS = ("nothing", "space", "line break", "blank line or start of text")
 
 _CACHE_BYTES = 64 * 2**20
+#: Ids are int32; and bytes of the longest tokenizer.json that is read.
+_MOST_IDS, _MOST_BYTES = 2**31 - 1, 64 * 2**20
+#: Ids that no wordpiece has, beside as many as there are wordpieces.
+_MOST_GAPS = 100_000
 _SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
@@ -70,12 +75,22 @@ class Tokenizer:
         tokenizer.no_padding()
         tokenizer.encode_special_tokens = True
         self._tokenizer = tokenizer
-        self._description = json.loads(tokenizer.to_str())
-        self._whole_words = splits_at_whitespace(self._description)
-        self.clear_cache()
         vocabulary = tokenizer.get_vocab(with_added_tokens=True)
         #: Rows that an embedding matrix needs: one more than the largest id.
         self.vocab_size: int = max(vocabulary.values(), default=-1) + 1
+        found = tokenizer.get_vocab(with_added_tokens=False)
+        own = max(found.values(), default=-1) + 1
+        # The library goes through all ids below the largest to write a vocabulary.
+        if self.vocab_size > _MOST_IDS or own > 2 * len(found) + _MOST_GAPS:
+            raise InputError(
+                f"its ids go up to {self.vocab_size - 1:,} with {len(found):,} wordpieces"
+            )
+        self._description = json.loads(tokenizer.to_str())
+        self._whole_words = splits_at_whitespace(self._description)
+        self.clear_cache()
+        plain = [t["id"] for t in self._description["added_tokens"] if not t["special"]]
+        #: Texts give ids below this; special tokens that they never give may lie above.
+        self.ids_below: int = max(own, *(id + 1 for id in plain), 0)
         model = self._description["model"]
         unknown = model.get("unk_token")
         #: Id of the unknown wordpiece, None for a tokenizer that knows every character.
@@ -85,7 +100,7 @@ class Tokenizer:
     def from_file(cls, path: str | Path) -> Tokenizer:
         """Read a ``tokenizer.json``, or the one in a folder.
 
-        Raises :class:`InputError` when the file is missing or is not a tokenizer.
+        Raises :class:`InputError` when the file is missing, is not a tokenizer or is over 64 MiB.
         """
         path = Path(path)
         if path.is_dir():
@@ -93,9 +108,17 @@ class Tokenizer:
         if not path.is_file():
             raise InputError(f"{path}: no such file; give a tokenizer.json or a folder with one")
         try:
-            text = path.read_text(encoding="utf-8")
+            with path.open("rb") as file:
+                data = file.read(_MOST_BYTES + 1)
+            if len(data) > _MOST_BYTES:
+                raise InputError(f"{path}: is over {_MOST_BYTES:,} bytes, so no tokenizer.json")
+            text = data.decode()
         except UnicodeDecodeError as error:
             raise InputError(f"{path}: is not UTF-8 text, so no tokenizer.json") from error
+        except OSError as error:
+            raise InputError(
+                f"cannot read {path}: {error.strerror}; check its permissions"
+            ) from None
         return cls._parse(text, str(path))
 
     @classmethod
@@ -118,10 +141,9 @@ class Tokenizer:
     @classmethod
     def _parse(cls, text: str, where: str) -> Tokenizer:
         try:
-            return cls(tokenizers.Tokenizer.from_str(text))
-        except Exception as error:  # the library raises bare Exception
-            reason = " ".join(str(error).split())
-            raise InputError(f"{where}: is not a tokenizer.json: {reason}") from error
+            return cls(_ask(tokenizers.Tokenizer.from_str, text))
+        except (InputError, RecursionError) as error:
+            raise InputError(f"{where}: is not a tokenizer.json: {error}") from error
 
     @classmethod
     def train(cls, texts: Iterable[str], vocab_size: int, lowercase: bool = True) -> Tokenizer:
@@ -159,7 +181,7 @@ class Tokenizer:
 
         Two lists, both empty for a tokenizer that knows of none. :meth:`encode` never adds them.
         """
-        framed = self._tokenizer.encode("a", add_special_tokens=True)
+        framed = _ask(self._tokenizer.encode, "a", add_special_tokens=True)
         special = [bool(mark) for mark in framed.special_tokens_mask]
         first = special.index(False) if False in special else len(special)
         last = len(special) - special[::-1].index(False) if False in special else first
@@ -174,7 +196,8 @@ class Tokenizer:
 
         ``words=True`` is the reference implementation's way: each whitespace word is tokenised by
         itself, with ``#`` read as ``*``. Raises :class:`InputError` for a text that is not str or
-        has lone surrogates (half characters, which no text file can hold).
+        has lone surrogates (half characters, which no text file can hold), and for a tokenizer that
+        fails on it or gives characters out of order.
         """
         if not isinstance(text, str):
             raise InputError(f"a text must be str, not {type(text).__name__}; decode it first")
@@ -193,14 +216,15 @@ class Tokenizer:
 
     def _encode_whole(self, text: str) -> Encoded:
         """Ask the library for the whole text at once."""
-        ids, starts, ends = _columns(self._tokenizer.encode(text, add_special_tokens=False))
+        encoding = _ask(self._tokenizer.encode, text, add_special_tokens=False)
+        ids, starts, ends = _columns(encoding)
         return _with_gaps(text, ids, *_text.describe_pieces(text, starts, ends))
 
     def _encode_joined(self, words: list[str]):
         """(counts, ids, starts, ends) of words, as in a text; offsets from each word's start."""
         lengths = np.fromiter(map(len, words), np.int64, len(words))
         word_ends = np.cumsum(lengths + 1)
-        joined = self._tokenizer.encode(" ".join(words), add_special_tokens=False)
+        joined = _ask(self._tokenizer.encode, " ".join(words), add_special_tokens=False)
         ids, starts, ends = _columns(joined)
         word = np.searchsorted(word_ends, starts, side="right")
         shift = (word_ends - lengths - 1)[word]
@@ -212,7 +236,7 @@ class Tokenizer:
         words = [word.replace("#", "*") for word in words]
         if self._whole_words:
             return self._encode_joined(words)
-        encodings = self._tokenizer.encode_batch(words, add_special_tokens=False)
+        encodings = _ask(self._tokenizer.encode_batch, words, add_special_tokens=False)
         columns = [_columns(encoding) for encoding in encodings]
         counts = [len(ids) for ids, _, _ in columns]
         ids, starts, ends = map(np.concatenate, zip(*columns, strict=True))
@@ -223,6 +247,8 @@ def _with_gaps(text: str, ids, starts, ends, word_starts, shapes) -> Encoded:
     """Add what stands before each wordpiece to the other columns."""
     gaps = np.zeros(len(starts), np.uint8)
     if len(starts):
+        if (starts[1:] < starts[:-1]).any() or (ends[1:] < ends[:-1]).any():
+            raise InputError("the tokenizer gives wordpieces out of order; use another one")
         breaks = np.flatnonzero(np.frombuffer(text.encode("utf-32-le"), np.uint32) == ord("\n"))
         before = np.searchsorted(breaks, starts)
         lines = np.diff(before, prepend=0)
@@ -231,6 +257,20 @@ def _with_gaps(text: str, ids, starts, ends, word_starts, shapes) -> Encoded:
         gaps[lines > 1] = 3
         gaps[0] = 3
     return Encoded(ids, starts, ends, word_starts, shapes, gaps)
+
+
+def _ask(call, *arguments, **options):
+    """A call of the library; whatever it raises but for a text it cannot read is an InputError."""
+    try:
+        return call(*arguments, **options)
+    except (UnicodeEncodeError, TypeError):
+        raise
+    except BaseException as error:
+        # A defect in its Rust code comes as a PanicException, which is no Exception.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        reason = reason_of(error)
+        raise InputError(f"the tokenizer fails: {reason}") from error
 
 
 def _columns(encoding: tokenizers.Encoding) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

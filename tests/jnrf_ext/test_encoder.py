@@ -346,3 +346,107 @@ def test_a_real_encoder_gives_what_the_library_does():
     expected = by_library(theirs, frame, ids)
     with torch.no_grad():
         torch.testing.assert_close(ours(ids, cu), expected, rtol=1e-5, atol=1e-5)
+
+
+# ------------------------------------------------------------------ configurations of strangers
+
+
+@pytest.fixture
+def saved(folder, tmp_path):
+    """A model folder with an encoder."""
+    model_of(folder).save_pretrained(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def configure(saved, **settings) -> None:
+    path = saved / "config.json"
+    data = json.loads(path.read_text())
+    data["encoder"].update(settings)
+    path.write_text(json.dumps(data))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        *({"hidden_size": size} for size in (10**9, 10**12, 0, -8, True, "8", None, 8.5)),
+        *({"vocab_size": size} for size in (10**9, 10**12, 0, -1)),
+        *({"num_hidden_layers": count} for count in (10**6, 1000, 0, -1, "2")),
+        *({"num_attention_heads": count} for count in (0, 3, 10**9)),
+        *({"max_position_embeddings": 10**9}, {"type_vocab_size": 0}, {"intermediate_size": 0}),
+        *({"pad_token_id": 10**6}, {"hidden_act": "no_such"}, {"hidden_act": 7}, {"is_decoder": 3}),
+        *({"add_cross_attention": True, "is_decoder": True}, {"chunk_size_feed_forward": 2}),
+        *({"model_type": kind} for kind in (None, 7, ["bert"], "", "timm_wrapper", "clip", "x.y")),
+    ],
+    ids=str,
+)
+def test_an_encoder_that_is_not_that_of_the_weights_is_refused(saved, settings):
+    configure(saved, **settings)
+    with pytest.raises(InputError, match=r"config\.json"):
+        JNRF.from_pretrained(saved)
+
+
+#: What a configuration may hold that names code, or files to fetch.
+LURES = {
+    "auto_map": {"AutoModel": "stranger--modeling.Trap", "AutoConfig": "modeling.Trap"},
+    "trust_remote_code": True,
+    "attn_implementation": "stranger/kernel",
+    "_attn_implementation": "stranger/kernel",
+    "experts_implementation": "stranger/kernel",
+    "quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True},
+    "use_kernels": True,
+    "backbone": "resnet50",
+    "use_pretrained_backbone": True,
+    "name_or_path": "stranger/model",
+    "return_dict": False,
+    "num_labels": 10**6,
+    "torch_dtype": "load",
+}
+
+
+@pytest.mark.parametrize("name", LURES)
+def test_code_and_files_that_a_configuration_names_are_not_followed(saved, name, monkeypatch):
+    wanted = JNRF.from_pretrained(saved).extract(TEXTS[0])
+    (saved / "modeling.py").write_text("raise SystemExit('this must not be imported')\n")
+    # Whatever asks before it runs code, or goes to the hub, fails here.
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked"))
+    monkeypatch.setattr("socket.create_connection", lambda *_, **__: pytest.fail("went out"))
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: pytest.fail("went out"))
+    configure(saved, **{name: LURES[name]})
+    assert JNRF.from_pretrained(saved).extract(TEXTS[0]) == wanted
+    assert "modeling" not in sys.modules
+
+
+def test_remote_code_of_an_encoders_folder_is_not_followed(folder, monkeypatch):
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked"))
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    (folder / "modeling.py").write_text("raise SystemExit('this must not be imported')\n")
+    classes = {"AutoConfig": "modeling.Trap", "AutoModel": "modeling.Trap"}
+    path.write_text(json.dumps(config | {"auto_map": classes}))
+    plain, _ = load_encoder(str(folder))
+    assert "auto_map" not in plain
+    path.write_text(json.dumps({"model_type": "stranger", "auto_map": classes}))
+    with pytest.raises(InputError, match=r"model\.encoder: .* cannot be read"):
+        load_encoder(str(folder))
+
+
+def test_pickled_weights_of_an_encoder_are_not_read(folder):
+    weights = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    torch.save(weights, folder / "pytorch_model.bin")
+    with pytest.raises(InputError, match=r"model\.encoder: .* cannot be loaded"):
+        load_encoder(str(folder))
+
+
+def test_an_encoder_of_no_text_is_refused(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "vit"}')
+    with pytest.raises(InputError, match="is a vit, no encoder of text"):
+        load_encoder(str(tmp_path))
+
+
+@pytest.mark.parametrize("ids", [[[150], []], [[], [-1]], [[10**6], [3]]])
+def test_a_frame_beyond_the_embeddings_is_refused(saved, ids):
+    path = saved / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"encoder_frame": ids}))
+    with pytest.raises(InputError, match="encoder_frame must be below"):
+        JNRF.from_pretrained(saved)

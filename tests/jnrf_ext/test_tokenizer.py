@@ -357,6 +357,55 @@ def test_missing_and_broken_files_are_named(tmp_path):
         Tokenizer.from_file(tmp_path)
 
 
+def changed(tokenizer: Tokenizer, **parts) -> str:
+    """Its file with other parts in the model."""
+    description = json.loads(tokenizer.to_json())
+    description["model"].update(parts)
+    return json.dumps(description)
+
+
+@pytest.mark.parametrize("id", [10**6, 10**9, 2**31 - 1, 2**31, 2**32 - 1, 2**32, -1])
+def test_ids_far_above_the_vocabulary_are_refused_before_they_take_memory(id):
+    # The library would list all ids that are missing.
+    vocabulary = json.loads(EVERY["cased"].to_json())["model"]["vocab"]
+    with pytest.raises(InputError, match="is not a tokenizer"):
+        Tokenizer.from_json(changed(EVERY["cased"], vocab=vocabulary | {"far": id}))
+
+
+def test_an_id_somewhat_above_the_vocabulary_is_no_fault():
+    vocabulary = json.loads(EVERY["cased"].to_json())["model"]["vocab"]
+    tokenizer = Tokenizer.from_json(changed(EVERY["cased"], vocab=vocabulary | {"far": 5000}))
+    assert tokenizer.ids_below == tokenizer.vocab_size == 5001
+    assert 5000 in tokenizer.encode("so far").ids
+
+
+@pytest.mark.parametrize("special", [True, False])
+def test_ids_that_texts_give_are_below_a_number(special):
+    description = json.loads(EVERY["cased"].to_json())
+    token = description["added_tokens"][0] | {"content": "<new>", "special": special, "id": 10**6}
+    description["added_tokens"].append(token)
+    tokenizer = Tokenizer.from_json(json.dumps(description))
+    assert tokenizer.vocab_size > len(description["model"]["vocab"])
+    given = tokenizer.encode("pain <new> pain").ids
+    assert (given < tokenizer.ids_below).all()
+    assert (tokenizer.ids_below == tokenizer.vocab_size) == (not special)
+
+
+@pytest.mark.parametrize("words", [False, True])
+@pytest.mark.parametrize("name", ["cased", "compatibility forms"])
+def test_a_tokenizer_that_fails_on_a_text_is_an_input_error_and_goes_on(name, words):
+    vocabulary = json.loads(EVERY[name].to_json())["model"]["vocab"]
+    del vocabulary["[UNK]"]
+    text = changed(EVERY[name], vocab=vocabulary)
+    tokenizer = Tokenizer.from_json(
+        text.replace('"id": 1, "content": "[UNK]"', '"id": 9999, "content": "x"')
+    )
+    for _ in range(2):
+        with pytest.raises(InputError, match="the tokenizer fails: WordPiece error"):
+            tokenizer.encode("pain 強", words=words)
+        assert len(tokenizer.encode("pain", words=words)) > 0
+
+
 @pytest.mark.parametrize("name", ["gt-no-such-package", "os.path", "../etc"])
 def test_a_missing_package_is_told_how_to_install(name):
     with pytest.raises(InputError, match="pip install"):
