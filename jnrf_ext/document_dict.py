@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 
@@ -16,6 +17,10 @@ from jnrf_ext.document import (
     Relation,
 )
 from jnrf_ext.errors import InputError
+from jnrf_ext.shown import kind_of, shown
+
+#: Scores are floats; a whole number may be none.
+_MOST_NUMBER = 1e300
 
 
 def document_to_dict(document: Document) -> dict:
@@ -98,8 +103,12 @@ def document_from_dict(data: dict) -> Document:
         reader.items("notes", _note),
     )
     warnings = data.get("warnings", {})
-    if not isinstance(warnings, dict) or not all(isinstance(n, int) for n in warnings.values()):
-        raise InputError(f"document {document.id!r}: warnings must map a kind to a count")
+    counts = isinstance(warnings, dict) and all(
+        isinstance(kind, str) and _is_encodable(kind) and type(n) is int
+        for kind, n in warnings.items()
+    )
+    if not counts:
+        raise InputError(f"document {shown(document.id)!r}: warnings must map a kind to a count")
     document.warnings = Counter(warnings)
     _check(document)
     return document
@@ -110,12 +119,12 @@ class _DictReader:
 
     def __init__(self, data: dict, where: str = "") -> None:
         self.data = data
-        self.where = where or f"document {data.get('id')!r}"
+        self.where = where or f"document {_id_of(data)}"
 
     def string(self, name: str, default: str | None = None) -> str:
         value = self.data.get(name, default)
         if not isinstance(value, str):
-            raise InputError(f"{self.where}: {name} must be a string, not {value!r:.60}")
+            raise InputError(f"{self.where}: {name} must be a string, not {kind_of(value)}")
         if not _is_encodable(value):
             raise InputError(f"{self.where}: {name} holds half a surrogate pair; mend the encoding")
         return value
@@ -126,13 +135,15 @@ class _DictReader:
     def number(self, name: str) -> float | None:
         value = self.data.get(name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-            raise InputError(f"{self.where}: {name} must be a number, not {value!r:.60}")
+            raise InputError(f"{self.where}: {name} must be a number, not {kind_of(value)}")
+        if value is not None and not (abs(value) <= _MOST_NUMBER and math.isfinite(value)):
+            raise InputError(f"{self.where}: {name} is not finite; leave it out instead")
         return value
 
     def list(self, name: str) -> list:
         value = self.data.get(name, [])
         if not isinstance(value, list):
-            raise InputError(f"{self.where}: {name} must be a list, not {value!r:.60}")
+            raise InputError(f"{self.where}: {name} must be a list, not {kind_of(value)}")
         return value
 
     def strings(self, name: str) -> tuple[str, ...]:
@@ -154,9 +165,14 @@ class _DictReader:
         for number, item in enumerate(self.list(name)):
             where = f"{self.where}: {name}[{number}]"
             if not isinstance(item, dict):
-                raise InputError(f"{where} must be an object, not {item!r:.60}")
+                raise InputError(f"{where} must be an object, not {kind_of(item)}")
             made.append(make(_DictReader(item, where)))
         return made
+
+
+def _id_of(data: dict) -> str:
+    id = data.get("id")
+    return repr(shown(id)) if isinstance(id, str) else f"with {kind_of(id)} for an id"
 
 
 def _is_encodable(text: str) -> bool:
@@ -225,22 +241,69 @@ def _note(item: _DictReader) -> Note:
 
 def _check(document: Document) -> None:
     """What the rest of the package relies on: offsets inside the text, ids unique and known."""
-    where = f"document {document.id!r}"
+    where = f"document {shown(document.id)!r}"
     mentions = set()
     for mention in document.mentions:
         flat = [offset for fragment in mention.fragments for offset in fragment]
         ordered = all(s < e for s, e in mention.fragments) and flat == sorted(flat)
         if not flat or not ordered or flat[0] < 0 or flat[-1] > len(document.text):
             raise InputError(
-                f"{where}: mention {mention.id}: fragments {list(mention.fragments)} are not in "
-                f"order inside the text of {len(document.text)} characters"
+                f"{where}: mention {shown(mention.id)}: fragments {shown(list(mention.fragments))} "
+                f"are not in order inside the text of {len(document.text)} characters"
             )
         if mention.id in mentions:
-            raise InputError(f"{where}: two mentions have the id {mention.id}; make ids unique")
+            raise InputError(
+                f"{where}: two mentions have the id {shown(mention.id)}; make ids unique"
+            )
         mentions.add(mention.id)
     for relation in document.relations:
         for end in (relation.head, relation.tail):
             if end not in mentions:
                 raise InputError(
-                    f"{where}: relation {relation.id} joins {end}, which no mention is"
+                    f"{where}: relation {shown(relation.id)} joins {shown(end)}, "
+                    "which no mention is"
                 )
+    _check_references(document, mentions, where)
+
+
+def _check_references(document: Document, mentions: set[str], where: str) -> None:
+    """Every other annotation is of one that is there, and no two have one id."""
+    events = {event.id for event in document.events}
+    joined = mentions | events
+    related = joined | {relation.id for relation in document.relations}
+    described = related | {
+        item.id for items in (document.attributes, document.normalizations) for item in items
+    }
+    references = [
+        *(("event", event.id, event.trigger, mentions) for event in document.events),
+        *(("event", e.id, ref, joined) for e in document.events for _, ref in e.arguments),
+        *(
+            ("relation", relation.id, ref, events)
+            for relation in document.relations
+            for ref in (relation.head_ref, relation.tail_ref)
+            if ref is not None
+        ),
+        *(("equivalence", e.type, ref, joined) for e in document.equivalences for ref in e.members),
+        *(("attribute", a.id, a.target, related) for a in document.attributes),
+        *(("normalization", n.id, n.target, related) for n in document.normalizations),
+        *(("note", n.id, n.target, described) for n in document.notes),
+    ]
+    for kind, id, ref, known in references:
+        if ref not in known:
+            raise InputError(
+                f"{where}: {kind} {shown(id)} refers to {shown(ref)}, which is no annotation that "
+                "it can refer to"
+            )
+    kinds = (
+        document.mentions,
+        document.relations,
+        document.events,
+        document.attributes,
+        document.normalizations,
+        document.notes,
+    )
+    for id, count in Counter(item.id for items in kinds for item in items).items():
+        if count > 1:
+            raise InputError(
+                f"{where}: {count} annotations have the id {shown(id)}; make ids unique"
+            )

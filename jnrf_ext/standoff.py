@@ -7,11 +7,12 @@ their faults, which is ``jnrf.corpora.brat``; here is what a deployer needs to h
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from jnrf_ext.document import Document, Mention
 from jnrf_ext.document_dict import document_from_dict, document_to_dict
 from jnrf_ext.errors import InputError
+from jnrf_ext.shown import shown
 
 __all__ = ["describe", "document_from_dict", "document_to_dict", "fragments_text", "to_brat"]
 
@@ -78,18 +79,35 @@ def _check_names(document: Document) -> None:
         for item in items:
             if item.id[:1] not in starts or not _WORD.fullmatch(item.id):
                 raise InputError(
-                    f"document {document.id!r}: brat cannot hold the id {item.id!r}; it must start "
-                    f"with {' or '.join(starts)} and have no white space"
+                    f"document {shown(document.id)!r}: brat cannot hold the id {shown(item.id)!r}; "
+                    f"it must start with {' or '.join(starts)} and have no white space"
                 )
     names = {item.type for items in (*kinds.values(), document.equivalences) for item in items}
     roles = {role for event in document.events for role, _ in event.arguments}
     roles.update(role for r in document.relations for role in (r.head_role, r.tail_role))
+    names.update(n.reference for n in document.normalizations)
+    # A role ends at the last colon before the id that it names.
+    for ref in _names_after_colons(document):
+        if not _WORD.fullmatch(ref) or ":" in ref:
+            raise InputError(
+                f"document {shown(document.id)!r}: brat cannot hold the id {shown(ref)!r} in an "
+                "event or relation; ids there have no colon"
+            )
     for name in sorted(names | roles):
         if not _WORD.fullmatch(name):
             raise InputError(
-                f"document {document.id!r}: brat cannot hold the name {name!r}; names there have "
-                "no white space, use _ instead"
+                f"document {shown(document.id)!r}: brat cannot hold the name {shown(name)!r}; "
+                "names there have no white space, use _ instead"
             )
+
+
+def _names_after_colons(document: Document) -> Iterator[str]:
+    for event in document.events:
+        yield event.trigger
+        yield from (ref for _, ref in event.arguments)
+    for relation in document.relations:
+        yield relation.head_ref or relation.head
+        yield relation.tail_ref or relation.tail
 
 
 def _one_line(text: str) -> str:

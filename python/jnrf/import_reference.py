@@ -57,7 +57,12 @@ def read_labels(path: Path) -> Schema:
         for relation in relations
         if relation != NO_RELATION
     }
-    return Schema(tags, relations, arguments, NO_RELATION)
+    schema = Schema(tags, relations, arguments, NO_RELATION)
+    try:
+        schema.check()
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    return schema
 
 
 def _arguments_from_name(relation: str, types: set[str], path: Path) -> tuple[str, str]:

@@ -114,6 +114,10 @@ def test_a_pickle_with_code_is_refused(checkpoint, tmp_path):
         ('{"tags": ["B-A"], "relations": ["Z"]}', 'lacks the empty label "O"'),
         ('{"tags": ["B-A", "O"], "relations": ["A-A"]}', 'lacks the empty label "Z"'),
         ('{"tags": ["B-A", "O"], "relations": ["MODIFY", "Z"]}', "not named HEAD-TAIL"),
+        (
+            '{"tags": ["B-A", "O"], "relations": ["r", "Z"], "arguments": {"r": [["x", "A"]]}}',
+            r"labels\.json: .*x",
+        ),
     ],
 )
 def test_a_label_file_that_does_not_fit_says_what_to_do(checkpoint, tmp_path, labels, message):
@@ -125,7 +129,8 @@ def test_a_label_file_that_does_not_fit_says_what_to_do(checkpoint, tmp_path, la
 
 def test_labels_of_another_size_are_refused(checkpoint, tmp_path):
     folder, _ = checkpoint
-    labels = {"tags": TAGS[1:], "relations": RELATIONS, "arguments": {"ADE-Drug": [["x", "Drug"]]}}
+    known = [["Drug", "Drug"]]
+    labels = {"tags": TAGS[1:], "relations": RELATIONS, "arguments": {"ADE-Drug": known}}
     (tmp_path / "labels.json").write_text(json.dumps(labels))
     with pytest.raises(InputError, match="do not belong together"):
         import_reference(folder / "state.pt", tmp_path / "labels.json", folder / "tokenizer.json")

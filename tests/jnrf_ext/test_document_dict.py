@@ -63,3 +63,59 @@ def test_a_faulty_dict_is_an_input_error_that_names_document_and_field(change, c
 def test_what_is_no_document_is_an_input_error(data):
     with pytest.raises(InputError, match="not a document"):
         document_from_dict(data)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"events": [{"id": "E1", "type": "X", "trigger": "T9"}]}, "event E1 refers to T9"),
+        ({"equivalences": [{"type": "X", "members": ["T9"]}]}, "equivalence X refers to T9"),
+        ({"attributes": [{"id": "A1", "type": "X", "target": "T9"}]}, "attribute A1 refers to T9"),
+        ({"notes": [{"id": "#1", "type": "X", "target": "T9"}]}, "note #1 refers to T9"),
+        (
+            {"normalizations": [{"id": "N1", "type": "X", "target": "T9", "reference": "a:b"}]},
+            "normalization N1 refers to T9",
+        ),
+        (
+            {"notes": [{"id": "T1", "type": "X", "target": "T1"}]},
+            "2 annotations have the id T1; make ids unique",
+        ),
+        (
+            {
+                "relations": [
+                    {"id": "R1", "type": "X", "head": "T1", "tail": "T1", "head_ref": "E9"}
+                ]
+            },
+            "relation R1 refers to E9",
+        ),
+        *(({"warnings": {"x": n}}, "must map a kind to a count") for n in (True, 0.5, None)),
+        ({"warnings": {"\ud800": 1}}, "must map a kind to a count"),
+    ],
+)
+def test_what_points_nowhere_or_counts_nothing_is_an_error(change, complaint):
+    mention = {"id": "T1", "type": "A", "fragments": [[0, 1]]}
+    with pytest.raises(InputError, match=complaint):
+        document_from_dict({"id": "x", "text": "abc", "mentions": [mention]} | change)
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("inf"), -float("inf"), 10**400])
+def test_a_score_that_json_cannot_hold_is_an_error(score):
+    mention = {"id": "T1", "type": "A", "fragments": [[0, 1]], "score": score}
+    with pytest.raises(InputError, match="score is not finite"):
+        document_from_dict({"id": "x", "text": "abc", "mentions": [mention]})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({name: "Zachary"} for name in ("mentions", "relations", "notes", "warnings")),
+        *({"text": ["Zachary"]}, {"mentions": ["Zachary"]}, {"id": ["Zachary"]}),
+        {"mentions": [{"id": "T1", "type": "A", "fragments": [[0, 1]], "score": "Zachary"}]},
+        {"mentions": [{"id": "T1", "type": "A", "fragments": "Zachary"}]},
+        {"mentions": [{"id": "T1", "type": "A", "fragments": [[0, 99]], "text": "Zachary"}]},
+    ],
+)
+def test_no_message_has_the_text_of_a_note(change):
+    with pytest.raises(InputError) as error:
+        document_from_dict({"id": "x", "text": "Zachary"} | change)
+    assert "Zachary" not in str(error.value)

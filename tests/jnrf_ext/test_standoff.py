@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 from one_of_each import TEXT, a_document
 
-from jnrf_ext.document import Attribute, Document, Equivalence, Mention, Relation
+from jnrf_ext.document import (
+    Attribute,
+    Document,
+    Equivalence,
+    Event,
+    Mention,
+    Normalization,
+    Relation,
+)
 from jnrf_ext.document_dict import document_to_dict
 from jnrf_ext.errors import InputError
 from jnrf_ext.standoff import fragments_text, to_brat
@@ -53,6 +61,10 @@ def test_mention_text_comes_from_the_offsets_not_from_the_mention():
         ({"relations": [Relation("R1", "X", "T1", "T2", None, "a b")]}, "the name 'a b'"),
         ({"equivalences": [Equivalence("a\tb", ("T1",))]}, "the name"),
         ({"attributes": [Attribute("", "Negated", "T1")]}, "start with A or M"),
+        ({"events": [Event("E1", "X", "T:1")]}, "the id 'T:1' in an event or relation"),
+        ({"events": [Event("E1", "X", "T1", (("Of", "T 2"),))]}, "the id 'T 2' in an event"),
+        ({"relations": [Relation("R1", "X", "T1", "T1", head_ref="E:1")]}, "the id 'E:1' in"),
+        ({"normalizations": [Normalization("N1", "X", "T1", "a b")]}, "the name 'a b'"),
     ],
 )
 def test_what_brat_cannot_hold_is_an_error_rather_than_a_broken_file(change, complaint):

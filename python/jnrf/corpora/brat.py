@@ -15,9 +15,12 @@ from jnrf.corpora.brat_lines import AnnotationFile
 from jnrf_ext.document import Document
 from jnrf_ext.errors import InputError
 from jnrf_ext.files import write_atomically
+from jnrf_ext.shown import shown
 from jnrf_ext.standoff import to_brat
 
 _BOM = "\ufeff"
+#: Bytes of an id that becomes a file name: 255 less what is put behind it.
+_MOST_NAME = 250
 _TRANSLATED = "offsets count each line end as one character (text read so)"
 _WITHOUT_BOM = "offsets do not count the byte order mark (text read without it)"
 
@@ -90,7 +93,10 @@ def read_document(
     _check_choice("newlines", newlines, ("auto", "raw", "translated"))
     _check_choice("on_mismatch", on_mismatch, ("raise", "count"))
     txt_path = Path(txt_path)
-    document = Document(txt_path.name.removesuffix(".txt"), read_text(txt_path))
+    id = txt_path.name.removesuffix(".txt")
+    if not _is_unicode(id):
+        raise InputError(f"{shown(txt_path)}: its name is not UTF-8; rename the file")
+    document = Document(id, read_text(txt_path))
     path = None if ann_path is None else Path(ann_path)
     return _annotated(document, path, txt_path, on_error, newlines, on_mismatch)
 
@@ -180,10 +186,28 @@ def write_folder(documents: Iterable[Document], folder: str | Path) -> int:
 
 
 def check_file_name(id: str, written: set[str]) -> None:
-    """:class:`InputError` unless ``id`` can name a new file among those ``written``."""
+    """:class:`InputError` unless ``id`` can name a new file among those ``written``.
+
+    An id may come from anyone. It is one name: no separators of folders of any system, no leading
+    dot, no control characters, valid Unicode, at most 250 bytes (with what is put behind
+    it file systems have room for). Names that only other systems have a meaning for (``CON``), and
+    those that differ in case or in how accents are composed, are different files here; where a file
+    system takes them for one, the later replaces the earlier.
+    """
     if id in written:
         raise InputError(
-            f"two documents have the id {id!r}; ids become file names, make them differ"
+            f"two documents have the id {shown(id)!r}; ids become file names, make them differ"
         )
-    if not id or id.startswith(".") or any(c in id for c in "/\\\0"):
-        raise InputError(f"document id {id!r} cannot be a file name; rename the document")
+    if not id or id.startswith(".") or any(c in "/\\\x7f" or c < " " for c in id):
+        why = "it is empty, or has a leading dot, a slash or a control character"
+    elif not _is_unicode(id):
+        why = "it holds half a surrogate pair"
+    elif len(id.encode()) > _MOST_NAME:
+        why = f"it is over {_MOST_NAME} bytes long"
+    else:
+        return
+    raise InputError(f"document id {shown(id)!r} cannot be a file name: {why}; rename the document")
+
+
+def _is_unicode(name: str) -> bool:
+    return not any("\ud800" <= c <= "\udfff" for c in name)

@@ -22,11 +22,13 @@ from jnrf_ext.document import (
     Relation,
 )
 from jnrf_ext.errors import InputError
+from jnrf_ext.shown import shown
 from jnrf_ext.standoff import fragments_text
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 # Numbers of more digits than any text is long would be slow, or too long for int().
 _SPANS = re.compile(r"\d{1,15} +\d{1,15}(?: *; *\d{1,15} +\d{1,15})*", re.ASCII)
+_USUAL_ID = re.compile(r"\*|[TREAMN#]\d{1,15}", re.ASCII)
 _FORMS = {
     "T": "T1<tab>Type 0 4<tab>text",
     "R": "R1<tab>Type Arg1:T1 Arg2:T2",
@@ -76,12 +78,12 @@ class AnnotationFile:
         self.document.warnings[kind] += 1
 
     def _malformed(self, number: int, line: str) -> None:
-        what = f"malformed {line[0]} line {line!r:.80}"
+        what = f"malformed {line[0]} line of {len(line):,} characters"
         self.fault(number, f"malformed {line[0]} line", what, f"write {_FORMS[line[0]]}")
 
     def _is_new(self, number: int, id: str) -> bool:
         if id in self.seen:
-            what = f"id {id} is that of line {self.seen[id]} already"
+            what = f"{_named(id)} is that of line {self.seen[id]} already"
             self.fault(number, "duplicate id (the first is kept)", what, "give it another number")
             return False
         self.seen[id] = number
@@ -120,7 +122,7 @@ class AnnotationFile:
         self._add_all({"#": self._add_note})
         for number, line in self.lines:
             if line[0] not in _FORMS:
-                what = f"no brat line starts as {line!r:.60} does"
+                what = f"no brat line starts with {line[0]!r}"
                 remedy = f"a line starts with one of {' '.join(_FORMS)}"
                 self.fault(number, "line of an unknown kind", what, remedy)
 
@@ -135,8 +137,8 @@ class AnnotationFile:
         flat = [offset for fragment in ordered for offset in fragment]
         if any(s >= e for s, e in ordered) or flat != sorted(flat) or flat[-1] > len(text):
             what = (
-                f"offsets {_spans(mention.fragments)} of {mention.id} are not spans inside the "
-                f"text of {len(text)} characters"
+                f"offsets {shown(_spans(mention.fragments))} of {_named(mention.id)} are not spans "
+                f"inside the text of {len(text)} characters"
             )
             remedy = "start < end <= length, fragments apart, counted in characters from 0"
             return self.fault(mention.line, "bad offsets", what, remedy)
@@ -144,8 +146,9 @@ class AnnotationFile:
             has = fragments_text(text, mention.fragments)
             if on_mismatch == "raise":
                 raise InputError(
-                    f"{self.path}:{mention.line}: {mention.id} says {mention.said!r:.60}, the text "
-                    f"has {has!r:.60} at {_spans(mention.fragments)}; mend the offsets"
+                    f"{self.path}:{mention.line}: {_named(mention.id)} says something else "
+                    f"({len(mention.said):,} characters) than the text has at "
+                    f"{shown(_spans(mention.fragments))} ({len(has):,}); mend the offsets"
                 )
             self.document.warnings["mention text disagrees with the text (offsets are kept)"] += 1
         if ordered != mention.fragments:
@@ -247,9 +250,15 @@ class AnnotationFile:
         return self._is_new(number, id)
 
     def _points_nowhere(self, number: int, kind: str, id: str, ref: str) -> None:
-        what = f"{kind} {id} refers to {ref}, which is no annotation that it can refer to"
+        names = f"{kind} {_named(id)} refers to {_named(ref)}"
+        what = f"{names}, which is no annotation that it can refer to"
         remedy = "add the missing line or correct the id"
         self.fault(number, f"{kind} to an unknown id", what, remedy)
+
+
+def _named(id: str) -> str:
+    """An id for a message; where it is no usual one it may be a word of a note."""
+    return id if _USUAL_ID.fullmatch(id) else f"an id of {len(id):,} characters"
 
 
 def _is_name(word: str) -> bool:

@@ -28,6 +28,7 @@ from jnrf.corpora.sentences import (
 from jnrf_ext.document import Document
 from jnrf_ext.errors import InputError
 from jnrf_ext.files import write_atomically
+from jnrf_ext.shown import shown
 from jnrf_ext.tagging import encode_tags
 
 SUFFIXES = (".tsv", ".conll", ".bio", ".iob", ".iob2", ".iobes", ".bioes")
@@ -125,11 +126,14 @@ def _blocks(content: str, path: Path) -> list[_Block]:
 
 def _fault(path: Path, number: int, line: str, tag: str) -> InputError:
     if not tag:
-        what, remedy = f"no tag in {line.strip()!r:.60}", "write token, tab, tag"
-    elif tag in "BIES":
-        what, remedy = f"the tag {tag!r} names no type", f"write {tag}-Type"
+        what, remedy = f"no tag in a line of {len(line):,} characters", "write token, tab, tag"
+    elif tag[0] in "BIES" and tag[1:] in ("", "-"):
+        what, remedy = f"the tag {tag!r} names no type", f"write {tag[0]}-Type"
     else:
-        what, remedy = f"the tag {tag!r:.60} is not known", "write O, or B-, I-, E- or S-Type"
+        what, remedy = (
+            f"a tag of {len(tag):,} characters is not known",
+            "write O, or B-, I-, E- or S-Type",
+        )
     return InputError(f"{path}:{number}: {what}; {remedy}")
 
 
@@ -190,7 +194,7 @@ def write_columns(
 
 def _id_line(id: str) -> str:
     if id != id.strip() or not id or any(c in id for c in "\t\r\n"):
-        raise InputError(f"columns cannot hold the document id {id!r}; rename the document")
+        raise InputError(f"columns cannot hold the document id {shown(id)!r}; rename the document")
     return f"# sent_id = {id}"
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from jnrf.corpora.brat import check_file_name
 from jnrf_ext.document import Document, Mention
 from jnrf_ext.errors import InputError
+from jnrf_ext.shown import shown
 
 #: (first word, one past the last, entity type)
 Range = tuple[int, int, str]
@@ -131,8 +132,8 @@ def check_type(document: Document, type: str) -> None:
     """:class:`InputError` for a type that a file of columns cannot hold."""
     if not _WORD.fullmatch(type):
         raise InputError(
-            f"document {document.id!r}: columns cannot hold the name {type!r}; names there have no "
-            "white space, use _ instead"
+            f"document {shown(document.id)!r}: columns cannot hold the name {shown(type)!r}; "
+            "names there have no white space, use _ instead"
         )
 
 

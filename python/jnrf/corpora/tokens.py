@@ -20,6 +20,7 @@ from jnrf.corpora.sentences import Range, files_to_write, place_ids, to_document
 from jnrf_ext.document import Document, Relation
 from jnrf_ext.errors import InputError
 from jnrf_ext.files import write_atomically
+from jnrf_ext.shown import kind_of
 
 SUFFIXES = (".json",)
 
@@ -47,24 +48,33 @@ class _Item:
         if not holds_tokens(data):
             raise self.fault("not a sentence of tokens", 'write {"tokens": [...], ...}')
         self.data = data
+        self._check_unicode()
         self.tokens = self._list("tokens")
         for position, token in enumerate(self.tokens):
             if not isinstance(token, str) or not token:
-                raise self.fault(f"token {position} is {token!r:.40}", "tokens are words in quotes")
+                raise self.fault(
+                    f"token {position} is {kind_of(token)}", "tokens are words in quotes"
+                )
 
     def fault(self, what: str, remedy: str) -> InputError:
         return InputError(f"{self.where}: {what}; {remedy}")
 
+    def _check_unicode(self) -> None:
+        try:
+            json.dumps(self.data, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise self.fault("half a surrogate pair in it", "mend the encoding") from None
+
     def _list(self, name: str) -> list:
         values = self.data.get(name, [])
         if not isinstance(values, list):
-            raise self.fault(f"{name!r} is {values!r:.40}", "give a list")
+            raise self.fault(f"{name!r} is {kind_of(values)}", "give a list")
         return values
 
     def document(self, place_id: str) -> Document:
         id = self.data.get("id", place_id)
         if not isinstance(id, str):
-            raise self.fault(f"'id' is {id!r:.40}", "give a name in quotes, or leave it out")
+            raise self.fault(f"'id' is {kind_of(id)}", "give a name in quotes, or leave it out")
         ranges = [self._range(number, e) for number, e in enumerate(self._list("entities"), 1)]
         document = to_document(id, self.tokens, ranges)
         places: dict[tuple[int, int], int] = {}
@@ -83,7 +93,7 @@ class _Item:
         if isinstance(entity, dict):
             entity = [entity.get(name) for name in ("start", "end", "type")]
         if not _is_row(entity, 2):
-            raise self.fault(f"entity {number} is {entity!r:.60}", "write [start, end, type]")
+            raise self.fault(f"entity {number} is {kind_of(entity)}", "write [start, end, type]")
         start, end, type = entity
         if not 0 <= start < end <= len(self.tokens):
             raise self.fault(
@@ -99,7 +109,7 @@ class _Item:
         if isinstance(relation, dict):
             row = [relation.get(name) for name in ("head", "tail", "type")]
             if not _is_row(row, 2):
-                what = f"relation {number} is {relation!r:.60}"
+                what = f"relation {number} is {kind_of(relation)}"
                 raise self.fault(what, 'write {"type": ..., "head": place, "tail": place}')
             for argument in row[:2]:
                 if not 0 <= argument < entities:
@@ -110,7 +120,7 @@ class _Item:
             return tuple(row)
         if not _is_row(relation, 4):
             raise self.fault(
-                f"relation {number} is {relation!r:.60}",
+                f"relation {number} is {kind_of(relation)}",
                 "write [head start, head end, tail start, tail end, type]",
             )
         spans = (tuple(relation[:2]), tuple(relation[2:4]))

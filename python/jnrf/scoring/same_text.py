@@ -28,8 +28,8 @@ def with_text_of(document: Document, text: str) -> Document:
         same = next((n for n, (i, j) in pairs if document.text[i] != text[j]), len(theirs))
         at = ours[same] if same < len(ours) else len(document.text)
         raise InputError(
-            f"document {document.id}: the predicted text is not the gold's, from character {at} on "
-            f"({document.text[at : at + 20]!r}); predict on the gold's text"
+            f"document {document.id}: the predicted text is not the gold's, from character {at} "
+            "on; predict on the gold's text"
         )
 
     def moved(start: int, end: int) -> tuple[int, int]:

@@ -86,7 +86,7 @@ def choose_schema(config: DataConfig, documents: list[Document]) -> Schema:
         return Schema.from_dict(json.loads(Path(config.schema).read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"data.schema: {config.schema} cannot be read ({error!r}); it must be JSON with "
+            f"data.schema: {config.schema} cannot be read ({error}); it must be JSON with "
             "tags, relations, arguments and no_relation, as in a model's config.json"
         ) from error
 

@@ -11,7 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from jnrf.corpora import open_corpus
 from jnrf.corpora.brat import read_document, read_folder, write_folder
+from jnrf.corpora.columns import write_columns
+from jnrf.corpora.json import write_json
+from jnrf.corpora.tokens import write_tokens
 from jnrf_ext.document import (
     Attribute,
     Document,
@@ -170,7 +174,7 @@ def test_mention_text_that_disagrees_is_counted_and_the_offsets_win(tmp_path):
 
 
 def test_mention_text_that_disagrees_is_an_error_by_choice(tmp_path):
-    with pytest.raises(InputError, match=r"d\.ann:1: T1 says 'iron', the text has 'take'"):
+    with pytest.raises(InputError, match=r"d\.ann:1: T1 says something else \(4 characters\)"):
         read(tmp_path, "take iron", "T1\tDrug 0 4\tiron\n", on_mismatch="raise")
 
 
@@ -322,10 +326,99 @@ def test_write_folder_writes_what_read_folder_reads(tmp_path):
     assert len(list((tmp_path / "new" / "folder").iterdir())) == 4
 
 
-@pytest.mark.parametrize("ids", [["a", "a"], ["a/b"], [""], ["../a"], [".a"], ["a\0"]])
-def test_ids_that_cannot_be_file_names_are_an_error(tmp_path, ids):
-    with pytest.raises(InputError, match="id"):
-        write_folder([Document(id, "x") for id in ids], tmp_path)
+NO_FILE_NAMES = [
+    *["", "a/b", "../a", "..", ".", ".a", "a\\b", "..\\a", "C:\\a"],
+    *["a\0", "a\n", "\x1b[2J", "\x7f"],
+    *["half \ud800", "\udcff", "a" * 251, "ä" * 126, "/etc/passwd", "/"],
+]  # fmt: skip
+#: Odd, but files of their own here, each beside the other.
+FILE_NAMES = ["CON", "nul.x", "a.", "a ", "~", "-rf", "a:b", "A", "a", "*?", "a" * 250]
+#: One name to the eye: composed and not, full-width and Cyrillic look-alikes, a slash that is none.
+FILE_NAMES += ["\xe9", "e\u0301", "ａ", "а", "a\u2215b", "\u202ea", "x-0001"]
+WRITERS = {
+    "brat": lambda documents, out: write_folder(documents, out),
+    "json": lambda documents, out: write_json(documents, out),
+    "tokens": lambda documents, out: write_tokens(documents, out),
+    "columns": lambda documents, out: write_columns(documents, out),
+}
+
+
+def test_two_documents_of_one_id_are_an_error(tmp_path):
+    for write in (write_folder, write_json):
+        with pytest.raises(InputError, match="two documents have the id 'a'"):
+            write([Document("a", "x"), Document("a", "x")], tmp_path)
+
+
+@pytest.mark.parametrize("format", WRITERS)
+@pytest.mark.parametrize("id", NO_FILE_NAMES, ids=ascii)
+def test_no_id_leads_out_of_the_folder(tmp_path, format, id):
+    with pytest.raises(InputError, match="cannot be a file name") as error:
+        WRITERS[format]([Document(id, "x")], tmp_path / "out")
+    assert str(error.value).isprintable()
+    assert not list(tmp_path.rglob("*.*"))
+
+
+@pytest.mark.parametrize("format", WRITERS)
+def test_odd_ids_are_files_of_their_own(tmp_path, format):
+    # Columns hold ids that no file's name gives in comments, whose ends are trimmed.
+    ids = [id for id in FILE_NAMES if format != "columns" or id == id.strip()]
+    documents = [Document(id, f"text {n}") for n, id in enumerate(ids)]
+    WRITERS[format](documents, tmp_path / "out")
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+    read_back = {d.id: d.text for d in open_corpus(tmp_path / "out")}
+    assert read_back == {d.id: d.text for d in documents}
+
+
+@pytest.mark.parametrize("format", WRITERS)
+def test_a_link_in_the_place_of_a_file_is_replaced_and_not_followed(tmp_path, format):
+    (tmp_path / "private").write_text("mine")
+    (tmp_path / "out").mkdir()
+    names = ("a.txt", "a.ann", "a.json", "a.tsv")
+    for name in names:
+        (tmp_path / "out" / name).symlink_to(tmp_path / "private")
+    WRITERS[format]([Document("a", "x", [Mention("T1", "X", ((0, 1),))])], tmp_path / "out")
+    assert (tmp_path / "private").read_text() == "mine"
+    assert sum(not (tmp_path / "out" / name).is_symlink() for name in names) in (1, 2)
+
+
+@pytest.mark.parametrize("name", ["out.json", "out.jsonl", "out.tsv"])
+def test_a_link_in_the_place_of_the_one_file_is_replaced(tmp_path, name):
+    (tmp_path / "private").write_text("mine")
+    (tmp_path / name).symlink_to(tmp_path / "private")
+    write = write_columns if name == "out.tsv" else write_json
+    write([Document("a", "x")], tmp_path / name)
+    assert (tmp_path / "private").read_text() == "mine"
+    assert not (tmp_path / name).is_symlink()
+
+
+def test_a_file_whose_name_is_no_text_is_an_error(tmp_path):
+    try:
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.txt")).write_text("x")
+    except OSError:
+        pytest.skip("this file system has Unicode names only")
+    with pytest.raises(InputError, match="name is not UTF-8"):
+        read_folder(tmp_path)
+
+
+SECRET = "Zachary"
+
+
+@pytest.mark.parametrize("start", [*(kind + id for kind in "TREAMN#*" for id in ("", "9\t")), "X"])
+@pytest.mark.parametrize(
+    "rest",
+    [
+        f"{SECRET} ill",
+        f"X 0 99\t{SECRET}",
+        f"X {SECRET}",
+        f"X:{SECRET}",
+        f"X Y:{SECRET} Z:{SECRET}",
+    ],
+)
+def test_no_message_has_the_text_of_a_note(tmp_path, start, rest):
+    """Notes are private: what stands where a text may stand is never repeated."""
+    with pytest.raises(InputError) as error:
+        read(tmp_path, f"{SECRET} ill", f"{start}{rest}\n", on_mismatch="raise")
+    assert SECRET not in str(error.value)
 
 
 def test_writing_into_a_file_is_an_error(tmp_path):

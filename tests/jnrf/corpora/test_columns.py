@@ -6,7 +6,7 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from word_documents import word_documents
 
@@ -109,6 +109,7 @@ def test_documents_of_words_survive_either_scheme(tmp_path_factory, documents, s
     assert read_columns(again) == documents
 
 
+@settings(deadline=None)
 @given(st.lists(word_documents(relations=False), max_size=3))
 def test_of_overlapping_mentions_a_longest_stays_and_the_rest_is_counted(
     tmp_path_factory, documents
@@ -163,11 +164,11 @@ def test_a_token_may_hold_a_space_that_does_not_break(tmp_path):
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ("a\tO\nb\n", r"x\.tsv:2: no tag in 'b'; write token, tab, tag"),
+        ("a\tO\nb\n", r"x\.tsv:2: no tag in a line of 1 characters; write token, tab, tag"),
         ("a\tO\n\n\nb\t\n", r"x\.tsv:4: no tag in"),
         ("a\tO\nb\tB\n", r"x\.tsv:2: the tag 'B' names no type; write B-Type"),
-        ("a\tO\nb\tDrug\n", r"x\.tsv:2: the tag 'Drug' is not known; write O, or B-"),
-        ("a\tB-\n", r"x\.tsv:1: the tag 'B-' is not known"),
+        ("a\tO\nb\tDrug\n", r"x\.tsv:2: a tag of 4 characters is not known; write O, or B-"),
+        ("a\tB-\n", r"x\.tsv:1: the tag 'B-' names no type; write B-Type"),
         ("\tO\n", r"x\.tsv:1: no token before the tag"),
     ],
 )
@@ -236,3 +237,10 @@ def test_a_folder_of_columns_and_json_is_ambiguous(tmp_path):
     write_tokens([Document("a-0001", "w")], tmp_path)
     with pytest.raises(InputError, match=r"holds both columns \(a\.tsv\) and JSON \(a\.json\)"):
         open_corpus(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["a\tO\nZachary\n", "O\tZachary\n", "a\tO\n\tZachary ill\n"])
+def test_no_message_has_the_text_of_a_note(tmp_path, content):
+    with pytest.raises(InputError) as error:
+        opened(tmp_path, content)
+    assert "Zachary" not in str(error.value)

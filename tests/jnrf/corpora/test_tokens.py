@@ -167,12 +167,12 @@ def test_what_reading_settles_is_counted_as_a_warning(tmp_path):
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"tokens": "no"}, "'tokens' is 'no'; give a list"),
-        ({"tokens": ["a", ""]}, "token 1 is ''; tokens are words"),
-        ({"tokens": ["a", 7]}, "token 1 is 7; tokens are words"),
-        ({"id": 7}, "'id' is 7; give a name"),
+        ({"tokens": "no"}, "'tokens' is a string of 2 characters; give a list"),
+        ({"tokens": ["a", ""]}, "token 1 is an empty string; tokens are words"),
+        ({"tokens": ["a", 7]}, "token 1 is a number; tokens are words"),
+        ({"id": 7}, "'id' is a number; give a name"),
         ({"entities": {"a": 1}}, "'entities' is"),
-        ({"entities": [[0, 1]]}, r"entity 1 is \[0, 1\]; write \[start, end, type\]"),
+        ({"entities": [[0, 1]]}, r"entity 1 is a list of 2; write \[start, end, type\]"),
         ({"entities": [[0, True, "X"]]}, "entity 1 is"),
         ({"entities": [{"begin": 0, "end": 1, "type": "X"}]}, "entity 1 is"),
         ({"entities": [[0, 1, "X"], [4, 6, "X"]]}, "entity 2 covers tokens 4 to 6 of 5"),
@@ -203,3 +203,21 @@ def test_writing_a_folder_over_a_file_is_an_error(tmp_path):
         InputError, match=r"is a file; give a folder, or a name that ends in \.json"
     ):
         write_tokens([], tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({name: "Zachary"} for name in ("tokens", "entities", "relations")),
+        *({name: ["Zachary"]} for name in ("entities", "relations")),
+        *({"tokens": [["Zachary"]]}, {"id": ["Zachary"]}, {"entities": [[0, 1, ["Zachary"]]]}),
+        {"relations": [{"type": "Zachary", "head": 0}]},
+        {"tokens": ["Zachary", "half \ud800"]},
+    ],
+)
+def test_no_message_has_the_text_of_a_note(tmp_path, change):
+    item = {"tokens": ["a"], "entities": [], "relations": []} | change
+    (tmp_path / "x.json").write_text(json.dumps([item]))
+    with pytest.raises(InputError) as error:
+        open_corpus(tmp_path / "x.json")
+    assert "Zachary" not in str(error.value)
