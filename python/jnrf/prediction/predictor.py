@@ -17,6 +17,7 @@ from jnrf_ext import JNRF
 from jnrf_ext.document import Document
 from jnrf_ext.errors import InputError
 from jnrf_ext.extract import Pass, documents_of, encode_texts, pass_through
+from jnrf_ext.shown import reason_of
 from jnrf_ext.tokenizer import Encoded
 
 T = TypeVar("T")
@@ -218,6 +219,6 @@ def _singly(
 def _fault(note: Note, error: Exception) -> Fault:
     # Only messages that are about tensors and memory: another might quote the note.
     told = isinstance(error, (RuntimeError, MemoryError, OSError))
-    said = f": {' '.join(str(error).split())[:200]}" if told else ""
+    said = f": {reason_of(error)}" if told else ""
     reason = f"the model failed on it ({type(error).__name__}{said})"
     return Fault(note.place, reason, note.id, by_model=True)

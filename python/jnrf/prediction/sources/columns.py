@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from jnrf.prediction.notes import Fault, Note, is_text
 from jnrf_ext.errors import InputError
+from jnrf_ext.shown import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Columns:
         """Raise :class:`InputError` unless a table has both columns."""
         for option, name in (("text", self.text), ("id", self.id)):
             if name not in names:
-                there = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+                there = ", ".join(map(shown, names[:12])) + (", ..." if len(names) > 12 else "")
                 raise InputError(
                     f"{place} has no column {name!r} (it has {there or 'none'}); give "
                     f"--{option}-column NAME"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from jnrf.prediction.notes import Fault, Note, Part, Source, Stamp
 from jnrf.prediction.sources.columns import Columns
 from jnrf_ext.errors import InputError
+from jnrf_ext.shown import reason_of
 
 
 def pyarrow_parquet():
@@ -27,7 +29,8 @@ class Parquet(Source):
 
     def __init__(self, files: list[Path], columns: Columns, part_bytes: int) -> None:
         """Raises :class:`InputError` where a file cannot be read or lacks the columns."""
-        self.files = [file for file in files if not file.name.startswith("_")]
+        # What begins with _ is of the writing program (_metadata.parquet), where there is more.
+        self.files = [file for file in files if not file.name.startswith("_")] or files
         self.columns = columns
         self.part_bytes = part_bytes
         self._reader: _Reader | None = None
@@ -37,10 +40,13 @@ class Parquet(Source):
         return self.__dict__ | {"_reader": None}
 
     def _check(self, path: Path) -> None:
+        pyarrow_parquet()
         import pyarrow.types as types
 
-        schema = self._open(path).schema_arrow
-        self.columns.check(schema.names, str(path))
+        with _reading(path):
+            schema = _open(path).schema_arrow
+            names = schema.names
+        self.columns.check(names, str(path))
         for name, kinds in (
             (self.columns.text, (types.is_string, types.is_large_string)),
             (self.columns.id, (types.is_string, types.is_large_string, types.is_integer)),
@@ -51,70 +57,83 @@ class Parquet(Source):
                 wanted = "strings" if name == self.columns.text else "strings or integers"
                 raise InputError(f"{path}: column {name!r} is {kind}; it must be {wanted}")
 
-    def _open(self, path: Path):
-        parquet = pyarrow_parquet()
-        import pyarrow
-
-        try:
-            return parquet.ParquetFile(path)
-        except (OSError, pyarrow.ArrowException) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise InputError(f"cannot read {path} as Parquet ({reason})") from None
-
     def parts(self) -> Iterator[Part]:
-        """Runs of rows of one row group: (file, its stamp, row group, first row in it, end).
+        """Runs of rows of one row group: (file, its stamp, group, first row in it, end, before).
 
-        As many rows as hold the wanted bytes of text, by the row group's own mean, so that nothing
-        but the files' ends is read for it.
+        As many rows as hold the wanted bytes, by the row group's own mean over all columns, so that
+        nothing but the files' ends is read for it.
         """
-        index, seen = 0, 0
+        index = 0
         for path in self.files:
             stamp = Stamp.of(path)
-            file = self._open(path)
             if path != self.files[0]:
                 self._check(path)
-            for group in range(file.metadata.num_row_groups):
-                rows = file.metadata.row_group(group).num_rows
-                for start, stop in self._runs(file, group, rows):
-                    yield Part(index, stop - start, (path, stamp, group, start, stop, seen))
+            before = 0
+            for group, (rows, bytes_a_row) in enumerate(_row_groups(path)):
+                step = max(1, int(self.part_bytes / bytes_a_row))
+                for start in range(0, rows, step):
+                    stop = min(rows, start + step)
+                    yield Part(index, stop - start, (path, stamp, group, start, stop, before))
                     index += 1
-                seen += rows
-            seen = 0
-
-    def _runs(self, file, group: int, rows: int) -> Iterator[tuple[int, int]]:
-        described = file.metadata.row_group(group)
-        names = [described.column(i).path_in_schema for i in range(described.num_columns)]
-        column = described.column(names.index(self.columns.text))
-        mean = max(1.0, column.total_uncompressed_size / max(rows, 1))
-        step = max(1, int(self.part_bytes / mean))
-        for start in range(0, rows, step):
-            yield start, min(rows, start + step)
+                before += rows
 
     def measure(self) -> int:
         """Rows of all files."""
-        return sum(self._open(path).metadata.num_rows for path in self.files)
+        return sum(rows for path in self.files for rows, _ in _row_groups(path))
 
     def read(self, part: Part) -> list[Note | Fault]:
         """The notes of the rows."""
-        import pyarrow
-
         path, stamp, group, start, stop, before = part.content
         stamp.check(path)
         try:
-            if self._reader is None or not self._reader.is_at(path, stamp, group, start):
-                self._reader = _Reader(self._open(path), path, stamp, group, self.columns)
-                self._reader.take(start)
-            rows = self._reader.take(stop - start)
-        except (OSError, pyarrow.ArrowException) as error:
-            stamp.check(path)
-            reason = " ".join(str(error).split())[:200]
-            raise InputError(f"{path}: row group {group} cannot be read ({reason})") from None
-        stamp.check(path)
+            with _reading(path, f": row group {group}"):
+                if self._reader is None or not self._reader.is_at(path, stamp, group, start):
+                    self._reader = _Reader(_open(path), path, stamp, group, self.columns)
+                    self._reader.take(start)
+                rows = self._reader.take(stop - start)
+        finally:
+            stamp.check(path)  # of a file that changed nothing else is worth telling
         note = self.columns.note
         first = before + start + 1
         return [
             note(row, f"{path}: row {number}", str(path)) for number, row in enumerate(rows, first)
         ]
+
+
+def _row_groups(path: Path) -> list[tuple[int, float]]:
+    """Of each row group of a file: its rows, and the bytes of one.
+
+    Of all columns together: what is said of one by itself, where it is damaged, makes pyarrow end
+    the process.
+    """
+    with _reading(path):
+        metadata = _open(path).metadata
+        groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+        if any(group.num_rows < 0 for group in groups):
+            raise OSError("a row group has fewer rows than none")
+        return [(g.num_rows, max(1.0, g.total_byte_size / max(g.num_rows, 1))) for g in groups]
+
+
+def _open(path: Path):
+    return pyarrow_parquet().ParquetFile(path)
+
+
+@contextmanager
+def _reading(path: Path, place: str = "") -> Iterator[None]:
+    """What the library raises at a damaged file, as an :class:`InputError`."""
+    pyarrow_parquet()
+    import pyarrow
+
+    try:
+        yield
+    except InputError:
+        raise
+    except (
+        *(pyarrow.ArrowException, OSError, ValueError, TypeError, LookupError),
+        *(StopIteration, OverflowError, MemoryError),
+    ) as error:
+        said = f"cannot read {path} as Parquet{place} ({reason_of(error)})"
+        raise InputError(f"{said}; copy the file again") from None
 
 
 class _Reader:

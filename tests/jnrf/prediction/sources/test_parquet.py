@@ -48,7 +48,7 @@ def test_parts_give_all_rows_in_order(tmp_path_factory, texts, group, part_bytes
 def test_parts_are_about_as_large_as_asked_for(tmp_path):
     write(tmp_path / "x.parquet", [str(n) for n in range(1000)], [f"{n:0100}" for n in range(1000)])
     sizes = [part.size for part in open_source(tmp_path, part_bytes=10_000)[0].parts()]
-    assert all(80 <= size <= 105 for size in sizes[:-1])
+    assert all(60 <= size <= 100 for size in sizes[:-1])
 
 
 def test_a_folder_is_read_in_the_order_of_names_below_it_too(tmp_path):
@@ -102,7 +102,7 @@ def test_damage_inside_a_file_is_an_error_that_names_the_row_group(tmp_path):
     data[4:120] = bytes(116)
     path.write_bytes(data)
     source = open_source(path)[0]
-    with pytest.raises(InputError, match="row group 0 cannot be read"):
+    with pytest.raises(InputError, match=r"as Parquet: row group 0 .*copy the file again"):
         read(source)
 
 
