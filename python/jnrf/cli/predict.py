@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from jnrf.cli.options import add_calculation
 from jnrf.prediction.outputs import ENDINGS
 
 NAME = "predict"
@@ -57,15 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="wordpieces, roughly, that are read, predicted and written as one: what memory holds, "
         "and what a kill can lose [524288]",
     )
-    work.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    work.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads [torch's]")
-    work.add_argument("--int8", action="store_true", help="int8 weights, on a CPU")
-    work.add_argument(
-        "--bf16",
-        choices=("auto", "always", "never"),
-        default="auto",
-        help="bfloat16 products [auto: on CUDA]",
-    )
+    add_calculation(work)
     work.add_argument(
         "--ray",
         nargs="?",

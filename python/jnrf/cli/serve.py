@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import importlib.util
 
+from jnrf.cli.options import add_calculation
+
 NAME = "serve"
 HELP = "answer HTTP requests with the mentions and relations of notes, and show them on a page"
 
@@ -30,15 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a name by which the service may be called, such as that of a proxy before it; may "
         "be given again",
     )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads [torch's]")
-    parser.add_argument("--int8", action="store_true", help="int8 weights, on a CPU")
-    parser.add_argument(
-        "--bf16",
-        choices=("auto", "always", "never"),
-        default="auto",
-        help="bfloat16 products [auto: on CUDA]",
-    )
+    add_calculation(parser)
     parser.add_argument(
         "--batch-tokens",
         type=int,

@@ -7,13 +7,12 @@ import sys
 
 import pytest
 from predicting import rows, visible, write_lines
-from tiny_corpus import TINY, write_corpus
+from tiny_corpus import write_corpus
+from tiny_model import train_tiny_model
 
 from jnrf.cli import main
 from jnrf.corpora import open_corpus
 from jnrf.corpora.tokens import write_tokens
-from jnrf.training import loop, settings
-from jnrf.training.config import TrainConfig
 from jnrf_ext.document import Document
 
 SENTENCE = "He takes aspirin 81 mg for chest pain .\n"
@@ -21,16 +20,8 @@ SENTENCE = "He takes aspirin 81 mg for chest pain .\n"
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """The path of a model that tags a little."""
-    folder = tmp_path_factory.mktemp("model")
-    values = TINY | {
-        "data.train": str(write_corpus(folder / "corpus")),
-        "run.out": str(folder / "run"),
-        "run.epochs": 20,
-        "optim.lr": 0.01,
-    }
-    loop.train(TrainConfig.from_dict(settings.merge({}, values)))
-    return str(folder / "run" / "best")
+    """The path of a model that finds much."""
+    return str(train_tiny_model(tmp_path_factory.mktemp("model")))
 
 
 def predict(model, *args):

@@ -17,7 +17,8 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
-from tiny_corpus import TINY, write_corpus
+from tiny_corpus import write_corpus
+from tiny_model import train_tiny_model
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -33,23 +34,7 @@ _PATIENCE = 60  # seconds until a server or a browser that says nothing counts a
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory) -> Path:
     """A model that finds mentions and relations in notes like its corpus'."""
-    from jnrf.training import loop, settings
-    from jnrf.training.config import TrainConfig
-
-    folder = tmp_path_factory.mktemp("served")
-    values = TINY | {
-        "data.train": str(write_corpus(folder / "corpus")),
-        "run.out": str(folder / "run"),
-        "run.epochs": 60,
-        "model.hidden_size": 32,
-        "model.embedding_dropout": 0.0,
-        "model.layer_dropout": 0.0,
-        "model.head_dropout": 0.0,
-        "model.wordpiece_dropout": 0.0,
-        "optim.lr": 0.01,
-    }
-    loop.train(TrainConfig.from_dict(settings.merge({}, values)))
-    return folder / "run" / "best"
+    return train_tiny_model(tmp_path_factory.mktemp("served"))
 
 
 @pytest.fixture(scope="session")
