@@ -2,9 +2,32 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 
 class InputError(ValueError):
     """Something the caller gave is wrong: a path, a file's content, a setting.
 
     The message is one line: what happened, where (file and line, or setting), and what to do.
     """
+
+
+#: What to do about what a system refuses, by its number.
+_REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "free space"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM), "check its permissions"),
+    errno.EROFS: "mount it for writing",
+}
+
+
+def system_reason(error: OSError, otherwise: str | None = None) -> str:
+    """Why the system refused something, and what to do: "Permission denied; check ...".
+
+    ``otherwise`` is what to do where the reason is not one of permissions or space.
+    """
+    remedy = _REMEDIES.get(error.errno, otherwise)
+    # By its number: libraries put words of their own into strerror.
+    known = error.errno is not None and error.errno > 0
+    reason = os.strerror(error.errno) if known else error.strerror or str(error)
+    return f"{reason}; {remedy}" if remedy else reason

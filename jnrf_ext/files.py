@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
-from jnrf_ext.errors import InputError
+from jnrf_ext.errors import InputError, system_reason
 
 #: The names of files that are not whole yet, as a pattern for globs: a kill may leave some behind.
 UNFINISHED = ".jnrf-????????.part"
@@ -37,9 +38,9 @@ def write_atomically(path: str | Path, content: str | bytes, durable: bool = Tru
             os.chmod(temporary, 0o666 & ~umask)
             os.replace(temporary, path)
         except BaseException:  # an interrupt too leaves nothing behind
-            os.unlink(temporary)
+            with suppress(FileNotFoundError):  # it may be in its place already
+                os.unlink(temporary)
             raise
     except OSError as error:
-        raise InputError(
-            f"cannot write {path}: {error.strerror or error}; free space or choose another folder"
-        ) from error
+        reason = system_reason(error, "check the path")
+        raise InputError(f"cannot write {path}: {reason} or choose another folder") from error

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from jnrf_ext.errors import InputError
+from jnrf_ext.errors import InputError, system_reason
 from jnrf_ext.shown import shown
 
 #: Bytes of the longest header, and tensors of the largest model, that are read at all.
@@ -58,7 +58,7 @@ class WeightFile:
         try:
             self._file = open(path, "rb", buffering=0)  # noqa: SIM115 (closed by __exit__)
         except OSError as error:
-            raise InputError(f"cannot read {path}: {error.strerror}; check it") from None
+            raise InputError(f"cannot read {path}: {system_reason(error, 'check it')}") from None
         try:
             self.tensors = self._read_header()
         except BaseException:

@@ -8,7 +8,7 @@ import importlib
 import os
 import sys
 
-from jnrf_ext.errors import InputError
+from jnrf_ext.errors import InputError, system_reason
 
 #: Subcommands in the order a newcomer meets them; each is a module of this package.
 COMMANDS = (
@@ -80,5 +80,12 @@ def main(argv: list[str] | None = None) -> int:
     except (InputError, OSError) as error:
         if args.traceback:
             raise
-        print(f"jnrf {args.command}: error: {error}", file=sys.stderr)
+        print(f"jnrf {args.command}: error: {_told(error)}", file=sys.stderr)
         return 2
+
+
+def _told(error: Exception) -> str:
+    """What a person reads; of what the system refused the file first."""
+    if not isinstance(error, OSError):
+        return str(error)
+    return (f"{error.filename}: " if error.filename else "") + system_reason(error)

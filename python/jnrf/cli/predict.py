@@ -107,13 +107,19 @@ def run(args: argparse.Namespace) -> int:
         out,
     )
     output = make_output(out, to, not args.without_text, source.writes_texts)
-    settings = PredictorSettings(args.model, args.device, args.int8, args.bf16, args.threads)
+    model = args.model
+    if args.ray and Path(model).exists():
+        model = str(Path(model).absolute())
+    settings = PredictorSettings(model, args.device, args.int8, args.bf16, args.threads)
     predictor = None if args.ray else settings.load()  # a wrong model is told before out is made
     receipts = None
     if out is not None:
-        claim_folder(out, args.model, args.overwrite, source, args.input, to)
+        claim = (out, args.model, args.overwrite, source, args.input, to)
+        claim_folder(*claim, only_check=True)  # before anything is made there
         receipts = Receipts(out)
     with receipts.locked() if receipts is not None else nullcontext():
+        if receipts is not None:
+            claim_folder(*claim)
         if receipts is not None and args.again:
             receipts.forget()
         with Progress(source, faults_at_once=streams) as progress:

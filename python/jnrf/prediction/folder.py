@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jnrf.prediction.notes import Fault, Source
 from jnrf.prediction.outputs import ENDINGS
+from jnrf.prediction.receipts import RECEIPTS
 from jnrf.prediction.sources.files import Files
 from jnrf_ext.errors import InputError
 from jnrf_ext.files import write_atomically
@@ -24,11 +25,13 @@ def claim_folder(
     source: Source,
     input: str,
     to: str = "brat",
+    only_check: bool = False,
 ) -> Path:
     """Make the folder for predictions; files there that are someone else's work are refused.
 
     So is a folder with predictions for another input, where files are named by parts of it. Raises
-    :class:`InputError` too where predictions would be written over what is read.
+    :class:`InputError` too where predictions would be written over what is read. ``only_check``
+    does no more than raise: another run may be at work there.
     """
     out = Path(out)
     if out.exists() and not out.is_dir():
@@ -46,7 +49,7 @@ def claim_folder(
     ours = before.get("writes", [".ann"] if before else [])
     for ending in endings:
         free = overwrite or ending in ours or not out.is_dir()
-        if not free and any(path.name != ERRORS for path in out.rglob(f"*{ending}")):
+        if not free and any(not _is_ours(path) for path in out.rglob(f"*{ending}")):
             raise InputError(
                 f"{out} holds {ending} files that jnrf predict did not write, perhaps annotations "
                 "made by hand; give another --out, or --overwrite to lose them"
@@ -58,11 +61,17 @@ def claim_folder(
             f"{out} holds the predictions for {before['input']}; give another --out, or "
             "--overwrite to lose them"
         )
+    if only_check:
+        return out
     mark = {"made_by": "jnrf predict", "model": model, "writes": sorted({*ours, *endings})}
     if by_parts or "input" in before:
         mark["input"] = input if by_parts else before["input"]
     write_atomically(out / MARK, json.dumps(mark) + "\n")
     return out
+
+
+def _is_ours(path: Path) -> bool:
+    return path.name in (ERRORS, MARK) or path.parent.name == RECEIPTS
 
 
 def _mark(out: Path) -> dict:

@@ -109,8 +109,9 @@ def show_end(outcome: Outcome, to: str, out: Path | None) -> None:
         for fault in outcome.first_faults:
             print(f"left out: {fault}", file=sys.stderr)
     listed = f"; {out / ERRORS} has all of them" if out is not None else ""
+    notes = "note" if outcome.faults == 1 else "notes"
     print(
-        f"{outcome.faults:,} notes could not be read or predicted{listed}; mend them and run the "
+        f"{outcome.faults:,} {notes} could not be read or predicted{listed}; mend them and run the "
         "same command again",
         file=sys.stderr,
     )

@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from jnrf_ext.errors import InputError
+from jnrf_ext.errors import InputError, system_reason
 from jnrf_ext.files import write_atomically
 
 STATE, TENSORS = "training_state.json", "training_state.safetensors"
@@ -115,6 +115,8 @@ def replace_folder(target: Path, write: Callable[[Path], None]) -> None:
             f"; the earlier {target} is kept, and --resume continues it" if target.exists() else ""
         )
         text = error if isinstance(error, InputError) else f"cannot write {target}: {error}"
+        if isinstance(error, OSError):
+            text = f"cannot write {target}: {system_reason(error)}"
         raise InputError(f"{text}{kept}") from error
     if target.exists():
         os.rename(target, old)
@@ -171,6 +173,12 @@ def load_state(folder: Path, optimizer: torch.optim.Optimizer, fingerprint: str)
     Earlier versions' checkpoints, which have the states of random generators too, can be read.
     ``fingerprint`` is that of the training data now; other data than the run's is an error.
     """
+    for name in (STATE, TENSORS):
+        try:
+            (folder / name).open("rb").close()
+        except OSError as error:  # nothing is wrong with the run itself
+            reason = system_reason(error, "copy it there again")
+            raise InputError(f"cannot read {folder / name}: {reason}, then --resume") from error
     try:
         data = json.loads((folder / STATE).read_text(encoding="utf-8"))
         tensors = load_file(folder / TENSORS)

@@ -22,7 +22,7 @@ from jnrf.training.summary import RunSummary, read_summary
 from jnrf.training.team import ALONE, Team
 from jnrf_ext import JNRF
 from jnrf_ext.document import Document
-from jnrf_ext.files import write_atomically
+from jnrf_ext.files import UNFINISHED, write_atomically
 from jnrf_ext.standoff import to_brat
 
 __all__ = ["RunSummary", "finish", "read_summary"]
@@ -103,6 +103,8 @@ def _write(
         documents=shown,
         summary={k: v for k, v in data.items() if k not in ("scores", "headlines", "metrics")},
     )
+    for path in folder.root.rglob(UNFINISHED):
+        path.unlink(missing_ok=True)  # of a process that was killed
     write_atomically(folder.summary, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
     return summary
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from jnrf_ext.errors import InputError
+from jnrf_ext.errors import InputError, system_reason
 
 
 class MetricsLog:
@@ -25,7 +27,9 @@ class MetricsLog:
             self._file.truncate(min(keep_bytes, self._file.tell()))
             self._file.seek(0, 2)
         except OSError as error:
-            raise InputError(f"cannot write {path}: {error.strerror}") from error
+            raise InputError(
+                f"cannot write {path}: {system_reason(error)}, then --resume"
+            ) from error
 
     def append(self, row: dict) -> None:
         """Write one row."""
@@ -36,7 +40,7 @@ class MetricsLog:
             self._file.flush()
         except OSError as error:
             raise InputError(
-                f"cannot write {self.path}: {error.strerror}; free space, then --resume"
+                f"cannot write {self.path}: {system_reason(error)}, then --resume"
             ) from error
 
     @property
@@ -70,22 +74,36 @@ class Curves:
         except ImportError:
             self.note = "TensorBoard is not installed; for curves: pip install tensorboard"
             return
+        self._folder = folder
         # purge_step hides what an interrupted run wrote after its last checkpoint.
-        self._writer = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
+        with self._writing():
+            self._writer = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
         self.note = f"TensorBoard: tensorboard --logdir {folder}"
 
     def add(self, row: dict, step: int) -> None:
         """The numbers of a metrics row, nested ones as ``dev/relations_lenient``."""
         if self._writer is None:
             return
-        for name, value in row.items():
-            if isinstance(value, dict):
-                for inner, number in value.items():
-                    self._writer.add_scalar(f"{name}/{inner}", number, step)
-            elif isinstance(value, (int, float)):
-                self._writer.add_scalar(f"train/{name}", value, step)
+        with self._writing():
+            for name, value in row.items():
+                if isinstance(value, dict):
+                    for inner, number in value.items():
+                        self._writer.add_scalar(f"{name}/{inner}", number, step)
+                elif isinstance(value, (int, float)):
+                    self._writer.add_scalar(f"train/{name}", value, step)
 
     def close(self) -> None:
         """Write what is pending."""
         if self._writer is not None:
-            self._writer.close()
+            with self._writing():
+                self._writer.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:  # of a write some time ago: TensorBoard's come from its own thread
+            raise InputError(
+                f"cannot write curves into {self._folder}/: {system_reason(error)}, then --resume; "
+                "--run.tensorboard false goes on without curves"
+            ) from error

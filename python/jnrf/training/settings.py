@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeVar
 
 import yaml
 
-from jnrf_ext.errors import InputError
+from jnrf_ext.errors import InputError, system_reason
 
 Config = TypeVar("Config")
 _TRUE, _FALSE, _NONE = ("true", "yes", "on", "1"), ("false", "no", "off", "0"), ("none", "null", "")
@@ -144,7 +144,8 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     try:
         data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"cannot read settings from {path}: {error.strerror}") from error
+        reason = system_reason(error, "check the path")
+        raise InputError(f"cannot read settings from {path}: {reason}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""

@@ -43,7 +43,7 @@ def test_predict_says_what_it_left_out_and_ends_with_1(tmp_path, corpus, capsys)
     said = capsys.readouterr()
     assert "1 documents in" in said.out
     assert "note1.txt" in said.err
-    assert "1 of 2 files could not be read" in said.err
+    assert "1 note could not be read or predicted; " in said.err
     assert main([*words, "--strict"]) == 2
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jnrf.prediction.notes import Fault, Note, Part, Source, Stamp
 from jnrf.prediction.sources.columns import Columns
-from jnrf_ext.errors import InputError
+from jnrf_ext.errors import InputError, system_reason
 from jnrf_ext.shown import reason_of
 
 
@@ -128,6 +128,8 @@ def _reading(path: Path, place: str = "") -> Iterator[None]:
         yield
     except InputError:
         raise
+    except PermissionError as error:
+        raise InputError(f"cannot read {path}: {system_reason(error)}") from None
     except (
         *(pyarrow.ArrowException, OSError, ValueError, TypeError, LookupError),
         *(StopIteration, OverflowError, MemoryError),
