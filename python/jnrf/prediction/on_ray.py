@@ -15,7 +15,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 
 from jnrf.prediction.notes import Fault, Note, Part, Source
@@ -30,6 +30,8 @@ LOCAL = "local"
 #: How many workers may end while they have a part, before it is taken for the reason.
 TRIES = 4
 _TRIES = ".tries"
+#: A file beside the receipts that says that a worker failed
+_STOP = "stop"
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,8 @@ class Job:
 class Actor:
     """A worker of the cluster, as Ray Data calls it: rows in, rows out.
 
-    What goes wrong here is a row too: Ray would wrap it, and tell a story of its own.
+    What goes wrong here is a row too: Ray would wrap it, and tell a story of its own. Then all
+    workers end what they are at, and leave the rest, so that the run comes to its end in order.
     """
 
     def __init__(self, job: bytes) -> None:
@@ -72,12 +75,15 @@ class Actor:
         """``part``, pickled, with the reasons against its items -> ``done``: see :meth:`_do`."""
         return {"done": [pickle.dumps(self._do(data)) for data in rows["part"]]}
 
-    def _do(self, data: bytes) -> tuple[Part, Receipt, bool] | Failure:
-        """The part, its receipt, and whether that was there before; or why not."""
+    def _do(self, data: bytes) -> tuple[Part, Receipt, bool] | Failure | None:
+        """The part, its receipt, and whether that was there before; or why not; None: left."""
         if self.failure is not None:
             return self.failure
         part, against = pickle.loads(data)
+        stop = self.worker.receipts.folder / _STOP
         try:
+            if stop.exists():
+                return None
             with self._tried(part):
                 prepared = self.worker.prepare(part, lambda items: against)
                 if prepared.receipt is not None:
@@ -85,7 +91,10 @@ class Actor:
                 receipt = self.worker.write(prepared, self.worker.predict(prepared))
                 return part, receipt, False
         except Exception as error:
-            return Failure.of(error)
+            failure = Failure.of(error)
+            with suppress(OSError):  # then all of them are tried
+                stop.touch()
+            return failure
 
     @contextmanager
     def _tried(self, part: Part) -> Iterator[None]:
@@ -104,8 +113,10 @@ class Actor:
                 f"{notes[-1].place}; where memory is short, give smaller --part-tokens and "
                 "--batch-tokens, or fewer --workers"
             )
-        yield
-        path.unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -121,9 +132,12 @@ class Failure:
     @classmethod
     def of(cls, error: Exception) -> Failure:
         """Of an exception that is being handled, on this machine."""
-        plain = isinstance(error, (InputError, OSError))
-        said = str(error) if plain else traceback.format_exc().rstrip()
-        return cls(said, socket.gethostname(), plain)
+        machine = socket.gethostname()
+        if isinstance(error, OSError) and error.filename:
+            return cls(f"{error.filename}: {error.strerror}; check it", machine, True)
+        if isinstance(error, (InputError, OSError)):
+            return cls(str(error), machine, True)
+        return cls(traceback.format_exc().rstrip(), machine, False)
 
     def raised(self, address: str) -> Exception:
         """To be raised where the run was started, which is another machine unless it is local."""
@@ -150,28 +164,42 @@ def run_on_ray(
     finished = Finished(job.receipts, job.output)
     start = time.monotonic()
     rows = [{"part": pickle.dumps(entry)} for entry in _parts(job)]
-    for path in job.receipts.folder.glob(f"*{_TRIES}"):
+    folder = job.receipts.folder
+    for path in (*folder.glob(f"*{_TRIES}"), folder / _STOP):
         path.unlink(missing_ok=True)  # of a run that ended before
     if not rows:
         finished.close()
         return outcome
-    # Ray prints there that a worker ended. Predictions do not go there, nor does our progress.
-    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+    failure: Failure | None = None
+    left = 0
+    with _quiet() as end_silence:
         _connect(ray, address)
         try:
             for data in _done(ray, job, rows, workers):
+                end_silence()
                 entry = pickle.loads(data)
                 if isinstance(entry, Failure):
-                    raise entry.raised(address)
-                part, receipt, skipped = entry
-                outcome.add(part, receipt, skipped)
-                outcome.seconds = time.monotonic() - start
-                finished.add(receipt)
-                told(outcome, receipt)
+                    failure = failure or entry
+                elif entry is None:
+                    left += 1
+                elif failure is None:
+                    part, receipt, skipped = entry
+                    outcome.add(part, receipt, skipped)
+                    outcome.seconds = time.monotonic() - start
+                    finished.add(receipt)
+                    told(outcome, receipt)
         except ray.exceptions.RayError as error:
             raise _lost(error) from error
         finally:
             ray.shutdown()
+    if failure is not None:
+        (folder / _STOP).unlink(missing_ok=True)
+        raise failure.raised(address)
+    if left:  # whoever failed ended before it could say why
+        raise InputError(
+            f"a worker failed, and {left} parts were left; what was written is whole: run the same "
+            "command again to go on"
+        )
     finished.close()
     return outcome
 
@@ -208,15 +236,8 @@ def _parts(job: Job) -> Iterator[tuple]:
 
 def _import():
     """Ray with Ray Data, or an :class:`InputError` that says how to install it."""
-    quiet = {
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-        # Else Ray complains on standard error of how its own Ray Data starts actors. What is wrong
-        # comes as an exception all the same.
-        "RAY_BACKEND_LOG_LEVEL": "fatal",
-    }
-    for name, value in quiet.items():
-        os.environ.setdefault(name, value)
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
         import ray
         import ray.data
@@ -231,13 +252,12 @@ def _connect(ray, address: str) -> None:
     """Connect to a cluster; quietly, and telling no one of its use."""
     _check_address(address)
     try:
-        with _silent_errors():  # there it says that it was told to be silent
-            ray.init(
-                address=None if address == LOCAL else address,
-                include_dashboard=False if address == LOCAL else None,
-                log_to_driver=False,
-                logging_level=logging.CRITICAL,
-            )
+        ray.init(
+            address=address,
+            include_dashboard=False if address == LOCAL else None,
+            log_to_driver=False,
+            logging_level=logging.CRITICAL,
+        )
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise _unreachable(address, " ".join(str(error).split())[:200]) from None
     context = ray.data.DataContext.get_current()
@@ -247,18 +267,30 @@ def _connect(ray, address: str) -> None:
 
 
 @contextmanager
-def _silent_errors() -> Iterator[None]:
-    """While entered, nothing comes out of standard error, from libraries below Python neither."""
+def _quiet() -> Iterator[Callable[[], None]]:
+    """While entered, Ray says nothing of its own; what is wrong comes as an exception all the same.
+
+    Python's standard output is closed to it: there it tells of workers that ended. So is standard
+    error, below Python too, until the function that is yielded is called: there its library
+    complains of how its own Ray Data starts actors.
+    """
     sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        sys.stderr.flush()
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+    kept = os.dup(2)
+
+    def end_silence() -> None:
+        nonlocal kept
+        if kept is not None:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+            kept = None
+
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield end_silence
+        finally:
+            end_silence()
 
 
 def _check_address(address: str) -> None:

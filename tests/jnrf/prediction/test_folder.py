@@ -112,3 +112,8 @@ def test_errors_are_lines_of_json_and_no_file_where_there_is_none(tmp_path):
     ]
     write_errors(tmp_path, [])
     assert not (tmp_path / ERRORS).exists()
+
+
+def test_receipts_and_marks_are_no_predictions_of_someone_else(predictor, notes, tmp_path):
+    predict(predictor, notes, tmp_path / "out", "brat")
+    assert claim(tmp_path / "out", notes, "json")
