@@ -149,7 +149,8 @@ def test_notes_and_types_with_markup_stay_text(browser, program, model_folder, t
     (folder / "config.json").write_text(config, encoding="utf-8")
     served = program(model=folder)
     ready(browser, served)
-    text = f"{EVIL} He takes aspirin 81 mg for fever. {EVIL}\n</textarea></div>{EVIL}\n"
+    known = "He takes aspirin 81 mg for fever.\n" * 3  # as in training, so that relations are found
+    text = f"{known}{EVIL}\n</textarea></div>{EVIL}\n"
     browser.click("#note")
     browser.type(text)
     browser.click("#extract")
