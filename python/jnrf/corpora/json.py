@@ -88,8 +88,12 @@ def read_json_folder(path: str | Path) -> tuple[bool, list[Document]]:
 
 
 def is_json(path: Path) -> bool:
-    """Whether the name says that a file holds documents as JSON."""
-    return path.suffix in SUFFIXES
+    """Whether the name says that a file holds documents as JSON.
+
+    What ``jnrf predict`` lists beside its predictions, notes that it has none for, are not.
+    """
+    log = path.name == "errors.jsonl" and (path.parent / ".jnrf-predict.json").exists()
+    return path.suffix in SUFFIXES and not log
 
 
 def write_json(documents: Iterable[Document], path: str | Path, durable: bool = True) -> int:

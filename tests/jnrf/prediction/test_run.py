@@ -294,3 +294,19 @@ def test_a_key_depends_on_all_that_decides_a_part():
     assert len(keys) == 6
     moved = part_key("run", [Note("a", "text", "elsewhere", "f")])
     assert moved in keys
+
+
+def test_predictions_can_be_read_as_a_corpus_though_errors_stand_beside_them(predictor, tmp_path):
+    from jnrf.corpora import open_corpus
+    from jnrf.prediction.sources import open_source
+
+    source = write_lines(tmp_path / "notes.jsonl", {"a": SENTENCE, "b": SENTENCE})
+    with source.open("a") as file:
+        file.write("{\n")
+    out = tmp_path / "out"
+    assert predict(predictor, source, out, part_bytes=1).faults == 1
+    assert (out / "errors.jsonl").exists()
+    assert [d.id for d in open_corpus(out)] == ["a", "b"]
+    assert all(d.mentions for d in open_corpus(out))
+    again, _ = open_source(out)
+    assert all(path.name.startswith("part-") for path in again.files)

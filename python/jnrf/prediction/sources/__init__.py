@@ -69,10 +69,10 @@ def _look(path: Path, leave_out: Path | None) -> tuple[str, list[Path]]:
         raise InputError(f"no file or folder {path}; check the path")
     for suffix in ("txt", "parquet", "jsonl"):
         found = walk(path, f".{suffix}", leave_out)
-        first = next((file for file in found if isinstance(file, Path)), None)
+        files = (f for f in found if isinstance(f, Path) and (suffix != "jsonl" or is_json(f)))
+        first = next(files, None)
         if first is not None:
-            rest = [] if suffix == "txt" else [file for file in found if isinstance(file, Path)]
-            return suffix, [first, *rest]
+            return suffix, [first, *(files if suffix != "txt" else ())]
     files = [file for file in corpus_files(path) if file.suffix != ".ann"]
     if not files:
         raise InputError(
