@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,6 +76,8 @@ class Curves:
             self.note = "TensorBoard is not installed; for curves: pip install tensorboard"
             return
         self._folder = folder
+        self._hook = threading.excepthook
+        threading.excepthook = self._thread_ended
         # purge_step hides what an interrupted run wrote after its last checkpoint.
         with self._writing():
             self._writer = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
@@ -97,6 +100,14 @@ class Curves:
         if self._writer is not None:
             with self._writing():
                 self._writer.close()
+            if threading.excepthook == self._thread_ended:
+                threading.excepthook = self._hook
+
+    def _thread_ended(self, args: threading.ExceptHookArgs) -> None:
+        """What ends TensorBoard's own thread is raised by its next call, and told there, once."""
+        of_tensorboard = type(args.thread).__module__.startswith("tensorboard")
+        if not (of_tensorboard and isinstance(args.exc_value, OSError)):
+            self._hook(args)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

@@ -1,6 +1,7 @@
 """metrics.jsonl and TensorBoard's files."""
 
 import builtins
+import threading
 
 import pytest
 
@@ -64,3 +65,27 @@ def test_curves_hold_the_numbers_of_the_rows(tmp_path):
     events = EventAccumulator(str(tmp_path)).Reload()
     assert [(e.step, e.value) for e in events.Scalars("train/loss")] == [(7, 0.5)]
     assert [(e.step, e.value) for e in events.Scalars("dev/mentions_strict")] == [(7, 0.25)]
+
+
+def test_what_ends_tensorboards_own_thread_is_not_told_twice(tmp_path, monkeypatch):
+    pytest.importorskip("tensorboard", reason="TensorBoard is not installed")
+    told = []
+    hook = lambda args: told.append(type(args.thread))  # noqa: E731 (to be compared with)
+    monkeypatch.setattr(threading, "excepthook", hook)
+    curves = Curves(tmp_path, True, 0)
+
+    class Theirs(threading.Thread):
+        def run(self):
+            raise OSError("no room")
+
+    class Ours(Theirs):
+        pass
+
+    Theirs.__module__ = "tensorboard.writer"
+    for kind in (Theirs, Ours):
+        thread = kind()
+        thread.start()
+        thread.join()
+    assert told == [Ours]
+    curves.close()
+    assert threading.excepthook is hook
