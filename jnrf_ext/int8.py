@@ -183,13 +183,6 @@ class Int8FourierLayer(FourierLayer):
         y = self.mix(x, cu_seqlens, window, shift)
         return self.feed_forward.run(y, "gelu", y, self.norm2)
 
-    def mix(self, x: Tensor, cu_seqlens: Tensor, window: int, shift: int) -> Tensor:
-        """The Fourier mixing and its LayerNorm."""
-        norm = self.norm1
-        return ops.fourier_mix_norm(
-            x, norm.weight, norm.bias, cu_seqlens, norm.eps, *self.factor, window, shift
-        )
-
 
 # ---------------------------------------------------------------- layers of transformers
 

@@ -118,11 +118,15 @@ class FourierLayer(nn.Module):
 
         ``window`` and ``shift`` mix within windows (see `ops.fourier_mix`).
         """
+        y = self.mix(x, cu_seqlens, window, shift)
+        return self.norm2(y + self.dropout(self.fc2(functional.gelu(self.fc1(y)))))
+
+    def mix(self, x: Tensor, cu_seqlens: Tensor, window: int, shift: int) -> Tensor:
+        """The mixing and its LayerNorm, without the feed-forward part."""
         norm = self.norm1
-        y = ops.fourier_mix_norm(
+        return ops.fourier_mix_norm(
             x, norm.weight, norm.bias, cu_seqlens, norm.eps, *self.factor, window, shift
         )
-        return self.norm2(y + self.dropout(self.fc2(functional.gelu(self.fc1(y)))))
 
 
 class RelationHead(nn.Module):
