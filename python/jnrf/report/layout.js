@@ -240,3 +240,22 @@ function drawArc(layer, relation, anchors, lit) {
     layer.append(drawn("text", { class: `arc-label v-${relation.status}`, x: middle[0] - width / 2 + 4, y: middle[1] + 2 }, text));
   }
 }
+
+const ROWS = 200; // rows of a list shown before one asks for all
+
+/** A row for each item, with what `cells` makes of it; a press on one shows the item. */
+function fillTable(body, items, cells, show, limit = ROWS) {
+  const rows = items.slice(0, limit).map((item) => {
+    const row = element("tr", { tabindex: 0, title: describe(item) }, ...cells(item));
+    row.addEventListener("click", () => show(item));
+    row.addEventListener("keydown", (event) => { if (event.key === "Enter") show(item); });
+    return row;
+  });
+  if (items.length > limit) {
+    const more = element("button", { type: "button" }, `Show all ${items.length}`);
+    more.addEventListener("click", () => fillTable(body, items, cells, show, Infinity));
+    const columns = rows[0].children.length;
+    rows.push(element("tr", {}, element("td", { colspan: columns }, more)));
+  }
+  body.replaceChildren(...rows);
+}

@@ -2,8 +2,6 @@
 // The viewer: which document, which verdicts and types, lists beneath, and going from mistake to
 // mistake. Only the document (or the part of a long one) that is picked is ever drawn.
 
-const ROWS = 200; // rows of a list shown before one asks for all
-
 function start(documents) {
   const $ = (id) => document.getElementById(id);
   const hues = new Map();
@@ -118,20 +116,9 @@ function start(documents) {
     return `${fragments.map(([a, b]) => state.doc.text.slice(a, b)).join(" … ")} (${type})`;
   }
 
-  function fill(id, items, cells, limit = ROWS) {
-    const rows = items.slice(0, limit).map((item) => {
-      const row = element("tr", { tabindex: 0, title: describe(item) }, verdictCell(item), ...cells(item));
-      row.addEventListener("click", () => show(item));
-      row.addEventListener("keydown", (event) => { if (event.key === "Enter") show(item); });
-      return row;
-    });
-    if (items.length > limit) {
-      const more = element("button", { type: "button" }, `Show all ${items.length}`);
-      more.addEventListener("click", () => fill(id, items, cells, Infinity));
-      rows.push(element("tr", {}, element("td", { colspan: 5 }, more)));
-    }
-    document.querySelector(`#${id} tbody`).replaceChildren(...rows);
-  }
+  const fill = (id, items, cells) => fillTable(
+    document.querySelector(`#${id} tbody`), items, (item) => [verdictCell(item), ...cells(item)], show,
+  );
 
   function lists() {
     fill("relations", state.doc.relations.filter(shownRelation), (r) => [

@@ -2,7 +2,6 @@
 // The page of `jnrf serve`: a note is sent, and what was found in it is drawn and listed. What a
 // note or a label says is only ever set as text nodes and attribute values.
 
-const ROWS = 200; // rows of a list shown before one asks for all
 
 const $ = (id) => document.getElementById(id);
 const state = { doc: null, found: null, part: 0, lit: null };
@@ -106,20 +105,10 @@ function parts() {
 const cell = (text, attributes = {}) => element("td", attributes, text);
 const scoreCell = (item) => cell(item.gold.score === null ? "–" : item.gold.score.toFixed(3), { class: "number" });
 
-function fill(id, items, cells, limit = ROWS) {
-  const rows = items.slice(0, limit).map((item) => {
-    const row = element("tr", { tabindex: 0, title: describe(item) }, ...cells(item));
-    row.addEventListener("click", () => show(item));
-    row.addEventListener("keydown", (event) => { if (event.key === "Enter") show(item); });
-    return row;
-  });
-  if (items.length > limit) {
-    const more = element("button", { type: "button" }, `Show all ${items.length}`);
-    more.addEventListener("click", () => fill(id, items, cells, Infinity));
-    rows.push(element("tr", {}, element("td", { colspan: 4 }, more)));
-  }
-  if (!rows.length) rows.push(element("tr", { class: "empty-row" }, element("td", { colspan: 4 }, "none")));
-  document.querySelector(`#${id} tbody`).replaceChildren(...rows);
+function fill(id, items, cells) {
+  const body = document.querySelector(`#${id} tbody`);
+  fillTable(body, items, cells, show);
+  if (!items.length) body.append(element("tr", { class: "empty-row" }, element("td", { colspan: 4 }, "none")));
 }
 
 function lists() {
