@@ -57,8 +57,11 @@ class Source(ABC):
 
     #: Whether notes are files of a folder, so that ids are file names and each comes once
     names_files = False
-    #: The files' own texts, where the predictions may lie beside them
-    writes_texts = True
+
+    @property
+    def writes_texts(self) -> bool:
+        """Whether texts go beside predictions: no file of the input holds just one."""
+        return not self.names_files
 
     @abstractmethod
     def parts(self) -> Iterator[Part]:

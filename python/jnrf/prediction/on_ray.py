@@ -22,8 +22,9 @@ from jnrf.prediction.notes import Fault, Note, Part, Source
 from jnrf.prediction.outputs import Output
 from jnrf.prediction.predictor import PredictorSettings
 from jnrf.prediction.receipts import Receipt, Receipts
-from jnrf.prediction.run import Finished, Names, Outcome, PartWorker
+from jnrf.prediction.run import Finished, Names, Outcome, PartWorker, checks_names
 from jnrf_ext.errors import InputError
+from jnrf_ext.shown import reason_of
 
 #: The address that stands for a cluster on this machine alone, started for the run.
 LOCAL = "local"
@@ -224,7 +225,7 @@ def _done(ray, job: Job, rows: list[dict], workers: int) -> Iterator[bytes]:
 
 def _parts(job: Job) -> Iterator[tuple]:
     """The parts, with the reasons against ids that cannot be file names, by their places."""
-    if not job.output.needs_file_names or job.source.names_files:
+    if not checks_names(job.source, job.output):
         for part in job.source.parts():
             yield part, {}
         return
@@ -259,7 +260,7 @@ def _connect(ray, address: str) -> None:
             logging_level=logging.CRITICAL,
         )
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise _unreachable(address, " ".join(str(error).split())[:200]) from None
+        raise _unreachable(address, reason_of(error)) from None
     context = ray.data.DataContext.get_current()
     context.execution_options.preserve_order = True
     context.enable_progress_bars = False

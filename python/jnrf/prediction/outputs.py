@@ -8,6 +8,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from hashlib import blake2b
 from itertools import groupby
 from pathlib import Path
 
@@ -235,8 +236,6 @@ def file_name_fault(id: str, taken: set[bytes]) -> str | None:
 
     Of the names that are taken, 8-byte hashes are kept, so that there is room for millions.
     """
-    from hashlib import blake2b
-
     try:
         check_file_name(id, ())
     except InputError as error:

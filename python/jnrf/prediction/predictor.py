@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import torch
 
-from jnrf.device import choose_device, use_bf16
+from jnrf.device import choose_device
 from jnrf.prediction.notes import Fault, Note
 from jnrf_ext import JNRF
 from jnrf_ext.document import Document
@@ -46,8 +46,7 @@ class PredictorSettings:
         if self.int8 and self.bf16 == "always":
             raise InputError("--int8 and --bf16 always exclude each other; give one of them")
         model = JNRF.from_pretrained(self.model, device=device)
-        auto = self.bf16 == "auto" and device.type == "cuda"
-        bf16 = auto or (self.bf16 != "auto" and use_bf16(self.bf16, device))
+        bf16 = self.bf16 == "always" or (self.bf16 == "auto" and device.type == "cuda")
         return Predictor(model, bf16, int8=self.int8)
 
 

@@ -103,6 +103,11 @@ class Names:
         return found
 
 
+def checks_names(source: Source, output: Output) -> bool:
+    """Whether ids become file names that the source does not vouch for."""
+    return output.needs_file_names and not source.names_files
+
+
 class PartWorker:
     """Reads parts, puts them through the model, and writes them."""
 
@@ -128,11 +133,6 @@ class PartWorker:
         if receipts is not None:
             fingerprint = predictor.fingerprint()
             self._run_key = repr((__version__, fingerprint, self.batch_tokens, settings))
-
-    @property
-    def checks_names(self) -> bool:
-        """Whether ids become file names that a source does not vouch for."""
-        return self.output.needs_file_names and not self.source.names_files
 
     def prepare(
         self, part: Part, names: Callable[[list], dict[int, str]] | None = None
@@ -216,7 +216,7 @@ def run(
 
 
 def _prepared(worker: PartWorker, strict: bool) -> Iterator[Prepared]:
-    names = Names().faults if worker.checks_names else None
+    names = Names().faults if checks_names(worker.source, worker.output) else None
     for part in worker.source.parts():
         prepared = worker.prepare(part, names)
         if strict and prepared.faults:
@@ -230,14 +230,21 @@ class Finished:
     def __init__(self, receipts: Receipts | None, output: Output) -> None:
         self.receipts = receipts
         self.output = output
-        self._keys: list[str] = []
+        self._keys: set[str] = set()
+        #: Of the parts with faults, which may be too many to keep themselves, in order
+        self._faulty: list[str] = []
+        self._files: set[str] = set()
 
     def add(self, receipt: Receipt) -> None:
         """A part is there; parts come in their order."""
-        self._keys.append(receipt.key)
+        self._keys.add(receipt.key)
+        if receipt.faults:
+            self._faulty.append(receipt.key)
+        if receipt.file:
+            self._files.add(receipt.file)
 
     def _faults(self) -> Iterator[Fault]:
-        for key in self._keys:
+        for key in self._faulty:
             receipt = self.receipts.find(key)
             yield from receipt.faults if receipt is not None else ()
 
@@ -246,9 +253,8 @@ class Finished:
         if self.receipts is None:
             return
         write_errors(self.receipts.out, self._faults())
-        self.receipts.keep_only(set(self._keys))
+        self.receipts.keep_only(self._keys)
         if isinstance(self.output, TableOutput):
-            found = (self.receipts.find(key) for key in self._keys)
-            self.output.remove_others({r.file for r in found if r is not None and r.file})
+            self.output.remove_others(self._files)
         for path in self.receipts.out.rglob(UNFINISHED):
             path.unlink(missing_ok=True)  # of a run that was killed

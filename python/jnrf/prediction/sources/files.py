@@ -56,7 +56,6 @@ class Files(Source):
         self.names = names
         self.leave_out = leave_out
         self.names_files = names is None
-        self.writes_texts = names is not None
 
     def _entries(self) -> Iterator[str | Fault]:
         if self.names is not None:
