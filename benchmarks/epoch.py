@@ -10,7 +10,6 @@ epoch.json and .txt.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 import time
@@ -20,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from clocks import clock_of
-from comparison import commit, device_name, versions
+from comparison import device_name, write_report
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTES, WORDS = 303, 2150  # about 4,300 wordpieces a note
@@ -43,6 +42,7 @@ def our_epochs(
     device: torch.device, notes: int, words: int, batch_tokens: int, epochs: int
 ) -> dict[str, float | None]:
     """The best of the epochs but the first, which makes plans and tables, where there are more."""
+    from jnrf.ahead import Ahead
     from jnrf.batches import batches
     from jnrf.corpora.schema import learn_schema
     from jnrf.corpora.synth import generate
@@ -75,8 +75,9 @@ def our_epochs(
         generator = np.random.default_rng(epoch)
         settle(device)
         meter, began = EnergyMeter(device), time.perf_counter()
-        for batch in batches(examples, batch_tokens, generator):
-            under_way.add(take_step(model, optimizer, [batch], settings))
+        with Ahead(batches(examples, batch_tokens, generator)) as packed:
+            for batch in packed:
+                under_way.add(take_step(model, optimizer, [batch], settings))
         under_way.finish()
         settle(device)
         spent = time.perf_counter() - began, meter.joules()
@@ -164,11 +165,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     theirs = their_step(device, options.peer_steps) if options.peer_steps else None
     text = f"{device_name(device)}\n{report(ours, theirs)}\n"
     print(text, end="")
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "epoch.txt").write_text(text)
-    about = {"device": device_name(device), "commit": commit(), "versions": versions()}
-    contents = about | {"ours": ours, "theirs": theirs, "batch_tokens": options.batch_tokens}
-    (options.out / "epoch.json").write_text(json.dumps(contents, indent=1) + "\n")
+    contents = {"ours": ours, "theirs": theirs, "batch_tokens": options.batch_tokens}
+    write_report(options.out, "epoch", text, contents, device)
     return 0
 
 

@@ -10,7 +10,6 @@ the time that it costs against the better way at each length. Writes fourier_swe
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 import time
@@ -21,7 +20,7 @@ from pathlib import Path
 import torch
 from bench_fourier_mix import HIDDEN, Step
 from clocks import clock_of, in_graph
-from comparison import commit, device_name, versions
+from comparison import device_name, write_report
 
 from jnrf_ext import ops
 
@@ -154,12 +153,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if device.type != "cuda":
         text += "a CPU has one way: both columns are it, and there is no rule to follow\n"
     print(text, end="")
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "fourier_sweep.txt").write_text(text)
     limit, loss = best_limit(rows)
-    about = {"device": device_name(device), "commit": commit(), "versions": versions()}
-    contents = about | {"limit": limit, "loss": loss, "rows": [asdict(row) for row in rows]}
-    (options.out / "fourier_sweep.json").write_text(json.dumps(contents, indent=1) + "\n")
+    contents = {"limit": limit, "loss": loss, "rows": [asdict(row) for row in rows]}
+    write_report(options.out, "fourier_sweep", text, contents, device)
     return 0
 
 

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from comparison import commit, device_name, versions
+from comparison import device_name, write_report
 from torch.profiler import ProfilerActivity
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -201,10 +201,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         profile = summarise(events, options.steps)
         text += f"{profile}\n"
     print(text, end="")
-    (options.out / "step_profile.txt").write_text(text)
-    about = {"device": device_name(device), "commit": commit(), "versions": versions()}
-    contents = about | {"tokens": TOKENS, "step": alone, "profile": profile and asdict(profile)}
-    (options.out / "step_profile.json").write_text(json.dumps(contents, indent=1) + "\n")
+    contents = {"tokens": TOKENS, "step": alone, "profile": profile and asdict(profile)}
+    write_report(options.out, "step_profile", text, contents, device)
     return 0
 
 
