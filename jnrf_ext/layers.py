@@ -60,9 +60,10 @@ class SinusoidalPositions(nn.Module):
     def __init__(self, hidden_size: int, wavelengths: str = "geometric", scale: float = 1.0):
         super().__init__()
         # The same float32 arithmetic as the authors' stored table, so that checkpoints agree.
-        rates = torch.exp(torch.arange(0, hidden_size, 2) * (-math.log(10000.0) / hidden_size))
+        powers = torch.arange(0, hidden_size, 2, device="cpu") * (-math.log(10000.0) / hidden_size)
+        rates = torch.exp(powers)
         if wavelengths == "dyadic":
-            octave = torch.arange(hidden_size // 2) % 12 + 1
+            octave = torch.arange(hidden_size // 2, device="cpu") % 12 + 1
             rates = 2 * math.pi / 2.0**octave
         self.rates = rates
         self.scale = scale
@@ -70,17 +71,22 @@ class SinusoidalPositions(nn.Module):
 
     def table(self, length: int, device: torch.device) -> Tensor:
         """Positions 0 to ``length - 1`` as float32 ``[length, hidden_size]``."""
-        if self._table is None or len(self._table) < length or self._table.device != device:
-            if self.rates.device != device:
-                self.rates = self.rates.to(device)
+        table = self._table
+        if table is None or len(table) < length or table.device != device:
             # Some more than asked for, so that a little more does not ask for another table.
-            rows = -(-length // 1024) * 1024
-            angles = torch.arange(rows, device=device).unsqueeze(1) * self.rates
-            table = torch.empty(rows, 2 * len(self.rates), device=device)
-            table[:, 0::2] = torch.sin(angles)
-            table[:, 1::2] = torch.cos(angles)
-            self._table = self.scale * table
-        return self._table[:length]
+            table = self._computed(-(-length // 1024) * 1024)
+            if device.type == "cuda":  # without a wait
+                table = table.pin_memory()
+            self._table = table = table.to(device, non_blocking=True)
+        return table[:length]
+
+    def _computed(self, rows: int) -> Tensor:
+        """On the CPU, whatever the device: sine and cosine are not the same to the bit on each."""
+        angles = torch.arange(rows, device="cpu").unsqueeze(1) * self.rates
+        table = angles.new_empty(rows, 2 * len(self.rates))
+        table[:, 0::2] = torch.sin(angles)
+        table[:, 1::2] = torch.cos(angles)
+        return self.scale * table
 
     def forward(self, x: Tensor, cu_seqlens: Tensor, first: int = 0) -> Tensor:
         """The positions of packed documents ``x [T, ...]``, each from ``first``.
