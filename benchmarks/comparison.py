@@ -25,6 +25,7 @@ Nothing is asserted about time or memory.
 At the end of the session every row is printed in one table and merged into
 `benchmarks/results/<device>.json` (another folder with `--results`), each row with the commit,
 versions, threads and date that it was measured at. `--device cpu|cuda` picks the device.
+`--most-seconds S` spends no more on a comparison, five calls of each at least.
 `--benchmark-disable` only checks that ours and the peers agree: nothing is timed or written.
 """
 
@@ -33,6 +34,7 @@ from __future__ import annotations
 import datetime
 import functools
 import json
+import math
 import os
 import platform
 import re
@@ -104,8 +106,10 @@ class Comparison:
         device: torch.device,
         ceilings: Callable[[], Ceilings],
         rows: list[Row],
+        most_seconds: float | None = None,
     ):
         self.benchmark, self.device, self.ceilings, self.rows = benchmark, device, ceilings, rows
+        self.most_seconds = math.inf if most_seconds is None else most_seconds
 
     def __call__(
         self,
@@ -136,6 +140,7 @@ class Comparison:
             return None
         ours_seconds = min(ours_seconds, clock.timed(ours)[0])  # the first call may also build
         peer_seconds = min(peer_seconds, clock.timed(peer)[0])
+        seconds = min(seconds, self.most_seconds)
         rounds = int(min(100, max(5, seconds / (ours_seconds + peer_seconds))))
         ours_times: list[float] = []
         peer_times: list[float] = []

@@ -23,6 +23,9 @@ def pytest_addoption(parser):
         help="folder for <device>.json",
     )
     group.addoption(
+        "--most-seconds", type=float, metavar="S", help="for a comparison, where it asks for more"
+    )
+    group.addoption(
         "--compiled", action="store_true", help="peers under torch.compile on the CPU too"
     )
 
@@ -54,7 +57,8 @@ def compare(benchmark, device, pytestconfig) -> Comparison:
             stash[_CEILINGS] = measure(device)
         return stash[_CEILINGS]
 
-    return Comparison(benchmark, device, ceilings, stash[_ROWS])
+    most = pytestconfig.getoption("--most-seconds")
+    return Comparison(benchmark, device, ceilings, stash[_ROWS], most)
 
 
 @pytest.fixture

@@ -83,8 +83,8 @@ class AuthorsModel(nn.Module):
         logits = self.NER(self.NerFF(x))
         r = self.ReFF(x)
         best = logits.argmax(-1)
-        tails = torch.where(torch.isin(best, torch.tensor(self.tail_tags)))[0]
-        heads = torch.where(torch.isin(best, torch.tensor(self.head_tags)))[0]
+        tails = torch.where(torch.isin(best, best.new_tensor(self.tail_tags)))[0]
+        heads = torch.where(torch.isin(best, best.new_tensor(self.head_tags)))[0]
         u = nn.functional.celu(self.U(r[tails])).view(len(tails), x.shape[1], self.num_relations)
         w = nn.functional.celu(self.W(r[heads])).view(len(heads), x.shape[1], self.num_relations)
         products = w.permute(2, 0, 1) @ u.permute(2, 1, 0)

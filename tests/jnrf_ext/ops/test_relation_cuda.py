@@ -536,6 +536,14 @@ def test_a_step_neither_waits_nor_cares_what_a_graph_captured():
         assert len(step()) == 6
     finally:
         torch.cuda.set_sync_debug_mode("default")
+    # Autograd notes for each leaf the stream that it was last used on, which must not be the default
+    # one: a capture may not depend on that.
+    aside = torch.cuda.Stream()
+    aside.wait_stream(torch.cuda.current_stream())
+    on_gpu = Operands(*(t.detach() for t in on_gpu)).trainable()
+    with torch.cuda.stream(aside):
+        step()
+    torch.cuda.current_stream().wait_stream(aside)
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         captured = step()
