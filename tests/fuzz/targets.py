@@ -627,6 +627,7 @@ SEEDS: dict[str, list[bytes]] = {
     ],
     "bio_columns": [
         b"\0iron\tB-Drug\n81 O\nmg I-X\n\n# sent_id = q\nb\tS-Y\nc\tE-Z\n-DOCSTART-\tO\n",
+        b"\0iron\tO\n-DOCSTART-\x0bO\n\n-DOCSTART-x\tO\n",
     ],
     "file_names": [b"\0a\n../b\nc/d", b"\1CON\nx-0001\nx-0002", b"\2.\n..\n\\", b"\3a\0\n\xc3\xa9"],
     "json_lines": [

@@ -96,16 +96,15 @@ def _blocks(content: str, path: Path) -> list[_Block]:
             # Not split(): a space that does not break is part of a token.
             fields = _SPACES.split(token.strip(" "))
             token, tag = fields[0], fields[-1] if len(fields) > 1 else ""
-        if tag not in known:
-            if line.startswith(_DOCSTART):
-                tag = "O"
-            elif _TAG.fullmatch(tag):
+        docstart = line.startswith(_DOCSTART) and token.split()[0] == _DOCSTART
+        if not docstart and tag not in known:
+            if _TAG.fullmatch(tag):
                 known.add(tag)
             elif line[0] == "#":
                 continue
             else:
                 raise _fault(path, number, line, tag)
-        if token == _DOCSTART:
+        if docstart:
             skipped = block.skipped + 1
             if block.words:
                 blocks.append(block)
@@ -201,6 +200,11 @@ def _id_line(id: str) -> str:
 def _rows(document: Document, scheme: str, lost: Counter[str]) -> list[str]:
     sentence = to_sentence(document, lost)
     lost["relation"] += len(document.relations)
+    if _DOCSTART in sentence.words:
+        raise InputError(
+            f"columns cannot hold the word {_DOCSTART} of document {shown(document.id)!r}, which "
+            "begins a file there; write brat or JSON"
+        )
     tags = ["O"] * len(sentence.words)
     for first, last, type in _without_overlaps(document, sentence.ranges, len(tags), lost):
         tags[first:last] = [f"B-{type}"] + [f"I-{type}"] * (last - first - 1)

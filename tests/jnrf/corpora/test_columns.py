@@ -147,6 +147,15 @@ def test_docstart_lines_are_left_out_and_counted(tmp_path):
     assert (first.warnings[kind], second.warnings[kind]) == (1, 2)
 
 
+def test_a_docstart_line_is_known_by_its_first_word(tmp_path):
+    """Which white space follows it does not matter; a longer word is a token as any other."""
+    [document] = opened(tmp_path, "-DOCSTART-\vO\na O\n-DOCSTART-x O\n")
+    assert document.text == "a -DOCSTART-x"
+    assert document.warnings == {"-DOCSTART- line (left out)": 1}
+    with pytest.raises(InputError, match="1: a tag of 3 characters is not known"):
+        opened(tmp_path, "-DOCSTART-x ZZZ\n")
+
+
 def test_comments_are_left_out_but_a_number_sign_may_be_a_token(tmp_path):
     content = "# newdoc\n# a comment\nrat\tB-S\n#\tO\n#1\tI-S\n\n# sent_id = note 7\n# O\nx B-Y\n"
     first, second = opened(tmp_path, content)
@@ -219,6 +228,7 @@ def test_a_folder_gets_a_file_for_each_that_the_ids_name(tmp_path):
     [
         (Document("d", "iron", [Mention("T1", "A drug", ((0, 4),))]), "cannot hold the name"),
         (Document("d\n1", "iron"), "cannot hold the document id"),
+        (Document("d", "a -DOCSTART- b"), "cannot hold the word -DOCSTART- of document 'd'"),
     ],
 )
 def test_names_that_do_not_read_back_are_errors(tmp_path, document, complaint):
