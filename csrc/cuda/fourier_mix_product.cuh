@@ -52,14 +52,15 @@ __host__ __device__ inline ProductLayout product_layout(int tiles, int columns, 
   return layout;
 }
 
-// A float as the sum of two TF32 numbers, to 21 bits and the sign.
+// A float as the sum of two TF32 numbers.
 struct Split {
   unsigned high, low;
 };
 
 __device__ __forceinline__ Split split(float value) {
-  const unsigned high = to_tf32(value);
-  return {high, to_tf32(value - from_tf32(high))};
+  Split both;
+  split_tf32(value, both.high, both.low);
+  return both;
 }
 
 // Fragments [kind][lane][4] of the cosines and sines of a step and a tile; kinds in this order.
@@ -177,7 +178,7 @@ __global__ void __launch_bounds__(32 * kMostProductWarps[kTiles - 1])
         const auto low = load<4>(fragment(step, tile, kCosineLow));
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
-          const float cosine = from_tf32(high.values[i]) + from_tf32(low.values[i]);
+          const float cosine = read_tf32(high.values[i]) + read_tf32(low.values[i]);
           middles[tile][i % 2] += cosine * middle[i / 2];
         }
       }

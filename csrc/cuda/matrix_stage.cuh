@@ -209,12 +209,6 @@ __device__ __forceinline__ void multiply(const unsigned* left, const unsigned* r
   }
 }
 
-// A number as the sum of two that TF32 has.
-__device__ __forceinline__ void split_tf32(float value, unsigned& high, unsigned& low) {
-  high = to_tf32(value);
-  low = to_tf32(value - from_tf32(high));
-}
-
 // Of the four products of the halves the smallest is left out. Tensor cores cut their sums off, so
 // those of a stage are added up outside.
 template <typename Left, typename Right, int kRows, int kColumns>

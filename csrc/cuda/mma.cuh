@@ -8,24 +8,32 @@
 
 namespace jnrf::cuda {
 
-// A float rounded to the 10 bits of mantissa that TF32 keeps (ties away from zero), as a register.
-__device__ __forceinline__ unsigned to_tf32(float value) {
-#ifdef JNRF_CUDA_ON_HOST
-  const auto bits = std::bit_cast<unsigned>(value);
-  return (bits & 0x7f800000u) == 0x7f800000u ? bits : (bits + 0x1000u) & 0xffffe000u;
-#else
-  unsigned bits;
-  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(value));
-  return bits;
-#endif
-}
-
-__device__ __forceinline__ float from_tf32(unsigned bits) {
+__device__ __forceinline__ float as_float(unsigned bits) {
 #ifdef JNRF_CUDA_ON_HOST
   return std::bit_cast<float>(bits);
 #else
   return __uint_as_float(bits);
 #endif
+}
+
+__device__ __forceinline__ unsigned as_bits(float value) {
+#ifdef JNRF_CUDA_ON_HOST
+  return std::bit_cast<unsigned>(value);
+#else
+  return __float_as_uint(value);
+#endif
+}
+
+// What the tensor cores read of a register as TF32: no more than 10 bits of mantissa.
+__device__ __forceinline__ float read_tf32(unsigned bits) { return as_float(bits & 0xffffe000u); }
+
+// A float as the sum of two that TF32 has, to 22 bits and the sign, each rounded. Four instructions;
+// cvt.rna takes four itself, for what is no number. Here that may be lost in `high`, but not in
+// `low`, whose bits the tensor cores cut off: it is made larger by about half of what they cut.
+__device__ __forceinline__ void split_tf32(float value, unsigned& high, unsigned& low) {
+  constexpr float kHalfAUnit = 1.00034f;
+  high = (as_bits(value) + 0x1000u) & 0xffffe000u;
+  low = as_bits((value - as_float(high)) * kHalfAUnit);
 }
 
 // Two bfloat16 in a register, the first in the lower half.
@@ -55,10 +63,9 @@ __device__ __forceinline__ void mma_tf32(float (&d)[4], const unsigned (&a)[4],
   for (unsigned i = 0; i < 4; ++i) {
     const unsigned row = g, column = 2 * t + i % 2;
     for (unsigned k = 0; k < 8; ++k) {
-      // The tensor cores read no more than TF32's bits.
-      const unsigned left = all[4 * row + k % 4].a[2 * (k / 4) + i / 2] & 0xffffe000u;
-      const unsigned right = all[4 * column + k % 4].b[k / 4] & 0xffffe000u;
-      d[i] += from_tf32(left) * from_tf32(right);
+      const float left = read_tf32(all[4 * row + k % 4].a[2 * (k / 4) + i / 2]);
+      const float right = read_tf32(all[4 * column + k % 4].b[k / 4]);
+      d[i] += left * right;
     }
   }
 #else

@@ -1,5 +1,7 @@
 // The stand-in itself: kernels that are right give the same under every schedule, and each mistake
 // that it promises to find is found.
+#include <bit>
+#include <cmath>
 #include <cstdio>
 #include <set>
 #include <stdexcept>
@@ -134,11 +136,11 @@ void products(const float* a, const float* b, float* d) {
   for (unsigned i = 0; i < 4; ++i) {
     const float* row = a + (g + 8 * (i % 2)) * kDepth;
     const unsigned k = kBf16 ? 2 * t + 8 * (i / 2) : t + 4 * (i / 2);
-    left[i] = kBf16 ? pack_bf16(row[k], row[k + 1]) : to_tf32(row[k]);
+    left[i] = kBf16 ? pack_bf16(row[k], row[k + 1]) : as_bits(row[k]);
   }
   for (unsigned i = 0; i < 2; ++i) {
     const unsigned k = kBf16 ? 2 * t + 8 * i : t + 4 * i;
-    right[i] = kBf16 ? pack_bf16(b[k * 8 + g], b[(k + 1) * 8 + g]) : to_tf32(b[k * 8 + g]);
+    right[i] = kBf16 ? pack_bf16(b[k * 8 + g], b[(k + 1) * 8 + g]) : as_bits(b[k * 8 + g]);
   }
   if constexpr (kBf16) {
     mma_bf16(sum, left, right);
@@ -156,7 +158,7 @@ void test_products() {
   for (size_t i = 0; i < b.size(); ++i) b[i] = 0.3f * static_cast<float>(i * 53 % 97) - 14.0f;
   launch("products", products<kBf16>, Grid{1}, 32, 0, nullptr, a.data(), b.data(), d.data());
   const auto rounded = [](float value) {
-    return kBf16 ? static_cast<float>(bfloat16(value)) : from_tf32(to_tf32(value));
+    return kBf16 ? static_cast<float>(bfloat16(value)) : read_tf32(as_bits(value));
   };
   std::vector<double> wanted(d.size());
   for (int i = 0; i < 16; ++i) {
@@ -172,7 +174,17 @@ void test_products() {
 void test_rounding() {
   expect(static_cast<float>(bfloat16(1.00390625f)) == 1.0f, "bfloat16 rounds ties to even");
   expect(static_cast<float>(bfloat16(1.01171875f)) == 1.015625f, "bfloat16 rounds ties to even");
-  expect(from_tf32(to_tf32(1.00048828125f)) == 1.0009765625f, "TF32 rounds ties away");
+  for (const float value : {1.0f, -3.14159265f, 1.0009764f, 3.4e38f, 1e-30f, 0.0f}) {
+    unsigned high, low;
+    split_tf32(value, high, low);
+    expect(std::abs(read_tf32(high) + read_tf32(low) - value) <= std::abs(value) * 0x1p-22f,
+           "two TF32 numbers are a float to 22 bits");
+  }
+  for (const float value : {NAN, INFINITY, std::bit_cast<float>(0x7fffffffu)}) {
+    unsigned high, low;
+    split_tf32(value, high, low);
+    expect(std::isnan(read_tf32(high) + read_tf32(low)), "what is no number stays none");
+  }
   expect(std::isnan(static_cast<float>(bfloat16(NAN))), "bfloat16 keeps what is no number");
 }
 

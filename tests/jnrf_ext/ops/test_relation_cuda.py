@@ -536,8 +536,8 @@ def test_a_step_neither_waits_nor_cares_what_a_graph_captured():
         assert len(step()) == 6
     finally:
         torch.cuda.set_sync_debug_mode("default")
-    # Autograd notes for each leaf the stream that it was last used on, which must not be the default
-    # one: a capture may not depend on that.
+    # Autograd notes for each leaf the stream that it was first used on. A capture may not depend on
+    # the default one.
     aside = torch.cuda.Stream()
     aside.wait_stream(torch.cuda.current_stream())
     on_gpu = Operands(*(t.detach() for t in on_gpu)).trainable()
