@@ -28,25 +28,28 @@ def cast_together(model: nn.Module, device_type: str) -> Iterator[None]:
     kernels a step, which cost a GPU's host more time than the matrix products take. Here they are
     a few, with the same numbers. Without autocast nothing is cast.
     """
-    linears = [
-        module
-        for module in model.modules()
-        if isinstance(module, Linear)
-        and module.weight.dtype == torch.float32
-        and module.bias is not None
-    ]
-    if not linears or not torch.is_autocast_enabled(device_type):
+    linears = []
+    if torch.is_autocast_enabled(device_type):
+        linears = [
+            module
+            for module in model.modules()
+            if isinstance(module, Linear)
+            and module.weight.dtype == torch.float32
+            and module.bias is not None
+        ]
+    if not linears:
         yield
         return
     weights = [weight for linear in linears for weight in (linear.weight, linear.bias)]
     copies = _Cast.apply(torch.get_autocast_dtype(device_type), *weights)
     try:
         for linear, *lent in zip(linears, copies[::2], copies[1::2], strict=True):
-            linear.lent = tuple(lent)
+            # Modules look at what they are given, which takes longer than giving it.
+            object.__setattr__(linear, "lent", tuple(lent))
         yield
     finally:
         for linear in linears:
-            linear.lent = None
+            object.__setattr__(linear, "lent", None)
 
 
 class _Cast(torch.autograd.Function):

@@ -126,7 +126,10 @@ def take_step(
         with shared.together(last=batch is None or place == own[-1][0]) if shared else _NOTHING:
             with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
                 loss, parts, found = shared.losses(batch) if shared else batch_losses(model, batch)
-            (loss * shared.scale(len(group)) if shared else loss / len(group)).backward()
+            # By this thread: handing it to autograd's own for a device, and waiting, takes longer
+            # than some layers do.
+            with torch.autograd.set_multithreading_enabled(False):
+                (loss * shared.scale(len(group)) if shared else loss / len(group)).backward()
         losses.append((place, parts))
         if found is not None:
             dropped += found
