@@ -14,12 +14,13 @@ struct CrfProblem {
   const int32_t* bounds;                  // [B + 1]
   int64_t tokens;
   int tags, sequences;
+  int64_t longest;  // sequence's length; at least so long where bounds are on the device
 };
 
-// Memory for the passes; beta, followed [T, C] and divided [T] are null where only log_norm is
-// wanted. weight [T] has what the steps' factors lack until the gradients are made.
+// Memory for the passes; beta and followed [T, C] are null where only log_norm is wanted. weight
+// [T] has what the steps' factors lack until the gradients are made.
 struct CrfWorkspace {
-  double *alpha, *beta, *followed, *divided, *weight;
+  double *alpha, *beta, *followed, *weight;
   double* log_norm;     // [B]
   int32_t* logarithms;  // [B]
 };
@@ -43,8 +44,20 @@ void launch_crf_gradients(const CrfProblem& problem, const CrfWorkspace& work, c
 void launch_crf_marginals(const CrfProblem& problem, const CrfWorkspace& work, void* to,
                           void* stream);
 
-// The best tags [T] and their score [B]. `pointers` [T, C] is memory for the search.
-void launch_crf_viterbi(const CrfProblem& problem, uint8_t* pointers, int64_t* tags, void* scores,
-                        void* stream);
+// Into how many chunks the search for the best tags cuts its sequences, at most; 0 where it goes
+// step by step.
+int64_t crf_chunks(const CrfProblem& problem);
+
+// Memory for that search. `steps` [T, C] has pointers, or paths of chunks; the others are empty
+// where there are no chunks.
+struct CrfSearchWorkspace {
+  uint8_t* steps;
+  double *products, *scores;  // [chunks, C, C] and [chunks, C]
+  uint8_t* before;            // [chunks, C]
+};
+
+// The best tags [T] and their score [B].
+void launch_crf_viterbi(const CrfProblem& problem, const CrfSearchWorkspace& work, int64_t* tags,
+                        void* scores, void* stream);
 
 }  // namespace jnrf::cuda

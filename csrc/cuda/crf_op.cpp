@@ -1,4 +1,5 @@
 // The CRF operators on CUDA.
+#include <algorithm>
 #include <string>
 #include <tuple>
 
@@ -42,6 +43,12 @@ class CrfCall : public CrfArguments {
     if (bounds_.is_cpu()) {
       const std::string wrong = packed_error(bounds_.const_data_ptr<int32_t>(), sequences, tokens);
       require(wrong.empty(), op, ": ", wrong);
+      for (const Document& document :
+           packed_documents(bounds_.const_data_ptr<int32_t>(), sequences)) {
+        longest_ = std::max(longest_, document.length);
+      }
+    } else if (sequences > 0) {
+      longest_ = (tokens + sequences - 1) / sequences;  // one of them at least
     }
     bounds_ = bounds_on_device(bounds_, emissions, on);
   }
@@ -55,7 +62,8 @@ class CrfCall : public CrfArguments {
             bounds_.const_data_ptr<int32_t>(),
             tokens,
             static_cast<int>(tags),
-            static_cast<int>(sequences)};
+            static_cast<int>(sequences),
+            longest_};
   }
 
   // The bounds on the device, in memory that is not the caller's.
@@ -72,6 +80,7 @@ class CrfCall : public CrfArguments {
 
  private:
   Tensor bounds_;
+  int64_t longest_ = 0;
 
  public:
   const int64_t sequences;
@@ -82,7 +91,7 @@ class CrfRun {
  public:
   CrfRun(const CrfCall& call, bool both)
       : rows_(call.empty({both ? 3 : 1, call.tokens, call.tags}, ScalarType::Double)),
-        numbers_(call.empty({both ? 2 : 1, call.tokens}, ScalarType::Double)),
+        numbers_(call.empty({call.tokens}, ScalarType::Double)),
         log_norm_(call.empty({call.sequences}, ScalarType::Double)),
         logarithms_(call.empty({call.sequences}, ScalarType::Int)) {
     work = {};
@@ -94,7 +103,6 @@ class CrfRun {
       const int64_t rows = call.tokens * call.tags;
       work.beta = work.alpha + rows;
       work.followed = work.beta + rows;
-      work.divided = work.weight + call.tokens;
     }
     launch_crf_passes(call.problem(), work, call.on.stream);
   }
@@ -148,9 +156,17 @@ std::tuple<Tensor, Tensor> crf_decode(const Tensor& emissions, const Tensor& tra
   const CrfCall call("crf_decode", emissions, transitions, start, end, cu_seqlens);
   Tensor tags = call.empty({call.tokens}, ScalarType::Long);
   Tensor scores = call.empty({call.sequences}, weight_type(emissions));
-  const Tensor pointers = call.empty({call.tokens, call.tags}, ScalarType::Byte);
-  launch_crf_viterbi(call.problem(), pointers.mutable_data_ptr<uint8_t>(),
-                     tags.mutable_data_ptr<int64_t>(), scores.mutable_data_ptr(), call.on.stream);
+  const CrfProblem problem = call.problem();
+  const int64_t chunks = crf_chunks(problem);
+  const Tensor bytes = call.empty({call.tokens + chunks, call.tags}, ScalarType::Byte);
+  const Tensor rows = call.empty({chunks * (call.tags + 1), call.tags}, ScalarType::Double);
+  CrfSearchWorkspace work{};
+  work.steps = bytes.mutable_data_ptr<uint8_t>();
+  work.before = work.steps + call.tokens * call.tags;
+  work.products = rows.mutable_data_ptr<double>();
+  work.scores = work.products + chunks * call.tags * call.tags;
+  launch_crf_viterbi(problem, work, tags.mutable_data_ptr<int64_t>(), scores.mutable_data_ptr(),
+                     call.on.stream);
   return {tags, scores};
 }
 

@@ -1,20 +1,9 @@
 // The forward and backward passes of linear-chain CRFs. No torch header in here.
 #pragma once
 
-#include "cuda/crf_step.cuh"
+#include "cuda/crf_scaled.cuh"
 
 namespace jnrf::cuda {
-
-// What the passes leave. alpha, beta and followed are logarithms where `logarithms` says so.
-struct CrfPassed {
-  double* alpha;        // [T, C] the tags' probabilities given the emissions up to here
-  double* beta;         // [T, C] proportional to the likelihood of what follows, or null
-  double* followed;     // [T, C] beta times the emissions' exponentials, null with it
-  double* divided;      // [T] the sums that the rows of beta were divided by, null with it
-  double* lacks;        // [T] see crf_factors
-  double* log_norm;     // [B]
-  int32_t* logarithms;  // [B]
-};
 
 // The factors of all steps, which depend on no other step, to where the passes read them and then
 // write: alpha and followed. lacks[t] is what they lack of the scores, not a number where one is
@@ -35,103 +24,48 @@ __global__ void __launch_bounds__(kCrfThreads) crf_factors(CrfScores<T, W> score
   if (warp.lane == 0) to.lacks[t] = far ? HUGE_VAL - HUGE_VAL : lacks;
 }
 
-// Sums whose logarithm is wanted, multiplied while that can neither overflow nor underflow: few
-// logarithms do.
-struct CrfLogarithm {
-  double value = 0, product = 1;
-
-  __device__ __forceinline__ void add(double sum) {
-    constexpr double kLeast = 1e-100, kMost = 1e100;
-    if (sum < kLeast) {
-      value += log(sum);
-      return;
-    }
-    product *= sum;
-    if (product < kLeast || product > kMost) {
-      value += log(product);
-      product = 1;
-    }
-  }
-  __device__ __forceinline__ double total() const { return value + log(product); }
-};
-
-// alpha and log_norm; false where it must be done in logarithms. `shift` is what the transitions'
-// factors lack, `lacked` what those of all steps do.
+// alpha and log_norm, in logarithms.
 template <typename T, typename W, int K>
-__device__ bool crf_forward(const CrfWarp<T, W, K>& warp, const CrfPassed& to, int b, double shift,
-                            double lacked) {
-  double row[K], x[K], next[K] = {};
+__device__ void crf_log_forward(const CrfWarp<T, W, K>& warp, const CrfPassed& to, int b) {
+  double row[K], x[K];
   bool far = false;
-  double norm = warp.end_factors(warp.scores.start, row, far) + lacked;
-  CrfLogarithm sums;
-  if (__any_sync(kAllLanes, far)) return false;
-  if (!warp.logarithms) warp.kept(to.alpha, 0, next);
+  warp.end_factors(warp.scores.start, row, far);
   for (int64_t t = 0; t < warp.at.length; ++t) {
-    if (warp.logarithms) {
-      warp.step_factors(t, x, far);
-    } else {
-#pragma unroll
-      for (int k = 0; k < K; ++k) x[k] = next[k];
-      // On its way while this step is worked on.
-      if (t + 1 < warp.at.length) warp.kept(to.alpha, t + 1, next);
-    }
+    warp.step_factors(t, x, far);
     if (t > 0) {
       warp.share(row);
-      warp.product(row, false);
-      norm += shift;
+      warp.log_product(row, false);
     }
 #pragma unroll
-    for (int k = 0; k < K; ++k) row[k] = warp.logarithms ? row[k] + x[k] : row[k] * x[k];
-    if (!warp.logarithms) {
-      const double sum = warp.total(row);
-      if (!warp.divide(row, sum)) return false;
-      sums.add(sum);
-    }
+    for (int k = 0; k < K; ++k) row[k] += x[k];
     if (to.beta) warp.keep(to.alpha, t, row);
   }
-  norm += warp.end_factors(warp.scores.end, x, far);
-  if (__any_sync(kAllLanes, far)) return false;
+  warp.end_factors(warp.scores.end, x, far);
 #pragma unroll
-  for (int k = 0; k < K; ++k) row[k] = warp.logarithms ? row[k] + x[k] : row[k] * x[k];
-  const double last = warp.total(row);
-  if (!warp.logarithms && !(last > 0)) return false;
-  if (warp.lane == 0) to.log_norm[b] = warp.logarithms ? last : norm + sums.total() + log(last);
-  return true;
+  for (int k = 0; k < K; ++k) row[k] += x[k];
+  const double last = warp.log_total(row);
+  if (warp.lane == 0) to.log_norm[b] = last;
 }
 
-// beta, followed and divided.
+// beta and followed, in logarithms.
 template <typename T, typename W, int K>
-__device__ bool crf_backward(const CrfWarp<T, W, K>& warp, const CrfPassed& to) {
-  double row[K], x[K], next[K] = {};
+__device__ void crf_log_backward(const CrfWarp<T, W, K>& warp, const CrfPassed& to) {
+  double row[K], x[K];
   bool far = false;
-  if (!to.beta) return true;
-  if (!warp.logarithms) warp.kept(to.followed, warp.at.length - 1, next);
+  if (!to.beta) return;
   for (int64_t t = warp.at.length - 1; t >= 0; --t) {
     if (t == warp.at.length - 1) {
       warp.end_factors(warp.scores.end, row, far);
-      if (__any_sync(kAllLanes, far)) return false;
     } else {
-      warp.product(row, true);
+      warp.log_product(row, true);
     }
-    if (warp.logarithms) {
-      warp.step_factors(t, x, far);
-    } else {
-#pragma unroll
-      for (int k = 0; k < K; ++k) x[k] = next[k];
-      if (t > 0) warp.kept(to.followed, t - 1, next);
-    }
-    if (!warp.logarithms) {
-      const double sum = warp.total(row);
-      if (!warp.divide(row, sum)) return false;
-      if (warp.lane == 0) to.divided[warp.at.first + t] = sum;
-    }
+    warp.step_factors(t, x, far);
     warp.keep(to.beta, t, row);
 #pragma unroll
-    for (int k = 0; k < K; ++k) row[k] = warp.logarithms ? row[k] + x[k] : row[k] * x[k];
+    for (int k = 0; k < K; ++k) row[k] += x[k];
     warp.keep(to.followed, t, row);
     warp.share(row);
   }
-  return true;
 }
 
 struct CrfFlags {
@@ -140,9 +74,9 @@ struct CrfFlags {
 };
 
 // Both passes of a sequence: warp 0 goes forward, warp 1 backward, if that is wanted. Dynamic
-// shared memory for the matrix and a row a warp.
-template <typename T, typename W, int K>
-__global__ void crf_passes(CrfScores<T, W> scores, CrfPassed to) {
+// shared memory for the rows and factors of each warp, and the matrix.
+template <typename T, typename W, int N, int K>
+__global__ void __launch_bounds__(64, 4) crf_passes(CrfScores<T, W> scores, CrfPassed to) {
   CrfFlags& flags = static_shared<CrfFlags>();
   const int b = static_cast<int>(blockIdx.x), tags = scores.tags, row = crf_row(tags);
   const int warp_index = static_cast<int>(threadIdx.x) / 32;
@@ -154,8 +88,9 @@ __global__ void crf_passes(CrfScores<T, W> scores, CrfPassed to) {
     }
     return;
   }
-  double* factors = dynamic_shared<double>();
-  double* shared = factors + tags * row + warp_index * tags;
+  using Scaled = CrfScaled<T, W, N, K>;
+  double* shared = dynamic_shared<double>() + warp_index * Scaled::kDoubles;
+  double* factors = dynamic_shared<double>() + 2 * Scaled::kDoubles;
   const double shift = transition_shift(scores);
   double lacked = 0;
 #pragma unroll 4
@@ -174,7 +109,8 @@ __global__ void crf_passes(CrfScores<T, W> scores, CrfPassed to) {
   CrfWarp<T, W, K> warp{scores, factors, shared, at, static_cast<int>(threadIdx.x % 32), false};
   bool failed = flags.far != 0 || lacked != lacked;
   if (!failed) {
-    failed = warp_index == 0 ? !crf_forward(warp, to, b, shift, lacked) : !crf_backward(warp, to);
+    Scaled scaled(warp, warp_index == 1);
+    failed = warp_index == 0 ? !scaled.forward(to, b, shift, lacked) : !scaled.backward(to);
   }
   if (warp.lane == 0) flags.failed[warp_index] = failed;
   __syncthreads();
@@ -188,9 +124,9 @@ __global__ void crf_passes(CrfScores<T, W> scores, CrfPassed to) {
   __syncthreads();
   warp.logarithms = true;
   if (warp_index == 0) {
-    crf_forward(warp, to, b, 0.0, 0.0);
+    crf_log_forward(warp, to, b);
   } else {
-    crf_backward(warp, to);
+    crf_log_backward(warp, to);
   }
 }
 

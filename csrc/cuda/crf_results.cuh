@@ -57,11 +57,8 @@ __global__ void crf_marginals(CrfScores<T, W> scores, CrfPassed passed, const in
   }
   sum = warp_sum(sum);
   const bool products = sum > kCrfLeast;
-  if (weight && lane == 0) {
-    const double pairs = products ? sum * passed.divided[t] : 0.0;
-    weight[t] = pairs > kCrfLeast ? 1 / pairs : 0.0;
-  }
   double scale = products ? 1 / sum : 0.0;
+  if (weight && lane == 0) weight[t] = scale;
   if (!products) {
 #pragma unroll
     for (int k = 0; k < K; ++k) {
@@ -87,18 +84,8 @@ __global__ void crf_marginals(CrfScores<T, W> scores, CrfPassed passed, const in
   }
 }
 
-// Sums over the pairs of neighbouring tags are made in shares of so many steps, each by a block of
-// its own: one alone would take all steps one after another. A sequence's shares follow from its
-// own length, whatever else is in the batch.
-inline constexpr int kCrfShareSteps = 32;
-
-// Where the shares of a sequence begin, among as many as all can have.
-__host__ __device__ inline int64_t crf_first_share(int64_t first, int b) {
-  return first / kCrfShareSteps + b;
-}
-
-// What the pairs of a sequence's neighbouring tags sum to, less the given pairs: a share of them,
-// [C, C]. A block a share and 4 x blockDim.x places of the matrix.
+// What the pairs of a sequence's neighbouring tags sum to, less the given pairs: a chunk's share of
+// them, [C, C]. A block a chunk and 4 x blockDim.x places of the matrix.
 template <typename T, typename W>
 __global__ void __launch_bounds__(kCrfThreads, 2)
     crf_pairs(CrfScores<T, W> scores, CrfPassed passed, const double* weight, const int64_t* gold,
@@ -107,11 +94,11 @@ __global__ void __launch_bounds__(kCrfThreads, 2)
   double* sums = static_shared<CrfSums>().numbers;
   const int64_t share = blockIdx.x;
   const int b = warp_last_of(scores.sequences,
-                             [&](int s) { return crf_first_share(scores.bounds[s], s) <= share; });
+                             [&](int s) { return crf_first_chunk(scores.bounds[s], s) <= share; });
   const int tags = scores.tags, count = tags * tags;
   const CrfSequence at = crf_sequence(scores, b);
-  const int64_t begin = (share - crf_first_share(at.first, b)) * kCrfShareSteps;
-  const int64_t end = min(begin + kCrfShareSteps, at.length - 1);
+  const int64_t begin = (share - crf_first_chunk(at.first, b)) * kCrfChunkSteps;
+  const int64_t end = min(begin + kCrfChunkSteps, at.length - 1);
   if (begin < 0 || begin >= end) return;  // there are fewer shares than there could be
   const bool logarithms = passed.logarithms[b] != 0;
   const int base = static_cast<int>((blockIdx.y * kPlaces) * blockDim.x + threadIdx.x);
@@ -186,10 +173,10 @@ __global__ void __launch_bounds__(kCrfThreads)
   if (item >= static_cast<int64_t>(scores.sequences) * count) return;
   const auto b = static_cast<int>(item / count);
   const CrfSequence at = crf_sequence(scores, b);
-  const double* share = shares + crf_first_share(at.first, b) * count + item % count;
+  const double* share = shares + crf_first_chunk(at.first, b) * count + item % count;
   double total = 0;
 #pragma unroll 8
-  for (int64_t t = 0; t + 1 < at.length; t += kCrfShareSteps) {
+  for (int64_t t = 0; t + 1 < at.length; t += kCrfChunkSteps) {
     total += *share;
     share += count;
   }

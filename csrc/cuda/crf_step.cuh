@@ -1,9 +1,9 @@
-// One step of a linear-chain CRF by a warp, which forward, backward and Viterbi share. No torch
-// header in here.
+// What the kernels of linear-chain CRFs share: scores, chunks of steps, and a step by a warp. No
+// torch header in here.
 //
-// A block has a sequence, a warp one direction of it, a lane the tags lane, lane + 32, ... (K of
-// them). Everything is float64, as on the CPU (common/crf.h): probabilities rescaled at every
-// step, and logarithms where something would underflow, decided for each sequence on the device.
+// A lane has the tags lane, lane + 32, ... (K of them). Everything is float64, as on the CPU
+// (common/crf.h): probabilities rescaled at every step, and logarithms where something would
+// underflow, decided for each sequence on the device.
 #pragma once
 
 #include "common/crf.h"
@@ -33,6 +33,16 @@ __device__ __forceinline__ CrfSequence crf_sequence(const S& scores, int b) {
   const int64_t first = min(max(int64_t{scores.bounds[b]}, int64_t{0}), scores.tokens);
   const int64_t end = min(max(int64_t{scores.bounds[b + 1]}, first), scores.tokens);
   return {first, end - first};
+}
+
+// Where the steps of a sequence do not wait for each other, blocks take chunks of so many steps:
+// one alone would take all steps one after another. A sequence's chunks follow from its own length,
+// whatever else is in the batch.
+inline constexpr int kCrfChunkSteps = 32;
+
+// The number of a sequence's first chunk, among as many as all sequences can have.
+__host__ __device__ inline int64_t crf_first_chunk(int64_t first, int64_t b) {
+  return first / kCrfChunkSteps + b;
 }
 
 __device__ __forceinline__ double minus_infinity() { return -HUGE_VAL; }
@@ -72,7 +82,7 @@ template <typename T, typename W, int K>
 struct CrfWarp {
   const CrfScores<T, W>& scores;
   const double* factors;  // [C, crf_row(C)] exponentials of the transitions, or their logarithms
-  double* shared;         // [C] of this warp
+  double* shared;         // rows of this warp
   CrfSequence at;
   int lane;
   bool logarithms;
@@ -115,25 +125,13 @@ struct CrfWarp {
     return largest;
   }
 
-  // The row of shared numbers times the matrix (or its transpose); in logarithms, log sum exp.
-  __device__ __forceinline__ void product(double (&to)[K], bool transposed) const {
+  // In logarithms, the row of shared numbers times the matrix (or its transpose).
+  __device__ __forceinline__ void log_product(double (&to)[K], bool transposed) const {
     const int tags = scores.tags, row = crf_row(tags);
     const int along = transposed ? 1 : row, across = transposed ? row : 1;
 #pragma unroll
     for (int k = 0; k < K; ++k) {
       const double* column = factors + (has(k) ? tag(k) : 0) * across;
-      if (!logarithms) {
-        // Two sums side by side: one alone would wait for itself at every addition.
-        double even = 0, odd = 0;
-        int i = 0;
-        for (; i + 1 < tags; i += 2) {
-          even += shared[i] * column[i * along];
-          odd += shared[i + 1] * column[(i + 1) * along];
-        }
-        if (i < tags) even += shared[i] * column[i * along];
-        to[k] = has(k) ? even + odd : 0.0;
-        continue;
-      }
       double largest = minus_infinity(), total = 0;
       for (int i = 0; i < tags; ++i) largest = larger(largest, shared[i] + column[i * along]);
       if (largest - largest == 0) {
@@ -144,15 +142,9 @@ struct CrfWarp {
     }
   }
 
-  // The sum of all tags; in logarithms, log sum exp.
-  __device__ __forceinline__ double total(const double (&x)[K]) const {
-    double sum = 0;
-    if (!logarithms) {
-#pragma unroll
-      for (int k = 0; k < K; ++k) sum += x[k];
-      return warp_sum(sum);
-    }
-    double largest = minus_infinity();
+  // In logarithms, the sum of all tags.
+  __device__ __forceinline__ double log_total(const double (&x)[K]) const {
+    double largest = minus_infinity(), sum = 0;
 #pragma unroll
     for (int k = 0; k < K; ++k) largest = larger(largest, x[k]);
     largest = warp_largest(largest);
@@ -171,31 +163,11 @@ struct CrfWarp {
     __syncwarp();
   }
 
-  // What `keep` left of step t.
-  __device__ __forceinline__ void kept(const double* of, int64_t t, double (&x)[K]) const {
-#pragma unroll
-    for (int k = 0; k < K; ++k) {
-      x[k] = has(k) ? of[(at.first + t) * scores.tags + tag(k)] : 0.0;
-    }
-  }
-
   __device__ __forceinline__ void keep(double* of, int64_t t, const double (&x)[K]) const {
 #pragma unroll
     for (int k = 0; k < K; ++k) {
       if (has(k)) of[(at.first + t) * scores.tags + tag(k)] = x[k];
     }
-  }
-
-  // Divides a row by its sum; false where something is too small.
-  __device__ __forceinline__ bool divide(double (&x)[K], double by) const {
-    bool small = !(by > 0);
-    const double factor = 1 / by;
-#pragma unroll
-    for (int k = 0; k < K; ++k) {
-      x[k] *= factor;
-      small = small || (x[k] > 0 && x[k] < kCrfLeast);
-    }
-    return !__any_sync(kAllLanes, small);
   }
 };
 

@@ -1,97 +1,74 @@
-// The best tags of sequences (Viterbi 1967). No torch header in here.
+// The best tags of sequences (Viterbi 1967), one step after another. No torch header in here.
 #pragma once
 
-#include "cuda/crf_step.cuh"
+#include "cuda/crf_search.cuh"
 
 namespace jnrf::cuda {
 
-// Rows of pointers that are walked through in shared memory.
+// Steps whose emissions are brought to shared memory together; fewer where the matrix of up to 128
+// tags leaves little room.
+template <int K>
+inline constexpr int kCrfTileSteps = K == 4 ? 16 : 32;
+
+// Rows of pointers that are walked through in shared memory, in place of a tile of emissions.
 inline constexpr int kCrfPointerRows = 128;
+static_assert(kCrfPointerRows <= kCrfTileSteps<4> * sizeof(double));
 
 // The best tags of a sequence, one warp. `from` [T, C] is for the pointers. Dynamic shared memory
-// for the matrix, a row of scores, and kCrfPointerRows rows of pointers.
-template <typename T, typename W, int K>
+// for two rows of scores, a tile of emissions, and the matrix where N is 0.
+template <typename T, typename W, int N, int K>
 __global__ void crf_viterbi(CrfScores<T, W> scores, uint8_t* from, int64_t* best, W* best_score) {
-  const int b = static_cast<int>(blockIdx.x), tags = scores.tags, row = crf_row(tags);
+  using Search = CrfSearch<N, K>;
+  const int b = static_cast<int>(blockIdx.x), tags = scores.tags;
   const CrfSequence at = crf_sequence(scores, b);
   const int lane = static_cast<int>(threadIdx.x);
   if (at.length == 0) {
     if (lane == 0) best_score[b] = static_cast<W>(0.0);
     return;
   }
-  double* matrix = dynamic_shared<double>();
-  double* shared = matrix + tags * row;
-  auto* pointers = reinterpret_cast<uint8_t*>(shared + tags);
-  for (int place = lane; place < tags * tags; place += 32) {
-    matrix[place / tags * row + place % tags] = static_cast<double>(scores.transitions[place]);
-  }
-  const CrfWarp<T, W, K> warp{scores, matrix, shared, at, lane, true};
-  double score[K];
-  bool far = false;
-  const int middle = (tags + 1) / 2;
-  warp.end_factors(scores.start, score, far);
-  __syncwarp();
-  double next[K];
+  double* rows = dynamic_shared<double>();
+  double* tile = rows + Search::template kRowBytes<1> / sizeof(double);
+  const Search search = crf_search<N, K>(scores, tile + kCrfTileSteps<K> * tags);
+  double score[1][K];
+  for (int64_t begin = 0; begin < at.length; begin += kCrfTileSteps<K>) {
+    const auto steps = static_cast<int>(min(int64_t{kCrfTileSteps<K>}, at.length - begin));
+    __syncwarp();
+    load_emissions(scores, at.first + begin, steps, tile);
+    __syncwarp();
+    const int done = begin == 0;  // the first step comes from none
+    if (done) {
 #pragma unroll
-  for (int k = 0; k < K; ++k) next[k] = warp.has(k) ? warp.emission(0, k) : minus_infinity();
-  for (int64_t t = 0; t < at.length; ++t) {
-    double emission[K];
-#pragma unroll
-    for (int k = 0; k < K; ++k) {
-      emission[k] = next[k];
-      // On its way while this step is worked on.
-      if (warp.has(k) && t + 1 < at.length) next[k] = warp.emission(t + 1, k);
+      for (int k = 0; k < K; ++k) score[0][k] = first_score(search, scores, tile, k);
     }
-    if (t > 0) {
-      warp.share(score);
+    uint8_t* pointers = from + (at.first + begin + done) * tags;
+    search.template advance<1>(
+        tile + done * tags, steps - done, rows, score, [&](int t, const CrfChoice(&choices)[K]) {
 #pragma unroll
-      for (int k = 0; k < K; ++k) {
-        const int column = warp.has(k) ? warp.tag(k) : 0;
-        // Two searches side by side: one alone would wait for itself at every comparison.
-        double top = shared[0] + matrix[column], other = minus_infinity();
-        int which = 0, of_other = middle;
-        for (int i = 0; i < middle; ++i) {
-          const double value = shared[i] + matrix[i * row + column];
-          which = value > top ? i : which;
-          top = value > top ? value : top;
-          const int j = min(middle + i, tags - 1);
-          const double beyond = shared[j] + matrix[j * row + column];
-          of_other = beyond > other ? j : of_other;
-          other = beyond > other ? beyond : other;
-        }
-        which = other > top ? of_other : which;
-        top = other > top ? other : top;
-        score[k] = top;
-        if (warp.has(k)) from[(at.first + t) * tags + column] = static_cast<uint8_t>(which);
-      }
-    }
-#pragma unroll
-    for (int k = 0; k < K; ++k) {
-      score[k] = warp.has(k) ? score[k] + emission[k] : minus_infinity();
-    }
+          for (int k = 0; k < K; ++k) {
+            if (!search.has(k)) continue;
+            pointers[t * tags + search.tag(k)] = static_cast<uint8_t>(choices[k].tag);
+          }
+        });
   }
-  double top = minus_infinity();
-  int tag = 0;
-  warp.share(score);
-  for (int j = 0; j < tags; ++j) {  // every lane the same
-    const double value = shared[j] + static_cast<double>(scores.end[j]);
-    tag = j == 0 || value > top ? j : tag;
-    top = j == 0 || value > top ? value : top;
-  }
+  const CrfChoice last = search.last(scores.end, rows, score);
   if (lane == 0) {
-    best_score[b] = static_cast<W>(top);
-    best[at.first + at.length - 1] = tag;
+    best_score[b] = static_cast<W>(last.score);
+    best[at.first + at.length - 1] = last.tag;
   }
+  int tag = last.tag;
+  auto* pointers = reinterpret_cast<uint8_t*>(tile);
   for (int64_t end = at.length; end > 1; end -= kCrfPointerRows) {
     const int64_t begin = max(end - kCrfPointerRows, int64_t{1});
+    const auto count = static_cast<int>(end - begin);
+    const uint8_t* of_rows = from + (at.first + begin) * tags;
+    int64_t* to = best + at.first + begin - 1;
     __syncwarp();
-    for (int64_t place = lane; place < (end - begin) * tags; place += 32) {
-      pointers[place] = from[(at.first + begin) * tags + place];
-    }
+#pragma unroll 4
+    for (int place = lane; place < count * tags; place += 32) pointers[place] = of_rows[place];
     __syncwarp();
-    for (int64_t t = end - 1; t >= begin; --t) {
-      tag = pointers[(t - begin) * tags + tag];
-      if (lane == 0) best[at.first + t - 1] = tag;
+    for (int t = count - 1; t >= 0; --t) {
+      tag = pointers[t * tags + tag];
+      if (lane == 0) to[t] = tag;
     }
   }
 }

@@ -5,6 +5,7 @@ set(JNRF_CUDA_SOURCES
   csrc/cuda/cufft.cpp
   csrc/cuda/crf.cu
   csrc/cuda/crf_op.cpp
+  csrc/cuda/crf_viterbi.cu
   csrc/cuda/fourier_mix.cu
   csrc/cuda/fourier_mix_op.cpp
   csrc/cuda/fourier_mix_product.cu

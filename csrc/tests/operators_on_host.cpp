@@ -17,6 +17,10 @@ void set_schedule(int64_t schedule) {
 
 void set_capturing(bool capturing) { jnrf::cuda::host::capturing = capturing; }
 
+void set_multiprocessors(int64_t multiprocessors) {
+  jnrf::cuda::host::multiprocessors = static_cast<int>(multiprocessors);
+}
+
 std::vector<jnrf::cuda::host::Launch> launches;
 
 void record_launches(int64_t multiprocessors) {
@@ -54,6 +58,8 @@ JNRF_OPERATORS(m) {
   m.def("set_schedule(int schedule) -> ()");
   // Whether operators should believe that a CUDA graph is being captured.
   m.def("set_capturing(bool capturing) -> ()");
+  // How many multiprocessors operators should believe that there are; 2 at first.
+  m.def("set_multiprocessors(int multiprocessors) -> ()");
   // From now on launches are noted, not run, as for a device of so many multiprocessors.
   m.def("record_launches(int multiprocessors) -> ()");
   // What was noted; ends it.
@@ -63,6 +69,7 @@ JNRF_OPERATORS(m) {
 STABLE_TORCH_LIBRARY_IMPL(JNRF_NAMESPACE, CompositeExplicitAutograd, m) {
   m.impl("set_schedule", TORCH_BOX(&set_schedule));
   m.impl("set_capturing", TORCH_BOX(&set_capturing));
+  m.impl("set_multiprocessors", TORCH_BOX(&set_multiprocessors));
   m.impl("record_launches", TORCH_BOX(&record_launches));
   m.impl("recorded_launches", TORCH_BOX(&recorded_launches));
 }

@@ -63,7 +63,8 @@ struct Problem {
             bounds.data(),
             tokens(),
             tags,
-            sequences()};
+            sequences(),
+            tokens()};
   }
 };
 
@@ -154,12 +155,11 @@ void test(int tags, const std::vector<int>& lengths, double scale) {
   for (unsigned schedule : {0u, 1u, 2u}) {
     jnrf::cuda::host::schedule = schedule;
     const size_t rows = problem.emissions.size(), tokens = problem.tokens();
-    Doubles alpha(rows), beta(rows), followed(rows), divided(tokens), weight(tokens);
+    Doubles alpha(rows), beta(rows), followed(rows), weight(tokens);
     Doubles log_norm(problem.sequences()), loss(problem.sequences());
     std::vector<int32_t> logarithms(problem.sequences());
-    const jnrf::cuda::CrfWorkspace work{alpha.data(),     beta.data(),   followed.data(),
-                                        divided.data(),   weight.data(), log_norm.data(),
-                                        logarithms.data()};
+    const jnrf::cuda::CrfWorkspace work{alpha.data(),  beta.data(),     followed.data(),
+                                        weight.data(), log_norm.data(), logarithms.data()};
     const auto given = problem.on_device();
     launch_crf_passes(given, work, nullptr);
     launch_crf_loss(given, work, problem.gold.data(), loss.data(), nullptr);
@@ -173,11 +173,50 @@ void test(int tags, const std::vector<int>& lengths, double scale) {
     std::vector<uint8_t> pointers(rows);
     std::vector<int64_t> best(tokens, -1);
     Doubles scores(problem.sequences());
-    launch_crf_viterbi(given, pointers.data(), best.data(), scores.data(), nullptr);
+    jnrf::cuda::CrfSearchWorkspace search{};
+    search.steps = pointers.data();
+    launch_crf_viterbi(given, search, best.data(), scores.data(), nullptr);
     expect_near("best score" + what, scores, wanted.best_score, tolerance);
     for (int64_t tag : best) {
       jnrf::tests::expect(tag >= 0 && tag < tags, ("a tag for every step" + what).c_str());
     }
+  }
+}
+
+// Long sequences go by chunks; float64 ones, of the same numbers, step by step.
+void test_chunks(int tags, const std::vector<int>& lengths) {
+  Problem problem(tags, lengths, 1.0);
+  using Floats = std::vector<float>;
+  std::vector<Floats> rounded;
+  for (Doubles* values : {&problem.emissions, &problem.transitions, &problem.start, &problem.end}) {
+    rounded.emplace_back(values->begin(), values->end());
+    values->assign(rounded.back().begin(), rounded.back().end());
+  }
+  const auto exact = problem.on_device();
+  auto given = exact;
+  given.type = jnrf::cuda::CrfType::kFloat;
+  given.emissions = rounded[0].data();
+  given.transitions = rounded[1].data();
+  given.start = rounded[2].data();
+  given.end = rounded[3].data();
+  const size_t rows = problem.emissions.size(), tokens = problem.tokens();
+  const auto chunks = static_cast<size_t>(crf_chunks(given));
+  jnrf::tests::expect(chunks > 0 && crf_chunks(exact) == 0, "only float32 goes by chunks");
+  std::vector<int64_t> wanted(tokens);
+  Doubles scores(problem.sequences());
+  std::vector<uint8_t> pointers(rows);
+  launch_crf_viterbi(exact, {pointers.data(), nullptr, nullptr, nullptr}, wanted.data(),
+                     scores.data(), nullptr);
+  for (unsigned schedule : {0u, 1u, 2u}) {
+    jnrf::cuda::host::schedule = schedule;
+    std::vector<uint8_t> paths(rows), before(chunks * tags);
+    Doubles products(chunks * tags * tags), starts(chunks * tags);
+    std::vector<int64_t> best(tokens, -1);
+    Floats best_scores(problem.sequences());
+    launch_crf_viterbi(given, {paths.data(), products.data(), starts.data(), before.data()},
+                       best.data(), best_scores.data(), nullptr);
+    jnrf::tests::expect(best == wanted, "tags of chunks");
+    jnrf::tests::expect_close("scores of chunks", best_scores, scores, 2e-7);
   }
 }
 
@@ -189,5 +228,7 @@ int main() {
     test(tags, {4, 7}, 90.0);  // far enough apart for logarithms
   }
   test(3, {130, 259}, 1.0);
+  jnrf::cuda::host::multiprocessors = 132;  // so that chunks pay
+  for (int tags : {3, 19, 26, 35}) test_chunks(tags, {225, 0, 34, 257});
   return jnrf::tests::report();
 }

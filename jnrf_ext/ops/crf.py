@@ -99,7 +99,8 @@ def crf_decode(
     """The most probable tags of each sequence, by the Viterbi algorithm in float64.
 
     Other arguments and errors as for `crf_nll`. Of equally good tags the lowest are taken, from the
-    last step on. Not differentiable.
+    last step on; on CUDA, scores of long sequences of float32 or bfloat16 are added up in another
+    order, which may decide between tags that differ by the rounding of float64. Not differentiable.
 
     Args:
         allowed: bool ``[C, C]``, ``[C]`` and ``[C]``: which transitions, first and last tags there

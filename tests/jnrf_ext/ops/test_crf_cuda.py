@@ -4,31 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from crf_inputs import crf, packed, without_gold
+from crf_inputs import ROUNDING, close, crf, on_cpu, packed, rounded, without_gold
 from cuda_backends import BACKENDS
 
 from jnrf_ext import ops
 
 LENGTHS = [1, 7, 0, 33, 2, 140, 1, 0]
-#: What is left of float64 results in the output's type; bfloat16 has float32 losses and gradients.
-ROUNDING = {torch.float64: 1e-12, torch.float32: 3e-7, torch.bfloat16: 3e-7}
-
-
-def rounded(given, dtype: torch.dtype):
-    """The same numbers as the operator's types have them, and in float64."""
-    weights = torch.float32 if dtype == torch.bfloat16 else dtype
-    emissions, gold, *scores, bounds = (t.detach() for t in given)
-    typed = (emissions.to(dtype), gold, *(t.to(weights) for t in scores), bounds)
-    return typed, tuple(t.double() if t.is_floating_point() else t for t in typed)
-
-
-def on_cpu(results):
-    return [t.cpu() for t in results]
-
-
-def close(got: torch.Tensor, wanted: torch.Tensor, rounding: float, dtype=None) -> None:
-    assert got.dtype == (dtype or got.dtype)
-    torch.testing.assert_close(got.double(), wanted.double(), rtol=rounding, atol=rounding)
 
 
 def compare_all(backend, given, dtype: torch.dtype, rounding: float) -> None:
@@ -102,6 +83,18 @@ def test_what_is_almost_impossible_becomes_likely_again(backend):
     end = torch.tensor([float("-inf"), 0.0], dtype=torch.float64)
     given = (emissions, torch.ones(3).long(), transitions, torch.zeros(2).double(), end, packed(3))
     compare_all(backend, given, torch.float64, 1e-12)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("tags", [2, 35])
+def test_steps_whose_every_way_on_is_unlikely(backend, tags):
+    """Near enough for probabilities, but a row may fall to 1e-43 of the one before."""
+    emissions, gold, transitions, start, end, bounds = (t.detach() for t in crf([90, 1, 40], tags))
+    emissions[::2, 0] += 100
+    emissions[1::2, 1:] += 100
+    transitions += 100 * torch.eye(tags)
+    given = (emissions, gold, transitions, start, end, bounds)
+    compare_all(backend, given, torch.float64, 1e-10)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
