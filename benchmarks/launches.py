@@ -93,13 +93,13 @@ def record(ops, library: Path, work: Callable[[], object], multiprocessors: int)
 def by_work(ops) -> Iterator[tuple[str, Callable[[], object]]]:
     """The operators at the sizes that are to be fast, forward and backward."""
 
-    def mixing(lengths: list[int], dtype: torch.dtype) -> Callable[[], object]:
+    def mixing(lengths: list[int], dtype: torch.dtype, window: int = 0) -> Callable[[], object]:
         def work():
             x = torch.empty(sum(lengths), HIDDEN, dtype=dtype)
             weight, bias = torch.empty(2, HIDDEN, dtype=dtype)
             bounds = torch.tensor([0, *lengths]).cumsum(0).int()
-            y, *kept = ops.fourier_mix_norm(x, weight, bias, bounds)
-            ops.fourier_mix_norm_backward(y, *kept, weight, bounds)
+            y, *kept = ops.fourier_mix_norm(x, weight, bias, bounds, window=window)
+            ops.fourier_mix_norm_backward(y, *kept, weight, bounds, window=window)
 
         return work
 
@@ -133,6 +133,7 @@ def by_work(ops) -> Iterator[tuple[str, Callable[[], object]]]:
         yield f"fourier_mix_norm, 64 x 50-500, {name}", mixing(short, dtype)
         yield f"fourier_mix_norm, 512, {name}", mixing([512], dtype)
         yield f"fourier_mix_norm, 4096, {name}", mixing([4096], dtype)
+        yield f"fourier_mix_norm, 4096 in windows of 8, {name}", mixing([4096], dtype, 8)
         for size in (64, HIDDEN):
             yield f"select, relation_loss, D={size}, {name}", relations(dtype, size)
     yield "crf_nll, crf_decode, L=4096", chain

@@ -81,6 +81,16 @@ PieceTable product_table(const MixFinish& finish, const std::vector<Document>& d
 void launch_mix_product(const MixFinish& finish, const void* x, bool wide,
                         const DevicePieces& pieces, float* folded, float* middle, void* stream);
 
+// The third way, for windows that are short: all by one kernel.
+bool windows_serve(int64_t hidden, int64_t window, MixType type);
+
+PieceTable windows_table(const std::vector<Document>& documents, int64_t window, int64_t shift);
+
+// x [T, H] has the type of the residual: wide with a wide one, else finish.type. The pieces are
+// those of windows_table.
+void launch_mix_windows(const MixFinish& finish, const void* x, const DevicePieces& pieces,
+                        void* stream);
+
 struct MixNormBackward {
   const void* grad;
   const void *sum, *mean, *rstd;

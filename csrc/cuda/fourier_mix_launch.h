@@ -64,6 +64,18 @@ void for_finish(const MixFinish& finish, const F& run) {
   });
 }
 
+// Calls run(finish) with the types of what is finished, which is not float64.
+template <typename F>
+void for_product(const MixFinish& finish, const F& run) {
+  if (finish.type == MixType::kFloat) {
+    run(typed<float, float, float>(finish));
+  } else if (finish.wide_residual) {
+    run(typed<float, float, bfloat16>(finish));
+  } else {
+    run(typed<float, bfloat16, bfloat16>(finish));
+  }
+}
+
 // One row k a unit, or a block's share of them.
 inline Pieces rows_of(const DevicePieces& pieces, bool blocks) {
   const PieceTable& table = pieces.table;

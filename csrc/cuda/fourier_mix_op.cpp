@@ -118,10 +118,21 @@ void mix_by_product(const Input& input, const std::vector<Document>& documents, 
                      input.on.stream);
 }
 
+// Windows that are short, in one kernel.
+void mix_by_windows(const Input& input, const std::vector<Document>& documents, int64_t window,
+                    int64_t shift, const MixFinish& finish) {
+  const OnDevicePieces owner(input, windows_table(documents, window, shift));
+  launch_mix_windows(finish, input.x.const_data_ptr(), owner.get(), input.on.stream);
+}
+
 void mix(const Input& input, std::vector<Document> documents, int64_t window, int64_t shift,
          const MixFinish& finish) {
   std::erase_if(documents, [](const Document& document) { return document.length == 0; });
   const int64_t limit = product_serves(finish.hidden, finish.type) ? product_limit.load() : 0;
+  if (window && window <= limit && windows_serve(finish.hidden, window, finish.type)) {
+    mix_by_windows(input, documents, window, shift, finish);
+    return;
+  }
   if (window && window <= limit) {
     mix_by_product(input, documents, window, shift, finish);
     return;

@@ -3,53 +3,32 @@
 #include <algorithm>
 
 #include "cuda/fourier_mix_launch.h"
+#include "cuda/fourier_mix_radices.h"
 #include "cuda/fourier_mix_rows.cuh"
 
 namespace jnrf::cuda {
 namespace {
 
 constexpr int64_t kMostFeatures = kMostProductWarps[0] * kWarpColumns * 2;
-static_assert(kMostFeatures <= kMostFoldFeatures);
-// A larger prime factor of H costs more time, and float32's sums more accuracy.
-constexpr int64_t kLargestRadix = (1 << kRadixBits) - 1;
-constexpr int64_t kMultiprocessorShared = 200 * 1024;  // about what the blocks of one share
-constexpr int64_t kMostBlocks = 16;                    // of fold_rows on one
-
-// None where H has a factor that is too large, or is 1. Odd ones first: the first passes write far
-// apart, where powers of two would meet in the same banks of shared memory.
-Radices radices_of(int64_t hidden) {
-  Radices radices = 0;
-  int bits = 0;
-  const auto divide = [&](int64_t radix) {
-    for (; hidden % radix == 0; hidden /= radix, bits += kRadixBits) {
-      radices |= static_cast<Radices>(radix) << bits;
-    }
-  };
-  for (int64_t odd = 3; odd <= kLargestRadix; odd += 2) divide(odd);
-  divide(4);
-  divide(2);
-  return hidden == 1 ? radices : 0;
-}
+static_assert(kMostFeatures <= kMostRowFeatures);
 
 int columns_of(int64_t hidden) { return static_cast<int>(product_columns(hidden)); }
 
-size_t fold_bytes(int64_t hidden) { return (1 + 2 * kFoldWarps) * hidden * sizeof(float2); }
+size_t fold_bytes(int64_t hidden) {
+  return (hidden + 2 * kFoldWarps * row_places(row_transform(hidden))) * sizeof(float2);
+}
+
+// Blocks that one multiprocessor has at once, of so many bytes of shared memory each. It has a
+// kilobyte more than a block may ask for, and keeps one a block.
+int64_t blocks_at_once(size_t bytes, int64_t most) {
+  constexpr size_t kKept = 1024;
+  const size_t fit = (shared_memory_limit() + kKept) / (bytes + kKept);
+  return std::clamp<int64_t>(static_cast<int64_t>(fit), 1, most);
+}
 
 size_t product_bytes(int tiles, int64_t hidden) {
   const auto layout = product_layout(tiles, columns_of(hidden), static_cast<int>(hidden));
   return layout.size * sizeof(float);
-}
-
-// Calls run(finish) with the types of what is finished, which is not float64.
-template <typename F>
-void for_product(const MixFinish& finish, const F& run) {
-  if (finish.type == MixType::kFloat) {
-    run(typed<float, float, float>(finish));
-  } else if (finish.wide_residual) {
-    run(typed<float, float, bfloat16>(finish));
-  } else {
-    run(typed<float, bfloat16, bfloat16>(finish));
-  }
 }
 
 template <int kTiles, int kWidth, typename Residual, typename Out>
@@ -71,8 +50,7 @@ MixProduct<Residual, Out> product_of(const Finish<float, Residual, Out>& finish,
 }  // namespace
 
 bool product_serves(int64_t hidden, MixType type) {
-  const bool factors = hidden == 1 || radices_of(hidden) != 0;
-  return type != MixType::kDouble && hidden <= kMostFeatures && factors &&
+  return type != MixType::kDouble && hidden <= kMostFeatures && row_transform_serves(hidden) &&
          std::max(product_bytes(1, hidden), fold_bytes(hidden)) <= shared_memory_limit();
 }
 
@@ -98,20 +76,15 @@ void launch_mix_product(const MixFinish& finish, const void* x, bool wide,
                         const DevicePieces& pieces, float* folded, float* middle, void* stream) {
   const int64_t hidden = finish.hidden;
   const size_t bytes = fold_bytes(hidden);
-  const auto at_once =
-      std::clamp<int64_t>(kMultiprocessorShared / static_cast<int64_t>(bytes), 1, kMostBlocks);
   const Grid grid{static_cast<unsigned>(
-      std::min<int64_t>(blocks_for(pieces.table.pairs, kFoldWarps), at_once * multiprocessors()))};
+      std::min<int64_t>(blocks_for(pieces.table.pairs, kFoldWarps),
+                        blocks_at_once(bytes, kFoldBlocks) * multiprocessors()))};
   for_type(wide ? MixType::kFloat : finish.type, [&](auto type) {
     using In = std::conditional_t<std::is_same_v<typename decltype(type)::type, double>, float,
                                   typename decltype(type)::type>;
-    const FoldRows<In> work{static_cast<const In*>(x),
-                            folded,
-                            middle,
-                            rows_of(pieces, false),
-                            radices_of(hidden),
-                            static_cast<int>(hidden),
-                            columns_of(hidden)};
+    const FoldRows<In> work{
+        static_cast<const In*>(x), folded, middle, rows_of(pieces, false), row_transform(hidden),
+        columns_of(hidden)};
     for_width(fit_vectors(hidden, work.x), [&](auto width) {
       launch("fold_rows", fold_rows<decltype(width)::value, In>, grid, 32 * kFoldWarps, bytes,
              stream, work);

@@ -9,6 +9,7 @@ set(JNRF_CUDA_SOURCES
   csrc/cuda/fourier_mix.cu
   csrc/cuda/fourier_mix_op.cpp
   csrc/cuda/fourier_mix_product.cu
+  csrc/cuda/fourier_mix_windows.cu
   csrc/cuda/fourier_plans.cu
   csrc/cuda/packed.cu
   csrc/cuda/packed_op.cpp

@@ -73,6 +73,21 @@ def test_short_documents_go_together_and_long_ones_by_cufft(recorded):
     assert long.count("finish_spectra<4, float, float, float>") == 2
 
 
+@pytest.mark.parametrize(
+    ("window", "blocks", "threads"),
+    [(2, 512, 128), (3, 683, 128), (4, 512, 128), (6, 683, 96), (8, 512, 128), (16, 256, 256)],
+)
+def test_short_windows_go_by_one_kernel(stand_in, window, blocks, threads):
+    ops, library = stand_in
+    x = torch.randn(4096, HIDDEN)
+    bounds = torch.tensor([0, 4096], dtype=torch.int32)
+    found = record(ops, library, lambda: ops.fourier_mix(x, bounds, 1, True, window, 0), 132)
+    assert [launch.kernel for launch in found[1:]] == ["mix_windows<4, float, float>"]
+    assert (found[1].blocks, found[1].threads) == (blocks, threads)
+    # 16 warps on a multiprocessor of 228 KB, of which each block takes one more.
+    assert 512 // threads * (found[1].shared + 1024) <= 228 * 1024
+
+
 def test_geometry_is_that_of_the_device_asked_for(stand_in):
     ops, library = stand_in
     name, work = next(by_work(ops))
@@ -82,8 +97,8 @@ def test_geometry_is_that_of_the_device_asked_for(stand_in):
         return [launch.blocks for launch in found if launch.kernel.startswith("fold_rows")]
 
     assert name.startswith("fourier_mix_norm, 64")
-    assert folds(132) == [396, 396]  # three on each
-    assert folds(20) == [60, 60]
+    assert folds(132) == [528, 528]  # four on each
+    assert folds(20) == [80, 80]
 
 
 def test_the_steps_of_a_crf_are_spread_over_blocks(recorded):

@@ -11,11 +11,21 @@ from pathlib import Path
 import pytest
 import torch
 from cuda_backends import BACKENDS, Gpu, Host
+from fourier_mixing import (
+    EPS,
+    SHORT,
+    Cpu,
+    distances,
+    norm_inputs,
+    normal,
+    packed,
+    product_limit,
+    results,
+)
 
 import jnrf_ext
 from jnrf_ext import ops, reference
 
-EPS = {torch.float32: torch.finfo(torch.float32).eps, torch.float64: torch.finfo(torch.float64).eps}
 MIXED = [1, 2, 3, 0, 5, 31, 32, 33, 0, 47, 64, 65, 7, 1]
 BATCHES = [
     ([1], 1),
@@ -33,59 +43,12 @@ BATCHES = [
     ([5, 33], 77),  # a radix without a pass of its own
     ([6, 1], 97),  # a prime factor that only cuFFT has
     ([2, 9], 1024),  # the most that the product serves
+    ([6, 1], 768),
+    ([3, 2], 512),  # powers of two: rows with free places
+    ([4, 1], 128),
+    ([5], 640),
     ([3], 1028),
 ]
-
-
-def packed(*lengths: int) -> torch.Tensor:
-    return torch.tensor([0, *lengths]).cumsum(0).int()
-
-
-def normal(*shape: int, seed: int = 0) -> torch.Tensor:
-    """Rounded to bfloat16, so that every dtype starts from the same numbers."""
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(*shape, generator=generator).bfloat16().double()
-
-
-def norm_inputs(tokens: int, hidden: int) -> list[torch.Tensor]:
-    return [normal(tokens, hidden), normal(hidden, seed=1), normal(hidden, seed=2)]
-
-
-class Cpu:
-    """The CPU operators, where a backend can stand."""
-
-    @staticmethod
-    def op(name):
-        return getattr(torch.ops.jnrf, name)
-
-    @staticmethod
-    def move(values):
-        return values
-
-
-def results(backend, inputs, cu_seqlens, *settings, dtype=torch.float64):
-    """y and the gradients of x, weight and bias, then what was kept between; cu_seqlens stay."""
-    x, weight, bias, grad = backend.move([t.to(dtype) for t in (*inputs, normal(*inputs[0].shape))])
-    y, *kept = backend.op("fourier_mix_norm")(x, weight, bias, cu_seqlens, 1e-5, *settings)
-    grads = backend.op("fourier_mix_norm_backward")(grad, *kept, weight, cu_seqlens, *settings)
-    return [y, *grads, *kept]
-
-
-def distances(got, wanted) -> list[float]:
-    return [
-        ((a.double().cpu() - b).norm() / b.norm().clamp_min(1e-300)).item()
-        for a, b in zip(got, wanted, strict=True)
-    ]
-
-
-@contextmanager
-def product_limit(backend, tokens: int):
-    """The longest documents that go by the product; 0 leaves all to cuFFT."""
-    before = backend.op("fourier_product_limit")(tokens)
-    try:
-        yield
-    finally:
-        backend.op("fourier_product_limit")(before)
 
 
 @contextmanager
@@ -212,7 +175,7 @@ def test_packed_documents_equal_documents_one_by_one(backend, limit, dtype):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("limit", [5, 512])
+@pytest.mark.parametrize("limit", [0, 5, 512])
 @pytest.mark.parametrize(
     ("window", "shift"), [(1, 0), (2, 1), (7, 0), (16, 21), (64, 3), (70, 69), (512, 9)]
 )
@@ -222,9 +185,11 @@ def test_windows_equal_documents_of_their_bounds(backend, window, shift, limit):
     x = backend.move(normal(sum(lengths), 32).float())
     mix = backend.op("fourier_mix")
     cuts = reference.windows(packed(*lengths), window, shift)
+    # Short windows have a kernel of their own, in which documents that are windows already stay.
+    kept = window if window <= min(limit, SHORT) else 0
     with product_limit(backend, limit):
         got = backend.every_order(lambda: mix(x, packed(*lengths), 0.7, True, window, shift))
-        assert torch.equal(got, mix(x, cuts, 0.7, True))
+        assert torch.equal(got, mix(x, cuts, 0.7, True, kept, 0))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
