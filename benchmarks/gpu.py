@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib.metadata
+import importlib.util
 import json
 import os
 import re
@@ -101,6 +102,8 @@ def plan(out: Path, dry: bool) -> list[Part]:
     def script(name: str, *chosen: str) -> list[str]:
         return [python, f"benchmarks/{name}.py", f"--out={out}", *chosen]
 
+    # Tests wait for the host for the most part: several processes share the GPU.
+    several = ["-n8"] if importlib.util.find_spec("xdist") and not dry else []
     build = [python, "setup.py", "-q", "build_ext", "--inplace"]
     cuda = {"JNRF_CUDA": "on"} if not dry else {}
     collect = ["--collect-only", "-q"] if dry else []
@@ -118,7 +121,7 @@ def plan(out: Path, dry: bool) -> list[Part]:
     parts = [
         Part("machine", 20, [python, "benchmarks/gpu.py", "--describe"]),
         Part("build", 180, build, cuda),
-        Part("tests", 120, tests("tests", "-m", "cuda", "-q", *collect)),
+        Part("tests", 120, tests("tests", "-m", "cuda", "-q", *several, *collect)),
         Part("fourier_mix", 120, bench("fourier_mix")),
         Part("relation", 60, bench("relation")),
         Part("step", 60, bench("step")),

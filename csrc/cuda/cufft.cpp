@@ -32,6 +32,7 @@ Cufft load() {
   find(library, "cufftMakePlanMany64", found.make_plan);
   find(library, "cufftSetWorkArea", found.set_work_area);
   find(library, "cufftSetStream", found.set_stream);
+  find(library, "cufftExecC2C", found.exec_c2c);
   find(library, "cufftExecR2C", found.exec_r2c);
   find(library, "cufftExecD2Z", found.exec_d2z);
   find(library, "cufftDestroy", found.destroy);

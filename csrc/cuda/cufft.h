@@ -16,10 +16,13 @@ struct Cufft {
   int (*set_work_area)(int plan, void* workspace);
   int (*set_stream)(int plan, void* stream);
   int (*exec_r2c)(int plan, float* from, void* to);
+  int (*exec_c2c)(int plan, void* from, void* to, int direction);
   int (*exec_d2z)(int plan, double* from, void* to);
   int (*destroy)(int plan);
 };
 
+inline constexpr int kCufftForward = -1;
+inline constexpr int kCufftC2C = 0x29;
 inline constexpr int kCufftR2C = 0x2a;
 inline constexpr int kCufftD2Z = 0x6a;
 

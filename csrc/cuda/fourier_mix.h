@@ -62,6 +62,19 @@ void launch_gather_rows(const void* x, MixType type, bool wide, const DevicePiec
 void launch_finish_spectra(const MixFinish& finish, const DevicePieces& pieces, const void* spectra,
                            void* stream);
 
+// A better way for long documents: rows over the features by a kernel, then columns by cuFFT in
+// place, then finished. Whether it serves so many features:
+bool columns_serve(int64_t hidden, MixType type);
+
+// Complex columns of a document, complex float [rows, fft_columns].
+int64_t fft_columns(int64_t hidden);
+
+// x [T, H] is wide or of finish.type; the documents' rows are side by side in `columns`.
+void launch_fold_columns(const MixFinish& finish, const void* x, bool wide,
+                         const DevicePieces& pieces, float* columns, void* stream);
+void launch_finish_columns(const MixFinish& finish, const DevicePieces& pieces,
+                           const float* columns, void* stream);
+
 // The other way, for pieces that are short: a transform of the rows over the features, then a
 // product over the tokens that finishes them too. Whether it serves so many features:
 bool product_serves(int64_t hidden, MixType type);

@@ -20,7 +20,9 @@ using torch::headeronly::ScalarType;
 // holds.
 constexpr int64_t kGroupBytes = int64_t{1} << 26;
 
-// The longest pieces that go by the product; docs/performance.md says why.
+// The longest pieces that go by the product, by what was measured (docs/performance.md): three
+// launches for all, where cuFFT takes some of the host's time for each. It depends on a piece's
+// length alone, so that no bit of a document depends on what it is packed with.
 std::atomic<int64_t> product_limit{512};
 
 MixType type_of(const char* op, const Tensor& x) {
@@ -63,7 +65,52 @@ class OnDevicePieces {
   Tensor numbers_;
 };
 
-// Transforms documents one by one with cuFFT and finishes them together.
+// One after another by cuFFT, in memory that they share.
+void transform(const Input& input, const MixFinish& finish, int64_t columns,
+               const std::vector<FourierPlans::Work>& work) {
+  std::optional<Tensor> workspace;
+  FourierPlans::all().transform(
+      work,
+      {input.x.get_device_index(), 0, finish.hidden, finish.type == MixType::kDouble, columns},
+      input.on.stream, [&](size_t bytes) {
+        workspace =
+            torch::stable::new_empty(input.x, {static_cast<int64_t>(bytes)}, ScalarType::Byte);
+        return workspace->mutable_data_ptr();
+      });
+}
+
+// Rows of all documents by a kernel, their columns one document after another by cuFFT.
+void mix_by_columns(const Input& input, const std::vector<Document>& documents,
+                    const MixFinish& finish) {
+  const OnDevicePieces owner(input, PieceTable(documents, 0, 0, 1));
+  const DevicePieces pieces = owner.get();
+  const int64_t columns = fft_columns(finish.hidden);
+  const Tensor spectra =
+      torch::stable::new_empty(input.x, {pieces.table.rows, 2 * columns}, ScalarType::Float);
+  auto* numbers = spectra.mutable_data_ptr<float>();
+  launch_fold_columns(finish, input.x.const_data_ptr(), input.wide, pieces, numbers,
+                      input.on.stream);
+  std::vector<FourierPlans::Work> work;
+  for (size_t d = 0; d < documents.size(); ++d) {
+    float* place = numbers + pieces.table.row(d) * 2 * columns;
+    work.push_back({documents[d].length, place, place});
+  }
+  transform(input, finish, columns, work);
+  launch_finish_columns(finish, pieces, numbers, input.on.stream);
+}
+
+// Which long documents go by columns: those that cuFFT transforms in one kernel, and those whose
+// length has a large prime factor. Others, in several kernels, were slower by columns.
+bool columns_pay(int64_t length) {
+  constexpr int64_t kOneKernel = 8192, kLargestFactor = 127;  // cuFFT's, as documented
+  if (length <= kOneKernel) return true;
+  for (int64_t factor = 2; factor <= kLargestFactor; ++factor) {
+    while (length % factor == 0) length /= factor;
+  }
+  return length > 1;
+}
+
+// Documents whole by cuFFT, one after another, finished together.
 void mix_by_fft(const Input& input, const std::vector<Document>& documents,
                 const MixFinish& finish) {
   const OnDevicePieces owner(input, PieceTable(documents, 0, 0, 1));
@@ -94,14 +141,7 @@ void mix_by_fft(const Input& input, const std::vector<Document>& documents,
                         : place(d);
     work.push_back({documents[d].length, aligned, to});
   }
-  std::optional<Tensor> workspace;
-  FourierPlans::all().transform(
-      work, input.x.get_device_index(), hidden, finish.type == MixType::kDouble, input.on.stream,
-      [&](size_t bytes) {
-        workspace =
-            torch::stable::new_empty(input.x, {static_cast<int64_t>(bytes)}, ScalarType::Byte);
-        return workspace->mutable_data_ptr();
-      });
+  transform(input, finish, 0, work);
   launch_finish_spectra(finish, pieces, spectra.const_data_ptr(), input.on.stream);
 }
 
@@ -125,6 +165,18 @@ void mix_by_windows(const Input& input, const std::vector<Document>& documents, 
   launch_mix_windows(finish, input.x.const_data_ptr(), owner.get(), input.on.stream);
 }
 
+// Calls work(group) for neighbouring documents, as many as have few enough bytes of spectra.
+template <typename F>
+void in_groups(const std::vector<Document>& documents, int64_t row_bytes, const F& work) {
+  for (size_t first = 0, next = 0; first < documents.size(); first = next) {
+    int64_t bytes = 0;
+    for (; next < documents.size() && (next == first || bytes < kGroupBytes); ++next) {
+      bytes += documents[next].length * row_bytes;
+    }
+    work({documents.begin() + first, documents.begin() + next});
+  }
+}
+
 void mix(const Input& input, std::vector<Document> documents, int64_t window, int64_t shift,
          const MixFinish& finish) {
   std::erase_if(documents, [](const Document& document) { return document.length == 0; });
@@ -145,14 +197,15 @@ void mix(const Input& input, std::vector<Document> documents, int64_t window, in
     mix_by_product(input, {documents.begin(), first_long}, 0, 0, finish);
   }
   documents.erase(documents.begin(), first_long);
-  const int64_t row_bytes = (finish.hidden + 2) * static_cast<int64_t>(wide_size(finish.type));
-  for (size_t first = 0, next = 0; first < documents.size(); first = next) {
-    int64_t bytes = 0;
-    for (; next < documents.size() && (next == first || bytes < kGroupBytes); ++next) {
-      bytes += documents[next].length * row_bytes;
-    }
-    mix_by_fft(input, {documents.begin() + first, documents.begin() + next}, finish);
-  }
+  const bool served = columns_serve(finish.hidden, finish.type);
+  const auto first_whole = std::stable_partition(
+      documents.begin(), documents.end(),
+      [&](const Document& document) { return served && columns_pay(document.length); });
+  const int64_t size = static_cast<int64_t>(wide_size(finish.type));
+  in_groups({documents.begin(), first_whole}, 2 * fft_columns(finish.hidden) * size,
+            [&](const std::vector<Document>& group) { mix_by_columns(input, group, finish); });
+  in_groups({first_whole, documents.end()}, (finish.hidden + 2) * size,
+            [&](const std::vector<Document>& group) { mix_by_fft(input, group, finish); });
 }
 
 Tensor fourier_mix(const Tensor& x, const Tensor& cu_seqlens, double scale, bool ortho,

@@ -26,6 +26,11 @@ struct Unit {
   int rows_before;  // of the document's earlier pieces
 };
 
+// The row N - k of a unit's row k.
+__device__ __forceinline__ int mirror_of(const Unit& unit) {
+  return unit.row == 0 ? 0 : unit.length - unit.row;
+}
+
 __host__ __device__ inline int units_in_piece(int length, int share) {
   return (length / 2 + share) / share;
 }

@@ -2,9 +2,7 @@
 
 #include <algorithm>
 
-#include "cuda/fourier_mix_launch.h"
-#include "cuda/fourier_mix_radices.h"
-#include "cuda/fourier_mix_rows.cuh"
+#include "cuda/fourier_mix_fold_launch.h"
 
 namespace jnrf::cuda {
 namespace {
@@ -13,18 +11,6 @@ constexpr int64_t kMostFeatures = kMostProductWarps[0] * kWarpColumns * 2;
 static_assert(kMostFeatures <= kMostRowFeatures);
 
 int columns_of(int64_t hidden) { return static_cast<int>(product_columns(hidden)); }
-
-size_t fold_bytes(int64_t hidden) {
-  return (hidden + 2 * kFoldWarps * row_places(row_transform(hidden))) * sizeof(float2);
-}
-
-// Blocks that one multiprocessor has at once, of so many bytes of shared memory each. It has a
-// kilobyte more than a block may ask for, and keeps one a block.
-int64_t blocks_at_once(size_t bytes, int64_t most) {
-  constexpr size_t kKept = 1024;
-  const size_t fit = (shared_memory_limit() + kKept) / (bytes + kKept);
-  return std::clamp<int64_t>(static_cast<int64_t>(fit), 1, most);
-}
 
 size_t product_bytes(int tiles, int64_t hidden) {
   const auto layout = product_layout(tiles, columns_of(hidden), static_cast<int>(hidden));
@@ -75,19 +61,15 @@ PieceTable product_table(const MixFinish& finish, const std::vector<Document>& d
 void launch_mix_product(const MixFinish& finish, const void* x, bool wide,
                         const DevicePieces& pieces, float* folded, float* middle, void* stream) {
   const int64_t hidden = finish.hidden;
-  const size_t bytes = fold_bytes(hidden);
-  const Grid grid{static_cast<unsigned>(
-      std::min<int64_t>(blocks_for(pieces.table.pairs, kFoldWarps),
-                        blocks_at_once(bytes, kFoldBlocks) * multiprocessors()))};
-  for_type(wide ? MixType::kFloat : finish.type, [&](auto type) {
-    using In = std::conditional_t<std::is_same_v<typename decltype(type)::type, double>, float,
-                                  typename decltype(type)::type>;
+  for_input(finish.type, wide, [&](auto type) {
+    using In = typename decltype(type)::type;
     const FoldRows<In> work{
         static_cast<const In*>(x), folded, middle, rows_of(pieces, false), row_transform(hidden),
         columns_of(hidden)};
     for_width(fit_vectors(hidden, work.x), [&](auto width) {
-      launch("fold_rows", fold_rows<decltype(width)::value, In>, grid, 32 * kFoldWarps, bytes,
-             stream, work);
+      launch("fold_rows", fold_rows<decltype(width)::value, In>,
+             fold_grid(pieces.table.pairs, hidden), 32 * kFoldWarps, fold_bytes(hidden), stream,
+             work);
     });
   });
   for_product(finish, [&](const auto& typed_finish) {

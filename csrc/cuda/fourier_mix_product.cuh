@@ -10,6 +10,7 @@
 #pragma once
 
 #include "cuda/fourier_mix_finish.cuh"
+#include "cuda/fourier_mix_mirrored.cuh"
 #include "cuda/fourier_mix_pieces.cuh"
 #include "cuda/fourier_mix_turn.cuh"
 #include "cuda/mma.cuh"
@@ -97,9 +98,12 @@ __global__ void __launch_bounds__(32 * kMostProductWarps[kTiles - 1])
   auto* fragments = reinterpret_cast<unsigned*>(shared + layout.fragments);
 
   const Unit unit = unit_at<true>(work.pieces, static_cast<int>(blockIdx.x));
+  // For the end: registers are scarce until then.
+  Unit& kept = static_shared<Unit>();
+  if (threadIdx.x == 0) kept = unit;
   const int length = unit.length, terms = length / 2 + 1;
   const int steps = (terms + kStepTerms - 1) / kStepTerms;
-  const int64_t begin = work.pairs[unit.document] + unit.rows_before;
+  const int begin = work.pairs[unit.document] + unit.rows_before;
 
   const auto fragment = [&](int step, int tile, int kind) {
     const int place = step % (2 * kChunkSteps) * kTiles + tile;
@@ -121,7 +125,8 @@ __global__ void __launch_bounds__(32 * kMostProductWarps[kTiles - 1])
   };
   // What a lane needs of a step's cosine transforms, or sine transforms: of the rows n = t and t +
   // 4 four columns each, which belong to four tiles; tile i has the warp's columns i, i + 4, ...
-  const float* mine = work.folded + 2 * begin * columns + warp * kWarpColumns + 4 * g;
+  const float* mine =
+      work.folded + 2 * static_cast<int64_t>(begin) * columns + warp * kWarpColumns + 4 * g;
   const auto fetch = [&](int step, bool sines, Vector<float, 4>(&to)[2]) {
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
@@ -143,6 +148,7 @@ __global__ void __launch_bounds__(32 * kMostProductWarps[kTiles - 1])
   Vector<float, 4> cosines[2], sines[2];
   fetch(0, false, cosines);
   fetch(0, true, sines);
+  int middle_step = warp;  // the next one whose products for the feature H/2 are this warp's
   for (int step = 0; step < steps; ++step) {
     if (step % kChunkSteps == 0) {
       // All are done with the chunk before last, where the next one goes.
@@ -165,7 +171,8 @@ __global__ void __launch_bounds__(32 * kMostProductWarps[kTiles - 1])
                    load<4>(fragment(step, tile, kSineLow)), b);
     }
     // Feature H/2 has no column: warps take turns at its products.
-    if (hidden % 2 == 0 && step % warps == warp) {
+    if (hidden % 2 == 0 && step == middle_step) {
+      middle_step += warps;
       float middle[2];
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
@@ -213,31 +220,15 @@ __global__ void __launch_bounds__(32 * kMostProductWarps[kTiles - 1])
   __syncthreads();
 
   float* row = shared + layout.fragments + warp * ((hidden + 3) / 4 * 4);
-  const float scale = factor(work.finish, length);
-  for (int r = warp; r < kRows && unit.row + r < terms; r += warps) {
-    const int k = unit.row + r, mirror = k == 0 ? 0 : length - k;
+  const int first = kept.row;
+  const float scale = factor(work.finish, kept.length);
+  for (int r = warp; r < kRows && first + r <= kept.length / 2; r += warps) {
+    const int k = first + r, mirror = k == 0 ? 0 : kept.length - k;
     float middle = 0;
     for (int w = 0; w < warps; ++w) middle += all_middles[r * warps + w];
     const auto finish = [&](int token, const float* direct, const float* other) {
-      finish_row<kWidth, false>(work.finish, unit.first + token, row, [&](int first) {
-        Vector<float, kWidth> numbers;
-        if (kWidth == 4 && 2 * (first + 4) <= hidden) {
-          numbers = load<kWidth>(direct + first);
-        } else if (kWidth == 4 && 2 * first > hidden) {
-          // Backwards, and one further on than it would be aligned.
-          const auto reversed = load<kWidth>(other + (hidden - first - 4));
-          numbers.values[0] = other[hidden - first];
-#pragma unroll
-          for (int i = 1; i < kWidth; ++i) numbers.values[i] = reversed.values[kWidth - i];
-        } else {
-#pragma unroll
-          for (int i = 0; i < kWidth; ++i) {
-            const int j = first + i;
-            numbers.values[i] = 2 * j < hidden    ? direct[j]
-                                : 2 * j == hidden ? middle
-                                                  : other[hidden - j];
-          }
-        }
+      finish_row<kWidth, false>(work.finish, kept.first + token, row, [&](int j) {
+        auto numbers = mirrored_numbers<kWidth>(direct, other, middle, hidden, j);
 #pragma unroll
         for (int i = 0; i < kWidth; ++i) numbers.values[i] *= scale;
         return numbers;

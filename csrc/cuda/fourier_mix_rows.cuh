@@ -25,33 +25,43 @@ struct FoldRows {
   int columns;  // a multiple of 32
 };
 
-// A warp a row of a piece and its mirrored one, block after block of them. Shared memory for H
-// complex numbers and two rows a warp.
-template <int kWidth, typename In>
-__global__ void __launch_bounds__(32 * kFoldWarps, kFoldBlocks) fold_rows(FoldRows<In> work) {
-  const int hidden = work.transform.hidden, lane = static_cast<int>(threadIdx.x % 32);
+// Calls write(index, real) with the real part of Z for each row of the pieces, by a warp: rows are
+// dealt to the warps of the launch. Shared memory for H complex numbers and two rows a warp.
+template <int kWidth, typename In, typename Write>
+__device__ __forceinline__ void for_row_pairs(const In* x, const Pieces& pieces,
+                                              const RowTransform& transform, const Write& write) {
+  const int hidden = transform.hidden;
   float2* turns = dynamic_shared<float2>();
-  float2* here = turns + hidden + threadIdx.x / 32 * 2 * row_places(work.transform);
-  float2* there = here + row_places(work.transform);
-  const auto* real = reinterpret_cast<const float*>(transformed(work.transform, here, there));
-  const int rows = work.pieces.units[work.pieces.documents];
+  float2* here = turns + hidden + threadIdx.x / 32 * 2 * row_places(transform);
+  float2* there = here + row_places(transform);
+  const auto* real = reinterpret_cast<const float*>(transformed(transform, here, there));
+  const int rows = pieces.units[pieces.documents];
   const int all_warps = static_cast<int>(gridDim.x) * kFoldWarps;
   RowPair<kWidth, In> next;
   const auto fetch = [&](int index) {
-    const Unit unit = unit_at(work.pieces, index);
-    const int mirror = unit.row == 0 ? 0 : unit.length - unit.row;
-    const In* piece = work.x + unit.first * hidden;
+    const Unit unit = unit_at(pieces, index);
+    const int mirror = mirror_of(unit);
+    const In* piece = x + unit.first * hidden;
     next.fetch(piece + unit.row * hidden, mirror == unit.row ? nullptr : piece + mirror * hidden,
                hidden);
   };
   if (warp_index() < rows) fetch(warp_index());
-  prepare_turns(work.transform, turns);
+  prepare_turns(transform, turns);
   __syncthreads();
   for (int index = warp_index(); index < rows; index += all_warps) {
-    next.put(work.transform, !next.single, here);
+    next.put(transform, !next.single, here);
     if (index + all_warps < rows) fetch(index + all_warps);
     __syncwarp();
-    transform_row(work.transform, turns, here, there, false);
+    transform_row(transform, turns, here, there, false);
+    write(index, real);
+    __syncwarp();
+  }
+}
+
+template <int kWidth, typename In>
+__global__ void __launch_bounds__(32 * kFoldWarps, kFoldBlocks) fold_rows(FoldRows<In> work) {
+  const int hidden = work.transform.hidden, lane = static_cast<int>(threadIdx.x % 32);
+  for_row_pairs<kWidth>(work.x, work.pieces, work.transform, [&](int index, const float* real) {
     float* to = work.folded + 2 * static_cast<int64_t>(index) * work.columns;
     for (int j = lane; j < work.columns; j += 32) {
       float even = 0.0f, odd = 0.0f;
@@ -64,8 +74,7 @@ __global__ void __launch_bounds__(32 * kFoldWarps, kFoldBlocks) fold_rows(FoldRo
       to[work.columns + j] = odd;
     }
     if (lane == 0 && hidden % 2 == 0) work.middle[index] = real[hidden / 2];
-    __syncwarp();
-  }
+  });
 }
 
 }  // namespace jnrf::cuda

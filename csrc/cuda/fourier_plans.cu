@@ -18,6 +18,22 @@ void check_cufft(const char* what, const FourierPlan& plan, int result) {
       std::to_string(plan.hidden) + " features failed with code " + std::to_string(result));
 }
 
+int make(FourierPlan& plan) {
+  long long sizes[] = {plan.length, plan.hidden};
+  if (plan.columns == 0) {
+    return cufft().make_plan(plan.handle, 2, sizes, nullptr, 1, 0, nullptr, 1, 0,
+                             plan.wide ? kCufftD2Z : kCufftR2C, 1, &plan.workspace);
+  }
+  return cufft().make_plan(plan.handle, 1, sizes, sizes, plan.columns, 1, sizes, plan.columns, 1,
+                           kCufftC2C, plan.columns, &plan.workspace);
+}
+
+int execute(const FourierPlan& plan, const FourierPlans::Work& work) {
+  if (plan.columns) return cufft().exec_c2c(plan.handle, work.from, work.to, kCufftForward);
+  return plan.wide ? cufft().exec_d2z(plan.handle, static_cast<double*>(work.from), work.to)
+                   : cufft().exec_r2c(plan.handle, static_cast<float*>(work.from), work.to);
+}
+
 }  // namespace
 
 FourierPlans& FourierPlans::all() {
@@ -26,27 +42,25 @@ FourierPlans& FourierPlans::all() {
   return *plans;
 }
 
-void FourierPlans::transform(const std::vector<Work>& documents, int device, int64_t hidden,
-                             bool wide, void* stream,
+void FourierPlans::transform(const std::vector<Work>& documents, FourierPlan like, void* stream,
                              const std::function<void*(size_t)>& workspace) {
   const bool capture = capturing(stream);
   const std::lock_guard lock(mutex_);
+  const auto plan_of = [&](const Work& work) -> FourierPlan& {
+    like.length = work.length;
+    return find_or_make(like, capture);
+  };
   size_t bytes = 0;
-  for (const Work& work : documents) {
-    bytes = std::max(bytes, find_or_make({device, work.length, hidden, wide}, capture).workspace);
-  }
+  for (const Work& work : documents) bytes = std::max(bytes, plan_of(work).workspace);
   void* memory = bytes ? workspace(bytes) : nullptr;
   for (const Work& work : documents) {
     // Made above; again only where a call has more lengths than plans are kept.
-    FourierPlan& plan = find_or_make({device, work.length, hidden, wide}, capture);
+    FourierPlan& plan = plan_of(work);
     check_cufft("stream", plan, cufft().set_stream(plan.handle, stream));
     if (plan.workspace) {
       check_cufft("workspace", plan, cufft().set_work_area(plan.handle, memory));
     }
-    const int result = wide
-                           ? cufft().exec_d2z(plan.handle, static_cast<double*>(work.from), work.to)
-                           : cufft().exec_r2c(plan.handle, static_cast<float*>(work.from), work.to);
-    check_cufft("transform", plan, result);
+    check_cufft("transform", plan, execute(plan, work));
     ++plan.calls;
     plan.captured = plan.captured || capture;
   }
@@ -71,10 +85,7 @@ FourierPlan& FourierPlans::find_or_make(const FourierPlan& wanted, bool capturin
   check_cufft("handle", plan, cufft().create(&plan.handle));
   try {
     check_cufft("setting", plan, cufft().set_auto_allocation(plan.handle, 0));
-    long long sizes[] = {plan.length, plan.hidden};
-    check_cufft("plan", plan,
-                cufft().make_plan(plan.handle, 2, sizes, nullptr, 1, 0, nullptr, 1, 0,
-                                  plan.wide ? kCufftD2Z : kCufftR2C, 1, &plan.workspace));
+    check_cufft("plan", plan, make(plan));
   } catch (...) {
     cufft().destroy(plan.handle);
     throw;

@@ -10,11 +10,12 @@
 
 namespace jnrf::cuda {
 
-// A real 2-D transform of one document.
+// A real 2-D transform of one document, or complex ones of its columns.
 struct FourierPlan {
   int device;
   int64_t length, hidden;
   bool wide;             // of float64
+  int64_t columns;       // complex columns, or 0: the 2-D transform
   int handle = 0;        // cuFFT's
   size_t workspace = 0;  // bytes that it needs while it runs
   int64_t calls = 0;
@@ -22,7 +23,7 @@ struct FourierPlan {
 
   bool is(const FourierPlan& other) const {
     return device == other.device && length == other.length && hidden == other.hidden &&
-           wide == other.wide;
+           wide == other.wide && columns == other.columns;
   }
 };
 
@@ -31,17 +32,18 @@ class FourierPlans {
  public:
   static FourierPlans& all();
 
-  // A document to transform: from [length, hidden] to complex [length, hidden / 2 + 1].
+  // A document to transform: from [length, hidden] to complex [length, hidden / 2 + 1], or complex
+  // [length, columns] in place.
   struct Work {
     int64_t length;
     void* from;
     void* to;
   };
-  // Transforms documents on the current device, on `stream`. workspace(bytes) gives memory that
-  // they use one after another. Plans that are missing are made, which a stream that is being
-  // captured does not allow: an error then.
-  void transform(const std::vector<Work>& documents, int device, int64_t hidden, bool wide,
-                 void* stream, const std::function<void*(size_t)>& workspace);
+  // Transforms documents on the current device, on `stream`, as `like` would but for the length.
+  // workspace(bytes) gives memory that they use one after another. Plans that are missing are made,
+  // which a stream that is being captured does not allow: an error then.
+  void transform(const std::vector<Work>& documents, FourierPlan like, void* stream,
+                 const std::function<void*(size_t)>& workspace);
 
   std::vector<FourierPlan> list();
   void clear();

@@ -27,9 +27,10 @@ __device__ __forceinline__ unsigned as_bits(float value) {
 // What the tensor cores read of a register as TF32: no more than 10 bits of mantissa.
 __device__ __forceinline__ float read_tf32(unsigned bits) { return as_float(bits & 0xffffe000u); }
 
-// A float as the sum of two that TF32 has, to 22 bits and the sign, each rounded. Four instructions;
-// cvt.rna takes four itself, for what is no number. Here that may be lost in `high`, but not in
-// `low`, whose bits the tensor cores cut off: it is made larger by about half of what they cut.
+// A float as the sum of two that TF32 has, to 22 bits and the sign, each rounded. Four
+// instructions; cvt.rna takes four itself, for what is no number. Here that may be lost in `high`,
+// but not in `low`, whose bits the tensor cores cut off: it is made larger by about half of what
+// they cut.
 __device__ __forceinline__ void split_tf32(float value, unsigned& high, unsigned& low) {
   constexpr float kHalfAUnit = 1.00034f;
   high = (as_bits(value) + 0x1000u) & 0xffffe000u;

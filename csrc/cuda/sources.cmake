@@ -7,6 +7,7 @@ set(JNRF_CUDA_SOURCES
   csrc/cuda/crf_op.cpp
   csrc/cuda/crf_viterbi.cu
   csrc/cuda/fourier_mix.cu
+  csrc/cuda/fourier_mix_columns.cu
   csrc/cuda/fourier_mix_op.cpp
   csrc/cuda/fourier_mix_product.cu
   csrc/cuda/fourier_mix_windows.cu

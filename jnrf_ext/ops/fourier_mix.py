@@ -72,9 +72,10 @@ def fourier_product_limit(tokens: int | None = None) -> int:
     Documents (or windows) of at most so many tokens, 512 at first, are transformed over the tokens
     by a matrix product on the tensor cores, in float32's accuracy: all of a batch together, in
     three launches and without a cuFFT plan (windows of at most 16 tokens in two, without tensor
-    cores). Longer ones go through cuFFT one after another, as do
-    all in float64, of more than 1024 features, or of a number of features with a prime factor above
-    31. At 0 all do. The fastest limit depends on the device; docs/performance.md has an estimate.
+    cores). Longer ones go through cuFFT one after another, as do all in float64, of more than 1024
+    features, or of a number of features with a prime factor above 31. At 0 all do. The limit that
+    is best depends on the device and on how many documents there are; docs/performance.md has what
+    was measured.
 
     Returns:
         The limit before the call.

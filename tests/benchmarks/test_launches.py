@@ -70,7 +70,8 @@ def test_short_documents_go_together_and_long_ones_by_cufft(recorded):
     assert CUFFT not in short
     long = [launch.kernel for launch in recorded["fourier_mix_norm, 4096, float32"]]
     assert long.count(CUFFT) == 2
-    assert long.count("finish_spectra<4, float, float, float>") == 2
+    assert long.count("fold_columns<4, float>") == 2
+    assert long.count("finish_columns<4, float, float>") == 2
 
 
 @pytest.mark.parametrize(

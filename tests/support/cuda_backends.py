@@ -10,10 +10,12 @@ execution model (csrc/tests/cuda_on_host.h), run on CPU tensors. Use it as::
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,9 +35,13 @@ def build(sanitizers: str = "", torch_root: Path | None = None) -> Path:
     folder = ROOT / "build" / "ctest" / name
     settings = [f"-DJNRF_SANITIZE={sanitizers}", f"-DJNRF_TORCH_ROOT={torch_root or ''}"]
     generator = ["-G", "Ninja"] if shutil.which("ninja") else []
-    run([cmake, "-S", str(ROOT / "csrc" / "tests"), "-B", str(folder), *generator, *settings])
     target = ["--target", "_cuda_on_host"] if torch_root else []
-    run([cmake, "--build", str(folder), *target])
+    folder.mkdir(parents=True, exist_ok=True)
+    # Tests may run in several processes.
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        run([cmake, "-S", str(ROOT / "csrc" / "tests"), "-B", str(folder), *generator, *settings])
+        run([cmake, "--build", str(folder), *target])
     return folder
 
 
@@ -72,6 +78,11 @@ class Gpu:
             assert_same_bits(results[0], results[-1], f"schedule {schedule}")
         return results[0]
 
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """Where kernels are chosen by the number of multiprocessors, choose as on a large GPU."""
+        yield
+
     def _schedules(self):
         yield from range(3)
         torch.cuda.synchronize()
@@ -86,6 +97,16 @@ class Host(Gpu):
         """A raw operator by name."""
         load_host_operators()
         return getattr(torch.ops.jnrf_on_host, name)
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """The stand-in has two multiprocessors, and 132 meanwhile."""
+        load_host_operators()
+        torch.ops.jnrf_on_host.set_multiprocessors(132)
+        try:
+            yield
+        finally:
+            torch.ops.jnrf_on_host.set_multiprocessors(2)
 
     def _schedules(self):
         load_host_operators()

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-
 import pytest
 import torch
 from crf_inputs import ROUNDING, close, crf, on_cpu, packed, rounded, without_gold
-from cuda_backends import BACKENDS, load_host_operators
+from cuda_backends import BACKENDS
 
 from jnrf_ext import ops
 
@@ -16,22 +14,11 @@ CHUNKED = [torch.float32, torch.bfloat16]
 TAGS = [1, 2, 5, 9, 16, 17, 19, 24, 25, 32, 33, 64]
 
 
-@contextmanager
-def a_whole_gpu():
-    """Have the stand-in's operators believe in 132 multiprocessors: chunks pay for more tags."""
-    load_host_operators()
-    torch.ops.jnrf_on_host.set_multiprocessors(132)
-    try:
-        yield
-    finally:
-        torch.ops.jnrf_on_host.set_multiprocessors(2)
-
-
 def decode(backend, given, dtype: torch.dtype) -> None:
     """Tags and scores as the CPU has them."""
     typed, exact = rounded(given, dtype)
     here = backend.move(without_gold(typed))
-    with a_whole_gpu():
+    with backend.whole():
         tags, scores = backend.every_order(lambda: on_cpu(backend.op("crf_decode")(*here)))
     best, best_scores = ops.crf_decode(*without_gold(exact))
     assert torch.equal(tags, best)

@@ -149,6 +149,16 @@ def test_the_product_is_as_accurate_as_float32(backend, length):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("length", [8192, 8209, 8232], ids=["one kernel", "prime", "several"])
+def test_documents_beyond_what_cufft_transforms_in_one_kernel(backend, length):
+    """With small factors only they go whole, else by columns; the results are the same."""
+    x, bounds = normal(length, 2), packed(length)
+    with product_limit(backend, 0):
+        mixed = backend.op("fourier_mix")(*backend.move([x.float()]), bounds).cpu()
+    assert distances([mixed], [torch.fft.fft2(x).real])[0] < 2 * EPS[torch.float32]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("limit", [0, 512])
 def test_packed_documents_equal_documents_one_by_one(backend, limit, dtype):
@@ -222,7 +232,7 @@ def test_without_saving(backend):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-@pytest.mark.parametrize("hidden", [8, 9])
+@pytest.mark.parametrize("hidden", [8, 9, 94, 97])  # the last two by cuFFT alone
 @pytest.mark.parametrize("limit", [0, 512])
 def test_inputs_need_not_be_aligned_or_contiguous(backend, limit, hidden, dtype):
     """Documents may start anywhere in memory, which neither cuFFT nor vector loads allow."""

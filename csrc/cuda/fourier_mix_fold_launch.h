@@ -1,0 +1,35 @@
+// How kernels that transform rows and their mirrored ones are launched: fold_rows, fold_columns.
+#pragma once
+
+#include <algorithm>
+
+#include "cuda/fourier_mix_launch.h"
+#include "cuda/fourier_mix_radices.h"
+#include "cuda/fourier_mix_rows.cuh"
+
+namespace jnrf::cuda {
+
+inline size_t fold_bytes(int64_t hidden) {
+  return (hidden + 2 * kFoldWarps * row_places(row_transform(hidden))) * sizeof(float2);
+}
+
+// Blocks that one multiprocessor has at once, of so many bytes of shared memory each. It has a
+// kilobyte more than a block may ask for, and keeps one a block.
+inline int64_t blocks_at_once(size_t bytes, int64_t most) {
+  constexpr size_t kKept = 1024;
+  const size_t fit = (shared_memory_limit() + kKept) / (bytes + kKept);
+  return std::clamp<int64_t>(static_cast<int64_t>(fit), 1, most);
+}
+
+inline Grid fold_grid(int64_t pairs, int64_t hidden) {
+  const int64_t at_once = blocks_at_once(fold_bytes(hidden), kFoldBlocks) * multiprocessors();
+  return {static_cast<unsigned>(std::min<int64_t>(blocks_for(pairs, kFoldWarps), at_once))};
+}
+
+// Calls run(Type<T>{}) with the type of the numbers to transform, which are not float64.
+template <typename F>
+void for_input(MixType type, bool wide, const F& run) {
+  wide || type == MixType::kFloat ? run(Type<float>{}) : run(Type<bfloat16>{});
+}
+
+}  // namespace jnrf::cuda
