@@ -20,6 +20,7 @@ from jnrf.prediction.predictor import Predictor
 from jnrf.prediction.run import Outcome, PartWorker, run
 from jnrf.prediction.sources import open_source
 from jnrf_ext import JNRF, JNRFConfig
+from jnrf_ext.extract import BATCH_TOKENS
 from jnrf_ext.tokenizer import Tokenizer
 
 ENTITY_SHARE = 0.2
@@ -73,7 +74,7 @@ def test_folder_of_notes(compare, device, tmp_path):
         annotated = sum(path.stat().st_size > 0 for path in (tmp_path / "ours").glob("*.ann"))
         assert annotated == count, "the model should find mentions in every note"
 
-    ours = predict(tmp_path / "ours", 16_384)
+    ours = predict(tmp_path / "ours", BATCH_TOKENS[device.type])
     with FlopCounterMode(display=False) as counter:
         wordpieces = ours().wordpieces
     compare(

@@ -330,7 +330,7 @@ class JNRF(nn.Module, PretrainedMixin):
         """Text in, documents with mentions and relations out (a list for a list).
 
         ``ids`` name the documents ("1", "2", ... by default); ``batch_tokens`` bounds how many
-        wordpieces go through the model at once (by default 4,096 on the CPU, 16,384 on CUDA; a
+        wordpieces go through the model at once (by default 4,096 on the CPU, 32,768 on CUDA; a
         longer document goes alone). Needs a tokenizer.
         """
         from jnrf_ext.extract import extract_documents

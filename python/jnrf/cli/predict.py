@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         metavar="N",
         help="wordpieces that go through the model at once; a longer note goes alone [4096 on the "
-        "CPU, 16384 on CUDA]",
+        "CPU, 32768 on CUDA]",
     )
     work.add_argument(
         "--part-tokens",

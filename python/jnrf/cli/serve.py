@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         metavar="N",
         help="wordpieces of waiting notes that go through the model at once; a longer note goes "
-        "alone, 1 sends each alone [4096 on the CPU, 16384 on CUDA]",
+        "alone, 1 sends each alone [4096 on the CPU, 32768 on CUDA]",
     )
     parser.add_argument(
         "--wait-ms",
