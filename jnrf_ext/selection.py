@@ -43,7 +43,8 @@ class Selection:
             tokens = tokens[: int(cu_tokens[-1])]
             roles = roles.index_select(0, tokens)
         else:
-            roles = _rows(roles, tokens).masked_fill(tokens < 0, 0)
+            places = _spread(tokens)
+            roles = roles.index_select(0, places).masked_fill(tokens < 0, 0)
         # The unused places, without a role, are a last document of their own.
         bounds = torch.cat([cu_tokens, cu_tokens.new_full((1,), len(tokens))])
         head_rows, tail_rows, cu_heads, cu_tails = ops.select_tokens(roles, every_role, bounds)
@@ -52,7 +53,9 @@ class Selection:
             head_rows, tail_rows = head_rows[: int(cu_heads[-1])], tail_rows[: int(cu_tails[-1])]
             return cls(tokens, head_rows, tail_rows, cu_heads, cu_tails)
         dropped = selected.sum() - cu_tokens[-1]
-        return cls(tokens, head_rows, tail_rows, cu_heads, cu_tails, dropped)
+        selection = cls(tokens, head_rows, tail_rows, cu_heads, cu_tails, dropped)
+        selection._token_places = places
+        return selection
 
     @classmethod
     def of_lists(
@@ -70,42 +73,55 @@ class Selection:
         bounds = [torch.tensor(bound, dtype=torch.int32) for bound in (cu_heads, cu_tails)]
         return cls(*(tensor.to(device) for tensor in columns + bounds))
 
+    # Where the room was fixed, what to read for each place: looked up once for each list, for every
+    # small kernel costs the host of a GPU as much time as a large one.
+    @cached_property
+    def _token_places(self) -> Tensor:
+        return self._readable(self.tokens)
+
+    @cached_property
+    def _head_places(self) -> Tensor:
+        return self._readable(self.head_rows)
+
+    @cached_property
+    def _tail_places(self) -> Tensor:
+        return self._readable(self.tail_rows)
+
     @cached_property
     def heads(self) -> Tensor:
         """Token index of each head; -1 in unused places."""
-        return self._tokens_of(self.head_rows)
+        return self._tokens_of(self.head_rows, self._head_places)
 
     @cached_property
     def tails(self) -> Tensor:
         """Token index of each tail; -1 in unused places."""
-        return self._tokens_of(self.tail_rows)
+        return self._tokens_of(self.tail_rows, self._tail_places)
 
     def gather(self, x: Tensor) -> Tensor:
         """The rows of ``x [T, ...]`` at the selected tokens; unused places hold any row."""
-        return self._take(x, self.tokens)
+        return x.index_select(0, self._token_places)
 
     def gather_heads(self, selected: Tensor) -> Tensor:
         """Of ``selected [S, ...]``, what :meth:`gather` gave, the rows of the heads."""
-        return self._take(selected, self.head_rows)
+        return selected.index_select(0, self._head_places)
 
     def gather_tails(self, selected: Tensor) -> Tensor:
         """Of ``selected [S, ...]``, what :meth:`gather` gave, the rows of the tails."""
-        return self._take(selected, self.tail_rows)
+        return selected.index_select(0, self._tail_places)
 
-    def _tokens_of(self, rows: Tensor) -> Tensor:
-        tokens = self._take(self.tokens, rows)
+    def _tokens_of(self, rows: Tensor, places: Tensor) -> Tensor:
+        tokens = self.tokens.index_select(0, places)
         return tokens if self.dropped is None else tokens.masked_fill(rows < 0, -1)
 
-    def _take(self, x: Tensor, rows: Tensor) -> Tensor:
-        return x.index_select(0, rows) if self.dropped is None else _rows(x, rows)
+    def _readable(self, rows: Tensor) -> Tensor:
+        return rows if self.dropped is None else _spread(rows)
 
 
-def _rows(x: Tensor, rows: Tensor) -> Tensor:
-    """``x`` at ``rows``, of which there are at most as many as of ``x``.
+def _spread(rows: Tensor) -> Tensor:
+    """``rows`` with another row in each unused place (-1), of which there are at most as many.
 
-    Unused places (-1) each take another row, so that their gradients, which are 0, do not queue at
-    one. A row then gets at most one gradient that is not 0, whatever the order: no bit depends on
-    it.
+    So that their gradients, which are 0, do not queue at one row. A row then gets at most one
+    gradient that is not 0, whatever the order: no bit depends on it.
     """
-    spread = torch.arange(len(rows), device=rows.device)
-    return x.index_select(0, torch.where(rows < 0, spread, rows))
+    others = torch.arange(len(rows), device=rows.device)
+    return torch.where(rows < 0, others, rows)
