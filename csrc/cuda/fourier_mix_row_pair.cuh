@@ -10,7 +10,7 @@ template <int kWidth, typename In>
 struct RowPair {
   static constexpr int kHeld = kMostRowFeatures / (32 * kWidth);
   Vector<In, kWidth> first[kHeld], second[kHeld];
-  bool single;  // the second row counts as zeros
+  bool single = false;  // the second row counts as zeros
 
   __device__ __forceinline__ void fetch(const In* of_first, const In* of_second, int hidden) {
     single = of_second == nullptr;

@@ -10,6 +10,7 @@ set(JNRF_CUDA_SOURCES
   csrc/cuda/fourier_mix_columns.cu
   csrc/cuda/fourier_mix_op.cpp
   csrc/cuda/fourier_mix_product.cu
+  csrc/cuda/fourier_mix_ways.cpp
   csrc/cuda/fourier_mix_windows.cu
   csrc/cuda/fourier_plans.cu
   csrc/cuda/packed.cu

@@ -106,6 +106,16 @@ Doubles normalised(const Batch& batch, const Doubles& rows, const Statistics& st
   return result;
 }
 
+void transform(const std::vector<jnrf::cuda::FourierPlans::Work>& work, int64_t hidden,
+               int64_t columns) {
+  std::vector<char> workspace;
+  jnrf::cuda::FourierPlans::all().transform(work, {0, 0, hidden, false, columns}, nullptr,
+                                            [&](size_t bytes) {
+                                              workspace.resize(bytes);
+                                              return workspace.data();
+                                            });
+}
+
 void mix_by_fft(const Batch& batch, const Floats& x, bool gather,
                 const jnrf::cuda::MixFinish& finish) {
   const jnrf::cuda::PieceTable table(batch.documents(), 0, 0, 1);
@@ -122,12 +132,23 @@ void mix_by_fft(const Batch& batch, const Floats& x, bool gather,
     work.push_back(
         {batch.lengths[d], const_cast<float*>(from), spectra.data() + table.row(d) * width});
   }
-  std::vector<char> workspace;
-  jnrf::cuda::FourierPlans::all().transform(work, 0, hidden, false, nullptr, [&](size_t bytes) {
-    workspace.resize(bytes);
-    return workspace.data();
-  });
+  transform(work, hidden, 0);
   launch_finish_spectra(finish, pieces, spectra.data(), nullptr);
+}
+
+void mix_by_columns(const Batch& batch, const Floats& x, const jnrf::cuda::MixFinish& finish) {
+  const jnrf::cuda::PieceTable table(batch.documents(), 0, 0, 1);
+  const jnrf::cuda::DevicePieces pieces{table, table.numbers.data()};
+  const int64_t columns = jnrf::cuda::fft_columns(batch.hidden);
+  Floats spectra(table.rows * 2 * columns);
+  launch_fold_columns(finish, x.data(), false, pieces, spectra.data(), nullptr);
+  std::vector<jnrf::cuda::FourierPlans::Work> work;
+  for (size_t d = 0; d < batch.lengths.size(); ++d) {
+    float* place = spectra.data() + table.row(d) * 2 * columns;
+    work.push_back({batch.lengths[d], place, place});
+  }
+  transform(work, batch.hidden, columns);
+  launch_finish_columns(finish, pieces, spectra.data(), nullptr);
 }
 
 void mix_by_product(const Batch& batch, const Floats& x, const jnrf::cuda::MixFinish& finish) {
@@ -235,6 +256,7 @@ int main() {
       if (batch.hidden % 2 == 0) {
         test_mix(batch, "fft", x, [&](const auto& finish) { mix_by_fft(batch, x, false, finish); });
       }
+      test_mix(batch, "columns", x, [&](const auto& finish) { mix_by_columns(batch, x, finish); });
       test_mix(batch, "product", x, [&](const auto& finish) { mix_by_product(batch, x, finish); });
       if (jnrf::cuda::windows_serve(batch.hidden, batch.longest(), MixType::kFloat)) {
         test_mix(batch, "windows", x,
