@@ -39,7 +39,9 @@ def quantize(model: JNRF) -> JNRF:
     """Give a model int8 weights, in place, and return it, ready for extraction.
 
     It can then neither be trained nor saved nor leave the CPU; load the saved one for that. The
-    same model and text give the same result each time, whatever the number of threads.
+    same model and text give the same result each time. Of another number of threads int8 layers
+    make the same bits too, but what MKL computes in float32 before them (Fourier transforms) may
+    not, and a code may flip with it.
 
     Raises :class:`InputError` for a model that is not on the CPU, not in float32, or has weights
     that are not finite.
