@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,18 +23,13 @@ def write_atomically(path: str | Path, content: str | bytes, durable: bool = Tru
     path = Path(path)
     data = content.encode("utf-8") if isinstance(content, str) else content
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(".part", ".jnrf-", path.parent)
+        handle, temporary = _open_beside(path)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
                 if durable:
                     file.flush()
                     os.fsync(file.fileno())
-            # mkstemp makes private files; give ours the mode that open() would have.
-            umask = os.umask(0)
-            os.umask(umask)
-            os.chmod(temporary, 0o666 & ~umask)
             os.replace(temporary, path)
         except BaseException:  # an interrupt too leaves nothing behind
             with suppress(FileNotFoundError):  # it may be in its place already
@@ -44,3 +38,16 @@ def write_atomically(path: str | Path, content: str | bytes, durable: bool = Tru
     except OSError as error:
         reason = system_reason(error, "check the path")
         raise InputError(f"cannot write {path}: {reason} or choose another folder") from error
+
+
+def _open_beside(path: Path) -> tuple[int, str]:
+    """A new file in the folder of ``path``, which is made where it is missing, and its name."""
+    # With the mode that open() would give; tempfile's are private, and the mode to give them
+    # afterwards cannot be learnt without changing that of other threads for a moment.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    temporary = os.path.join(path.parent, f".jnrf-{os.urandom(4).hex()}.part")
+    try:
+        return os.open(temporary, flags, 0o666), temporary
+    except (FileNotFoundError, NotADirectoryError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(temporary, flags, 0o666), temporary
