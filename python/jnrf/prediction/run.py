@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from jnrf.ahead import Ahead
 from jnrf.prediction.folder import write_errors
+from jnrf.prediction.heap import frozen_heap
 from jnrf.prediction.notes import Fault, Note, Part, Source
 from jnrf.prediction.outputs import Output, TableOutput, file_name_fault
 from jnrf.prediction.predictor import Predictor, predict_notes
@@ -198,7 +199,11 @@ def run(
         finished.add(receipt)
         told(outcome, receipt)
 
-    with ThreadPoolExecutor(1, "writer") as writer, Ahead(_prepared(worker, strict)) as stream:
+    with (
+        frozen_heap(),
+        ThreadPoolExecutor(1, "writer") as writer,
+        Ahead(_prepared(worker, strict)) as stream,
+    ):
         writing: tuple[Prepared, Future[Receipt]] | None = None
         for prepared in stream:
             found = None if prepared.receipt else worker.predict(prepared)
