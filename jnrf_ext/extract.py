@@ -13,13 +13,14 @@ import torch
 from torch import Tensor
 
 from jnrf_ext import ops
-from jnrf_ext.document import Document, Mention, Relation
+from jnrf_ext.document import Document, Relation
 from jnrf_ext.errors import InputError
+from jnrf_ext.found import Spans, set_relations
 from jnrf_ext.layers import RelationHead
 from jnrf_ext.mention_rows import allowed_classes
 from jnrf_ext.outline import Layout, Outline, lay_out, mention_rows, outline
 from jnrf_ext.selection import Selection
-from jnrf_ext.tagging import best_mentions, decode_words, scored_mentions, to_mentions
+from jnrf_ext.tagging import best_spans, decode_words, scored_spans, to_mentions
 from jnrf_ext.tokenizer import Encoded
 
 if TYPE_CHECKING:
@@ -156,13 +157,13 @@ def _to_host(tensor: Tensor) -> Tensor:
     return copy.copy_(tensor, non_blocking=True)
 
 
-def _spans(found: Pass, index: int, labels: list[str]) -> list[tuple]:
-    """The mentions of one document as (type, first row, last row exclusive, score)."""
+def _spans(found: Pass, index: int, labels: list[str]) -> Spans:
+    """The mentions of one document, in its rows."""
     start, end = found.bounds[index : index + 2]
     log_probs = found.log_probs[start:end].numpy()
     if found.tags is None:
-        return best_mentions(found.texts[index], found.outlines[index], log_probs, labels)
-    return scored_mentions(found.tags[start:end].numpy(), log_probs, labels)
+        return best_spans(found.texts[index], found.outlines[index], log_probs, labels)
+    return scored_spans(found.tags[start:end].numpy(), log_probs, labels)
 
 
 def _decode_standard(model: JNRF, found: Pass) -> list[Document]:
@@ -181,58 +182,48 @@ def _decode_standard(model: JNRF, found: Pass) -> list[Document]:
 
 
 def _relate_mentions(
-    model: JNRF, found: Pass, documents: list[Document], spans: list[list[tuple]]
+    model: JNRF, found: Pass, documents: list[Document], spans: list[Spans]
 ) -> None:
     """Add the relations of a head that works on mentions."""
     schema = model.config.schema
     rows = mention_rows(spans, found.layout.cu_rows, schema.entity_types)
-    owners = [(d, m) for d in documents for m in d.mentions]
-    for head, tail, relation, score in model.relation_head.decode(found.x, rows):
-        document, mention = owners[head]
-        name = f"R{len(document.relations) + 1}"
-        kind, tail_id = schema.relations[relation], owners[tail][1].id
-        document.relations.append(Relation(name, kind, mention.id, tail_id, score))
+    related = model.relation_head.decode(found.x, rows)
+    head, tail, relation, score = zip(*related, strict=True) if related else ((), (), (), ())
+    columns = (np.array(column, np.int64) for column in (head, tail, relation))
+    set_relations(documents, spans, *columns, np.array(score, np.float64), schema.relations)
 
 
 def _relate_by_polynomial(
-    model: JNRF, found: Pass, documents: list[Document], spans: list[list[tuple]]
+    model: JNRF, found: Pass, documents: list[Document], spans: list[Spans]
 ) -> None:
     """Add the relations that the polynomial relation head finds, of all documents at once."""
-    schema, bounds = model.config.schema, found.bounds
-    # Worked out once: the schema goes through all its pairs of types for each.
-    may_be_head, may_be_tail = schema.head_types, schema.tail_types
-    head_mentions: list[tuple[Mention, int]] = []
-    tail_mentions: list[tuple[Mention, int]] = []
-    heads, tails, cu_heads, cu_tails = [], [], [0], [0]
-    for index, document in enumerate(documents):
-        start = bounds[index]
-        for mention, (kind, first, *_) in zip(document.mentions, spans[index], strict=True):
-            if kind in may_be_head:
-                heads.append(start + first)
-                head_mentions.append((mention, index))
-            if kind in may_be_tail:
-                tails.append(start + first)
-                tail_mentions.append((mention, index))
-        cu_heads.append(len(heads))
-        cu_tails.append(len(tails))
-    types = {name: i for i, name in enumerate(schema.entity_types)}
-    related = _decode_pairs(
+    schema = model.config.schema
+    types, may_be_head, may_be_tail = schema.entity_types, schema.head_types, schema.tail_types
+    # The mentions of all documents on end; their kinds count as the entity types do.
+    kinds = np.concatenate([s.kinds for s in spans])
+    rows = np.concatenate([s.first + b for s, b in zip(spans, found.bounds, strict=False)])
+    bounds = np.cumsum([0, *map(len, spans)])
+    heads = np.flatnonzero(np.array([t in may_be_head for t in types], bool)[kinds])
+    tails = np.flatnonzero(np.array([t in may_be_tail for t in types], bool)[kinds])
+    selection = (
+        rows[heads],
+        rows[tails],
+        np.searchsorted(heads, bounds),
+        np.searchsorted(tails, bounds),
+    )
+    head, tail, relation, score = _decode_pairs(
         model,
         found.x,
-        (heads, tails, cu_heads, cu_tails),
+        selection,
         none_bias=model.config.none_bias,
         allowed=_allowed(model),
-        type_w=torch.tensor([types[m.type] for m, _ in head_mentions], dtype=torch.int64),
-        type_u=torch.tensor([types[m.type] for m, _ in tail_mentions], dtype=torch.int64),
+        type_w=torch.from_numpy(kinds[heads]),
+        type_u=torch.from_numpy(kinds[tails]),
     )
-    for head_row, tail_row, relation, score in related:
-        head, index = head_mentions[head_row]
-        tail, _ = tail_mentions[tail_row]
-        if head is tail:
-            continue  # a type with both roles meets itself on the diagonal
-        relations = documents[index].relations
-        kind = schema.relations[relation]
-        relations.append(Relation(f"R{len(relations) + 1}", kind, head.id, tail.id, score))
+    head, tail = heads[head], tails[tail]
+    kept = head != tail  # a type with both roles meets itself on the diagonal
+    columns = (column[kept] for column in (head, tail, relation, score))
+    set_relations(documents, spans, *columns, schema.relations)
 
 
 def _decode_reference(model: JNRF, found: Pass) -> list[Document]:
@@ -249,14 +240,15 @@ def _decode_reference(model: JNRF, found: Pass) -> list[Document]:
     heads, tails = torch.where(roles & 1 > 0)[0], torch.where(roles & 2 > 0)[0]
     edges = torch.tensor(bounds)
     selection = (
-        heads.tolist(),
-        tails.tolist(),
-        torch.searchsorted(heads, edges).tolist(),
-        torch.searchsorted(tails, edges).tolist(),
+        heads.numpy(),
+        tails.numpy(),
+        torch.searchsorted(heads, edges).numpy(),
+        torch.searchsorted(tails, edges).numpy(),
     )
+    head_rows, tail_rows, _, _ = _decode_pairs(model, found.x, selection)
     related: dict[int, set[int]] = {}
-    for head_row, tail_row, _, _ in _decode_pairs(model, found.x, selection):
-        related.setdefault(selection[0][head_row], set()).add(selection[1][tail_row])
+    for head, tail in zip(heads[head_rows].tolist(), tails[tail_rows].tolist(), strict=True):
+        related.setdefault(head, set()).add(tail)
     kind_of = {pair: r for r, pairs in schema.arguments.items() for pair in pairs}
     documents = []
     for index, (start, end) in enumerate(pairwise(bounds)):
@@ -294,19 +286,23 @@ def _decode_reference(model: JNRF, found: Pass) -> list[Document]:
 
 
 def _decode_pairs(
-    model: JNRF, x: Tensor, selection: tuple[list[int], ...], **options
-) -> Iterator[tuple[int, int, int, float]]:
-    """Related pairs among selected tokens: head row, tail row, class, probability."""
+    model: JNRF, x: Tensor, selection: tuple[np.ndarray, ...], **options
+) -> list[np.ndarray]:
+    """Related pairs among selected tokens: columns of head row, tail row, class, probability.
+
+    ``selection`` has the tokens of heads and tails, then the bounds of both a document.
+    """
     heads, tails, cu_heads, cu_tails = selection
-    if not heads or not tails:
-        return iter(())
+    if not len(heads) or not len(tails):
+        return [np.zeros(0, kind) for kind in (np.int64, np.int64, np.int64, np.float64)]
     device = x.device
     operands = model.relation_operands(
         x, Selection.of_lists(heads, tails, cu_heads, cu_tails, device)
     )
     options = {k: v.to(device) if isinstance(v, Tensor) else v for k, v in options.items()}
-    columns = ops.relation_decode(*operands, model.no_relation, **options)
-    return zip(*(column.tolist() for column in columns), strict=True)
+    *columns, scores = ops.relation_decode(*operands, model.no_relation, **options)
+    # Of a model in bfloat16 they are too, which numpy does not have.
+    return [*(column.cpu().numpy() for column in columns), scores.cpu().double().numpy()]
 
 
 def _allowed(model: JNRF) -> Tensor:

@@ -87,10 +87,15 @@ def allowed_classes(schema: Schema) -> np.ndarray:
     "none" itself joins nothing here.
     """
     number = {name: index for index, name in enumerate(schema.entity_types)}
+    place = {relation: index for index, relation in enumerate(schema.relations)}
     allowed = np.zeros((len(number), len(number), len(schema.relations)), bool)
-    for relation, arguments in schema.arguments.items():
-        for head, tail in arguments:
-            allowed[number[head], number[tail], schema.relations.index(relation)] = True
+    triples = [
+        (number[head], number[tail], place[relation])
+        for relation, arguments in schema.arguments.items()
+        for head, tail in arguments
+    ]
+    if triples:
+        allowed[tuple(np.array(triples).T)] = True
     return allowed
 
 

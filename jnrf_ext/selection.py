@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -60,14 +61,15 @@ class Selection:
     @classmethod
     def of_lists(
         cls,
-        heads: list[int],
-        tails: list[int],
-        cu_heads: list[int],
-        cu_tails: list[int],
+        heads: Sequence[int] | np.ndarray,
+        tails: Sequence[int] | np.ndarray,
+        cu_heads: Sequence[int] | np.ndarray,
+        cu_tails: Sequence[int] | np.ndarray,
         device: torch.device,
     ) -> Selection:
         """The heads and tails listed as token indices, with their bounds a document."""
-        tokens, rows = np.unique(np.array(heads + tails, np.int64), return_inverse=True)
+        listed = np.concatenate([np.asarray(tokens, np.int64) for tokens in (heads, tails)])
+        tokens, rows = np.unique(listed, return_inverse=True)
         head_rows, tail_rows = np.split(rows.astype(np.int64), [len(heads)])
         columns = [torch.from_numpy(column) for column in (tokens, head_rows, tail_rows)]
         bounds = [torch.tensor(bound, dtype=torch.int32) for bound in (cu_heads, cu_tails)]

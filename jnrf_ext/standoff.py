@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from jnrf_ext import _text
 from jnrf_ext.document import Document, Mention
 from jnrf_ext.document_dict import document_from_dict, document_to_dict
 from jnrf_ext.errors import InputError
@@ -27,7 +28,7 @@ def fragments_text(text: str, fragments: Sequence[tuple[int, int]]) -> str:
     Offsets are code points of ``text``, half open. The result has the length brat expects:
     that of the fragments, and one for each join.
     """
-    return " ".join(text[start:end] for start, end in fragments).translate(_LINE_BREAKS)
+    return _one_line(" ".join(text[start:end] for start, end in fragments))
 
 
 def to_brat(document: Document) -> str:
@@ -39,31 +40,34 @@ def to_brat(document: Document) -> str:
     :class:`InputError` for a name or an id that brat cannot hold, rather than write a file that
     does not read back.
     """
-    _check_names(document)
+    mentions = _text.mention_lines(document.text, document.mentions)
+    relations = _text.relation_lines(document.relations)
+    # None: a name that brat cannot hold. The names of other kinds are looked at here.
+    if mentions is None or relations is None or _has_more(document):
+        _check_names(document)
     lines = []
-    for mention in document.mentions:
-        spans = ";".join(f"{start} {end}" for start, end in mention.fragments)
-        said = fragments_text(document.text, mention.fragments) if document.text else mention.text
-        lines.append(f"{mention.id}\t{mention.type} {spans}\t{_one_line(said)}")
     for event in document.events:
         parts = [f"{event.type}:{event.trigger}", *(f"{r}:{ref}" for r, ref in event.arguments)]
-        lines.append(f"{event.id}\t{' '.join(parts)}")
-    for relation in document.relations:
-        head = f"{relation.head_role}:{relation.head_ref or relation.head}"
-        tail = f"{relation.tail_role}:{relation.tail_ref or relation.tail}"
-        lines.append(f"{relation.id}\t{relation.type} {head} {tail}")
+        lines.append(f"{event.id}\t{' '.join(parts)}\n")
+    lines.append(relations)
     for equivalence in document.equivalences:
-        lines.append(f"*\t{' '.join((equivalence.type, *equivalence.members))}")
+        lines.append(f"*\t{' '.join((equivalence.type, *equivalence.members))}\n")
     for attribute in document.attributes:
         value = "" if attribute.value is None else f" {_one_line(attribute.value)}"
-        lines.append(f"{attribute.id}\t{attribute.type} {attribute.target}{value}")
+        lines.append(f"{attribute.id}\t{attribute.type} {attribute.target}{value}\n")
     for entry in document.normalizations:
         tail_text = f"\t{_one_line(entry.text)}" if entry.text else ""
-        lines.append(f"{entry.id}\t{entry.type} {entry.target} {entry.reference}{tail_text}")
+        lines.append(f"{entry.id}\t{entry.type} {entry.target} {entry.reference}{tail_text}\n")
     for note in document.notes:
         tail_text = f"\t{_one_line(note.text)}" if note.text else ""
-        lines.append(f"{note.id}\t{note.type} {note.target}{tail_text}")
-    return "".join(f"{line}\n" for line in lines)
+        lines.append(f"{note.id}\t{note.type} {note.target}{tail_text}\n")
+    return "".join((mentions, *lines))
+
+
+def _has_more(document: Document) -> bool:
+    """Whether a document has annotations that are neither mentions nor relations."""
+    others = (document.events, document.equivalences, document.attributes)
+    return any((*others, document.normalizations, document.notes))
 
 
 def _check_names(document: Document) -> None:
@@ -111,7 +115,8 @@ def _names_after_colons(document: Document) -> Iterator[str]:
 
 
 def _one_line(text: str) -> str:
-    return text.translate(_LINE_BREAKS)
+    # translate() goes through a table for each character, and few texts need it.
+    return text.translate(_LINE_BREAKS) if "\n" in text or "\r" in text else text
 
 
 def describe(document: Document, width: int = 60) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from jnrf_ext import _text
 from jnrf_ext.document import Mention
 from jnrf_ext.errors import InputError
+from jnrf_ext.found import Spans
 from jnrf_ext.schema import OUTSIDE
 from jnrf_ext.tokenizer import Encoded
 
@@ -92,6 +93,11 @@ def best_mentions(
     together. Returns (type, first, last_exclusive, score) in order; the score is the mean
     probability over the mention's wordpieces of being tagged with its type.
     """
+    return list(best_spans(text, encoded, log_probs, labels))
+
+
+def best_spans(text: str, encoded: Encoded | Outline, log_probs, labels: Sequence[str]) -> Spans:
+    """:func:`best_mentions` as columns."""
     table = _label_table(tuple(labels))
     log_probs = np.ascontiguousarray(log_probs, np.float32)
     starts = _text.unit_starts(text, encoded.starts)
@@ -99,8 +105,8 @@ def best_mentions(
     return _with_scores(table, found, log_probs)
 
 
-def scored_mentions(tags, log_probs, labels: Sequence[str]) -> list[tuple]:
-    """:func:`decode_tags` with the scores of :func:`best_mentions`.
+def scored_spans(tags, log_probs, labels: Sequence[str]) -> Spans:
+    """:func:`decode_tags` with the scores of :func:`best_mentions`, as columns.
 
     ``tags`` int64 [n] are indices into ``labels``, ``log_probs`` float [n, L] their
     log-probabilities.
@@ -110,27 +116,18 @@ def scored_mentions(tags, log_probs, labels: Sequence[str]) -> list[tuple]:
     return _with_scores(table, found, np.asarray(log_probs, np.float32))
 
 
-def _with_scores(table: _LabelTable, found: tuple, log_probs: np.ndarray) -> list[tuple]:
+def _with_scores(table: _LabelTable, found: tuple, log_probs: np.ndarray) -> Spans:
     """Mentions with the mean probability over their rows of being tagged with their type."""
-    kinds, first, last = found
-    of_type = np.zeros((len(table.parts), len(table.names)), np.float32)
-    typed = table.types >= 0
-    of_type[typed, table.types[typed]] = 1.0
-    totals = np.cumsum(np.exp(log_probs) @ of_type, axis=0, dtype=np.float64)
-    totals = np.concatenate([np.zeros((1, len(table.names))), totals])
-    scores = (totals[last, kinds] - totals[first, kinds]) / np.maximum(last - first, 1)
-    names = [table.names[k] for k in kinds.tolist()]
-    return list(zip(names, first.tolist(), last.tolist(), scores.tolist(), strict=True))
+    scores = _text.mention_scores(np.exp(log_probs), table.parts, table.types, *found)
+    return Spans(table.names, *found, scores)
 
 
-def to_mentions(text: str, encoded: Encoded | Outline, spans: Sequence[tuple]) -> list[Mention]:
-    """Mentions T1, T2, ... of the text, from what :func:`decode_tags` returned."""
-    mentions = []
-    for number, (kind, first, last, *score) in enumerate(spans, 1):
-        start, end = int(encoded.starts[first]), int(encoded.ends[last - 1])
-        surface = text[start:end]
-        mentions.append(Mention(f"T{number}", kind, ((start, end),), surface, *score))
-    return mentions
+def to_mentions(
+    text: str, encoded: Encoded | Outline, spans: Sequence[tuple] | Spans
+) -> list[Mention]:
+    """Mentions T1, T2, ... of the text, from what :func:`decode_tags` returned, or its columns."""
+    columns = spans if isinstance(spans, Spans) else Spans.of_tuples(spans)
+    return columns.mentions(text, encoded.starts, encoded.ends)
 
 
 class _LabelTable:
@@ -160,13 +157,12 @@ class _LabelTable:
 _label_table = lru_cache(maxsize=64)(_LabelTable)
 
 
-def _as_tuples(table: _LabelTable, columns: tuple, scores, length: int) -> list[tuple]:
-    kinds, first, last = columns
-    rows = [[table.names[k] for k in kinds.tolist()], first.tolist(), last.tolist()]
+def _as_tuples(table: _LabelTable, found: tuple, scores, length: int) -> list[tuple]:
+    _, first, last = found
     if scores is not None:
         scores = np.asarray(scores, np.float64)
         if scores.shape != (length,):
             raise InputError(f"scores has shape {list(scores.shape)}, tags has {length} wordpieces")
         totals = np.concatenate([[0.0], np.cumsum(scores)])
-        rows.append(((totals[last] - totals[first]) / (last - first)).tolist())
-    return list(zip(*rows, strict=True))
+        scores = (totals[last] - totals[first]) / (last - first)
+    return list(Spans(table.names, *found, scores))

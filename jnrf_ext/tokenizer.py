@@ -245,18 +245,7 @@ class Tokenizer:
 
 def _with_gaps(text: str, ids, starts, ends, word_starts, shapes) -> Encoded:
     """Add what stands before each wordpiece to the other columns."""
-    gaps = np.zeros(len(starts), np.uint8)
-    if len(starts):
-        if (starts[1:] < starts[:-1]).any() or (ends[1:] < ends[:-1]).any():
-            raise InputError("the tokenizer gives wordpieces out of order; use another one")
-        breaks = np.flatnonzero(np.frombuffer(text.encode("utf-32-le"), np.uint32) == ord("\n"))
-        before = np.searchsorted(breaks, starts)
-        lines = np.diff(before, prepend=0)
-        gaps[1:] = starts[1:] > ends[:-1]
-        gaps[lines > 0] = 2
-        gaps[lines > 1] = 3
-        gaps[0] = 3
-    return Encoded(ids, starts, ends, word_starts, shapes, gaps)
+    return Encoded(ids, starts, ends, word_starts, shapes, _text.gaps(text, starts, ends))
 
 
 def _ask(call, *arguments, **options):

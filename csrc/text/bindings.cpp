@@ -10,11 +10,15 @@
 #include "text/bio.h"
 #include "text/error.h"
 #include "text/pieces.h"
+#include "text/scores.h"
 #include "text/spans.h"
 #include "text/units.h"
 
 namespace jnrf::text {
 
+void bind_found(py::module_& m);       // found_binding.cpp
+void bind_json(py::module_& m);        // json_binding.cpp
+void bind_standoff(py::module_& m);    // standoff_binding.cpp
 void bind_word_cache(py::module_& m);  // word_cache_binding.cpp
 
 namespace {
@@ -114,6 +118,32 @@ py::tuple py_best_mentions(const Array<float>& log_probs, const Array<bool>& sta
   return to_tuple(mentions);
 }
 
+py::array_t<double> py_mention_scores(const Array<float>& probabilities,
+                                      const Array<uint8_t>& parts, const Array<int32_t>& types,
+                                      const Array<int64_t>& type, const Array<int64_t>& first,
+                                      const Array<int64_t>& last) {
+  const std::span<const float> p{probabilities.data(), static_cast<size_t>(probabilities.size())};
+  const auto labels = label_table(read(parts, "parts"), read(types, "types"));
+  const auto t = read(type, "type"), f = read(first, "first"), l = read(last, "last");
+  py::array_t<double> scores(type.size());
+  const auto s = write(scores);
+  py::gil_scoped_release release;
+  mention_scores(p, labels, t, f, l, s);
+  return scores;
+}
+
+py::array_t<uint8_t> py_gaps(const py::str& text, const Array<int32_t>& starts,
+                             const Array<int32_t>& ends) {
+  const auto s = read(starts, "starts"), e = read(ends, "ends");
+  if (s.size() != e.size()) throw InputError("starts and ends must have one length");
+  const Characters characters = characters_of(text);
+  py::array_t<uint8_t> out(starts.size());
+  const auto o = write(out);
+  py::gil_scoped_release release;
+  gaps(characters, s, e, o);
+  return out;
+}
+
 py::tuple py_describe(const py::str& text, const Array<int32_t>& starts,
                       const Array<int32_t>& ends) {
   const auto s = read(starts, "starts"), e = read(ends, "ends");
@@ -157,6 +187,12 @@ PYBIND11_MODULE(_text, m) {
   m.def("unit_starts", &py_unit_starts, py::arg("text"), py::arg("starts"));
   m.def("best_mentions", &py_best_mentions, py::arg("log_probs"), py::arg("unit_starts"),
         py::arg("parts"), py::arg("types"));
+  m.def("mention_scores", &py_mention_scores, py::arg("probabilities"), py::arg("parts"),
+        py::arg("types"), py::arg("type"), py::arg("first"), py::arg("last"));
+  m.def("gaps", &py_gaps, py::arg("text"), py::arg("starts"), py::arg("ends"));
   m.def("describe_pieces", &py_describe, py::arg("text"), py::arg("starts"), py::arg("ends"));
+  bind_found(m);
+  bind_json(m);
+  bind_standoff(m);
   bind_word_cache(m);
 }

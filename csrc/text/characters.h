@@ -32,7 +32,23 @@ struct Characters {
   }
 };
 
-inline bool is_alphanumeric(char32_t c) { return Py_UNICODE_ISALNUM(c); }
+// work(pointer to the first character), in the type that the characters have.
+template <typename Work>
+void with_width(const Characters& text, Work work) {
+  switch (text.width) {
+    case 1:
+      return work(static_cast<const uint8_t*>(text.data));
+    case 2:
+      return work(static_cast<const uint16_t*>(text.data));
+    default:
+      return work(static_cast<const uint32_t*>(text.data));
+  }
+}
+
+inline bool is_alphanumeric(char32_t c) {
+  if (c < 128) return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+  return Py_UNICODE_ISALNUM(c);  // looks into several tables
+}
 
 inline bool is_space(char32_t c) { return Py_UNICODE_ISSPACE(c); }
 

@@ -1,10 +1,27 @@
 #include "text/pieces.h"
 
+#include <algorithm>
 #include <string>
 
 #include "text/error.h"
 
 namespace jnrf::text {
+namespace {
+
+template <typename Char>
+void gaps_in(const Char* text, const Char* end, std::span<const int32_t> starts,
+             std::span<const int32_t> ends, std::span<uint8_t> out) {
+  const auto next_break = [&](const Char* from) { return std::find(from, end, Char{'\n'}); };
+  const Char* next = next_break(text + starts[0]);
+  out[0] = 3;
+  for (size_t i = 1; i < starts.size(); ++i) {
+    int breaks = 0;
+    for (; next < text + starts[i]; next = next_break(next + 1)) ++breaks;
+    out[i] = breaks > 0 ? (breaks > 1 ? 3 : 2) : starts[i] > ends[i - 1];
+  }
+}
+
+}  // namespace
 
 Shape shape_of(const Characters& characters) {
   bool letter = false, upper_first = false;
@@ -51,6 +68,20 @@ void describe_pieces(const Characters& text, std::span<int32_t> starts, std::spa
     new_word = false;
     shapes[i] = shape_of(text.part(start, end));
   }
+}
+
+void gaps(const Characters& text, std::span<const int32_t> starts, std::span<const int32_t> ends,
+          std::span<uint8_t> out) {
+  if (starts.empty()) return;
+  if (!std::is_sorted(starts.begin(), starts.end()) || !std::is_sorted(ends.begin(), ends.end())) {
+    throw InputError("the tokenizer gives wordpieces out of order; use another one");
+  }
+  if (starts.front() < 0 || starts.back() > text.size) {
+    throw InputError("the tokenizer gives wordpieces outside the text; use another one");
+  }
+  with_width(text, [&](const auto* characters) {
+    gaps_in(characters, characters + text.size, starts, ends, out);
+  });
 }
 
 }  // namespace jnrf::text

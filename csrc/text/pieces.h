@@ -21,4 +21,10 @@ Shape shape_of(const Characters& characters);
 void describe_pieces(const Characters& text, std::span<int32_t> starts, std::span<int32_t> ends,
                      std::span<bool> word_starts, std::span<uint8_t> shapes);
 
+// What stands before each wordpiece: 0 nothing, 1 a space or more, 2 a line break, 3 a blank line
+// or the start of the text. A line break inside the wordpiece before counts too. Throws InputError
+// where wordpieces are out of order or outside the text.
+void gaps(const Characters& text, std::span<const int32_t> starts, std::span<const int32_t> ends,
+          std::span<uint8_t> out);
+
 }  // namespace jnrf::text

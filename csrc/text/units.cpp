@@ -11,34 +11,147 @@ namespace {
 
 constexpr float kNever = -std::numeric_limits<float>::infinity();
 
-// Which columns of the scores belong to a type; -1 where the labels have no such tag.
-struct Columns {
-  int64_t begin = -1, inside = -1;
-};
-
-// States of a path are 0 for O, 1 + 2t for B- and 2 + 2t for I- of type t.
+// The columns of the scores: that of O, and those of each type; -1 where the labels have none.
 struct Table {
-  std::vector<int64_t> outside;
-  std::vector<Columns> types;
+  int64_t outside = -1;
+  std::vector<int64_t> begin, inside;
 };
 
 Table columns_of(std::span<const Label> labels) {
   Table table;
   for (size_t i = 0; i < labels.size(); ++i) {
     const auto column = static_cast<int64_t>(i);
-    if (labels[i].part == Part::kOutside) {
-      table.outside.push_back(column);
+    const auto [part, type] = labels[i];
+    if (part == Part::kOutside) {
+      if (table.outside >= 0) throw InputError("the labels must have one O");
+      table.outside = column;
       continue;
     }
-    if (labels[i].type < 0) throw InputError("label " + std::to_string(i) + " has no type");
-    if (static_cast<size_t>(labels[i].type) >= table.types.size()) {
-      table.types.resize(labels[i].type + 1);
+    if (type < 0) throw InputError("label " + std::to_string(i) + " has no type");
+    if (static_cast<size_t>(type) >= table.begin.size()) {
+      table.begin.resize(type + 1, -1);
+      table.inside.resize(type + 1, -1);
     }
-    Columns& type = table.types[labels[i].type];
-    (labels[i].part == Part::kBegin ? type.begin : type.inside) = column;
+    (part == Part::kBegin ? table.begin : table.inside)[type] = column;
   }
-  if (table.outside.size() != 1) throw InputError("the labels must have one O");
+  if (table.outside < 0) throw InputError("the labels must have one O");
   return table;
+}
+
+// The best paths that end at a unit, one for each of its states: 0 for O, 1 + 2t for B- and 2 + 2t
+// for I- of type t. What is known of types is kept in arrays of its own, for whole registers of
+// them to be worked on at once.
+class Paths {
+ public:
+  Paths(const Table& table, std::span<const float> log_probs, int64_t width, int64_t units)
+      : table_(table),
+        log_probs_(log_probs),
+        width_(width),
+        types_(static_cast<int64_t>(table.begin.size())),
+        room_((types_ + kLanes - 1) / kLanes * kLanes),
+        at_begin_(room_, kNever),
+        at_inside_(room_, kNever),
+        after_first_(room_, 0.0f),
+        begin_(room_, kNever),
+        inside_(room_, kNever),
+        either_(room_, kNever),
+        from_best_(units),
+        from_inside_(units * room_) {}
+
+  // Adds the unit of wordpieces [first, end).
+  void add(int64_t unit, int64_t first, int64_t end) {
+    const float base = unit == 0 ? 0.0f : best_;
+    from_best_[unit] = unit == 0 ? 0 : best_state();
+    sum(first, end);
+    float outside = 0;
+    for (int64_t i = first; i < end; ++i) outside += log_probs_[i * width_ + table_.outside];
+    outside_ = base + outside;
+    // Pointers that the compiler may take to be apart.
+    const float* __restrict at_begin = at_begin_.data();
+    const float* __restrict at_inside = at_inside_.data();
+    const float* __restrict after_first = after_first_.data();
+    float* __restrict begin = begin_.data();
+    float* __restrict inside = inside_.data();
+    float* __restrict either = either_.data();
+    uint8_t* __restrict from_inside = from_inside_.data() + unit * room_;
+    float best[kLanes] = {kNever, kNever, kNever, kNever};
+    for (int64_t t = 0; t < room_; t += kLanes) {
+      for (int64_t lane = 0; lane < kLanes; ++lane) {
+        const int64_t i = t + lane;
+        from_inside[i] = inside[i] > begin[i];
+        const float b = base + at_begin[i] + after_first[i];
+        const float s = either[i] + at_inside[i];
+        begin[i] = b;
+        inside[i] = s;
+        either[i] = s > b ? s : b;
+        best[lane] = either[i] > best[lane] ? either[i] : best[lane];
+      }
+    }
+    best_ = outside_;
+    for (const float value : best) best_ = value > best_ ? value : best_;
+  }
+
+  // The first of the best states of the last unit added.
+  int32_t best_state() const {
+    if (outside_ == best_) return 0;
+    const auto type = std::find(either_.begin(), either_.end(), best_) - either_.begin();
+    if (type == room_) return 0;  // numbers that are none
+    return static_cast<int32_t>(begin_[type] == best_ ? 1 + 2 * type : 2 + 2 * type);
+  }
+
+  // The state of the unit before that `state` of `unit` comes from. O and every B- may follow
+  // anything.
+  int32_t before(int64_t unit, int32_t state) const {
+    if (state == 0 || state % 2 == 1) return from_best_[unit];
+    const int32_t type = (state - 2) / 2;
+    return from_inside_[unit * room_ + type] ? state : state - 1;
+  }
+
+ private:
+  // What the wordpieces of a unit add to each of its states.
+  void sum(int64_t first, int64_t end) {
+    const float* __restrict row = log_probs_.data() + first * width_;
+    const int64_t* __restrict begin = table_.begin.data();
+    const int64_t* __restrict inside = table_.inside.data();
+    float* __restrict at_begin = at_begin_.data();
+    float* __restrict at_inside = at_inside_.data();
+    float* __restrict after_first = after_first_.data();
+    for (int64_t t = 0; t < types_; ++t) {
+      at_begin[t] = begin[t] < 0 ? kNever : row[begin[t]];
+      at_inside[t] = inside[t] < 0 ? kNever : row[inside[t]];
+      after_first[t] = 0;
+    }
+    for (int64_t i = first + 1; i < end; ++i) {
+      row += width_;
+      for (int64_t t = 0; t < types_; ++t) {
+        const float more = inside[t] < 0 ? kNever : row[inside[t]];
+        at_inside[t] += more;
+        after_first[t] += more;
+      }
+    }
+  }
+
+  static constexpr int64_t kLanes = 4;
+  const Table& table_;
+  std::span<const float> log_probs_;
+  int64_t width_, types_;
+  int64_t room_;  // for types, in whole registers; the places left over are never reached
+  // Of the unit being added: of B- at its first wordpiece, I- at all, I- at those after the first.
+  std::vector<float> at_begin_, at_inside_, after_first_;
+  // Of the last unit added; either_ is the better of begin_ and inside_.
+  float outside_ = 0, best_ = 0;
+  std::vector<float> begin_, inside_, either_;
+  // Of each unit: the best state before it, and for each type whether I- comes from I- there.
+  std::vector<int32_t> from_best_;
+  std::vector<uint8_t> from_inside_;
+};
+
+template <typename Char>
+void unit_starts_in(const Char* text, std::span<const int32_t> starts, std::span<bool> out) {
+  for (size_t i = 0; i < starts.size(); ++i) {
+    const int32_t at = starts[i];
+    out[i] = i == 0 || at == 0 || !is_alphanumeric(text[at]) || !is_alphanumeric(text[at - 1]);
+  }
 }
 
 }  // namespace
@@ -50,9 +163,8 @@ void unit_starts(const Characters& text, std::span<const int32_t> starts, std::s
                        std::to_string(starts[i]) + ", outside a text of " +
                        std::to_string(text.size) + " characters");
     }
-    out[i] = i == 0 || !is_alphanumeric(text[starts[i]]) || starts[i] == 0 ||
-             !is_alphanumeric(text[starts[i] - 1]);
   }
+  with_width(text, [&](const auto* characters) { unit_starts_in(characters, starts, out); });
 }
 
 Mentions best_mentions(std::span<const float> log_probs, std::span<const bool> starts,
@@ -64,8 +176,6 @@ Mentions best_mentions(std::span<const float> log_probs, std::span<const bool> s
                      " wordpieces and " + std::to_string(width) + " labels");
   }
   const Table table = columns_of(labels);
-  const int64_t outside = table.outside.front();
-  const int64_t states = 1 + 2 * static_cast<int64_t>(table.types.size());
 
   std::vector<int64_t> units;  // first wordpiece of each
   for (int64_t i = 0; i < n; ++i) {
@@ -74,41 +184,13 @@ Mentions best_mentions(std::span<const float> log_probs, std::span<const bool> s
   const int64_t count = static_cast<int64_t>(units.size());
   units.push_back(n);
 
-  std::vector<int32_t> from(count * states);
-  std::vector<float> best(states, kNever), next(states);
-  for (int64_t unit = 0; unit < count; ++unit) {
-    const auto sum = [&](int64_t column, int64_t first) {
-      if (column < 0) return first < units[unit + 1] ? kNever : 0.0f;
-      float total = 0;
-      for (int64_t i = first; i < units[unit + 1]; ++i) total += log_probs[i * width + column];
-      return total;
-    };
-    const int64_t first = units[unit];
-    // O and every B- may follow anything; the first of equal predecessors is taken.
-    const auto any = std::max_element(best.begin(), best.end()) - best.begin();
-    const float base = unit == 0 ? 0.0f : best[any];
-    int32_t* back = from.data() + unit * states;
-    std::fill(back, back + states, static_cast<int32_t>(any));
-    next[0] = base + sum(outside, first);
-    for (int64_t t = 0; t < static_cast<int64_t>(table.types.size()); ++t) {
-      const auto [begin, inside] = table.types[t];
-      next[1 + 2 * t] =
-          begin < 0 ? kNever : base + log_probs[first * width + begin] + sum(inside, first + 1);
-      const bool after_inside = best[2 + 2 * t] > best[1 + 2 * t];
-      const float before = unit == 0 ? kNever : best[after_inside ? 2 + 2 * t : 1 + 2 * t];
-      back[2 + 2 * t] = static_cast<int32_t>(after_inside ? 2 + 2 * t : 1 + 2 * t);
-      next[2 + 2 * t] = before + sum(inside, first);
-    }
-    best.swap(next);
-  }
-
+  Paths paths(table, log_probs, width, count);
+  for (int64_t unit = 0; unit < count; ++unit) paths.add(unit, units[unit], units[unit + 1]);
   std::vector<int32_t> path(count);
   if (count > 0) {
-    path[count - 1] =
-        static_cast<int32_t>(std::max_element(best.begin(), best.end()) - best.begin());
-    for (int64_t unit = count - 1; unit > 0; --unit) {
-      path[unit - 1] = from[unit * states + path[unit]];
-    }
+    path[count - 1] = paths.best_state();
+    for (int64_t unit = count - 1; unit > 0; --unit)
+      path[unit - 1] = paths.before(unit, path[unit]);
   }
   Mentions out;
   for (int64_t unit = 0; unit < count; ++unit) {

@@ -18,6 +18,7 @@ from jnrf.corpora.json import write_json
 from jnrf.corpora.tokens import write_tokens
 from jnrf.prediction.notes import Note, Part
 from jnrf.prediction.receipts import Receipt
+from jnrf_ext import _text
 from jnrf_ext.document import Document
 from jnrf_ext.document_dict import document_to_dict
 from jnrf_ext.errors import InputError
@@ -198,9 +199,18 @@ def row(document: Document, texts: bool) -> dict:
 
 
 def json_lines(documents: Sequence[Document], texts: bool = True) -> bytes:
-    """A line a document, UTF-8."""
-    lines = (json.dumps(row(document, texts), ensure_ascii=False) for document in documents)
-    return "".join(f"{line}\n" for line in lines).encode()
+    """A line a document, its :func:`row` as JSON, UTF-8."""
+    return "".join(f"{_json_row(document, texts)}\n" for document in documents).encode()
+
+
+def _json_row(document: Document, texts: bool) -> str:
+    mentions = _text.json_mentions(document.mentions)
+    relations = _text.json_relations(document.relations)
+    if mentions is None or relations is None:  # of types that only Python's encoder knows
+        return json.dumps(row(document, texts), ensure_ascii=False)
+    own = {"id": document.id, "text": document.text} if texts else {"id": document.id}
+    start = json.dumps(own, ensure_ascii=False)[:-1]
+    return f'{start}, "mentions": {mentions}, "relations": {relations}}}'
 
 
 def parquet_file(documents: Sequence[Document], texts: bool = True) -> bytes:

@@ -15,6 +15,7 @@ from jnrf.prediction.outputs import (
     json_lines,
     make_output,
     parquet_file,
+    row,
 )
 from jnrf_ext.document import Document, Mention, Relation
 from jnrf_ext.errors import InputError
@@ -35,6 +36,27 @@ def documents():
 def test_rows_of_json_lines_are_documents_that_read_back(documents, tmp_path):
     (tmp_path / "x.jsonl").write_bytes(json_lines(documents))
     assert open_corpus(tmp_path / "x.jsonl") == documents
+
+
+STRINGS = st.text('a"/\\\b\f\n\r\t\0\x1f\x7f\u2028é中\U0001d499', max_size=8)
+FRAGMENTS = st.lists(st.tuples(st.integers(), st.integers()), max_size=3)
+SCORES = st.one_of(st.none(), st.floats(), st.integers(), st.booleans())
+MENTIONS = st.builds(
+    Mention, STRINGS, STRINGS, st.one_of(FRAGMENTS, FRAGMENTS.map(tuple)), STRINGS, SCORES
+)
+ROLES = st.one_of(st.sampled_from(["Arg1", "Arg2", "Ärg"]), STRINGS, st.none())
+RELATIONS = st.builds(
+    Relation, *[STRINGS] * 4, SCORES, ROLES, ROLES, st.none() | STRINGS, st.none() | STRINGS
+)
+
+
+@given(
+    st.builds(Document, STRINGS, STRINGS, st.lists(MENTIONS, max_size=3), st.lists(RELATIONS)),
+    st.booleans(),
+)
+def test_a_line_of_json_is_what_the_encoder_of_python_makes_of_the_row(document, texts):
+    expected = json.dumps(row(document, texts), ensure_ascii=False) + "\n"
+    assert json_lines([document], texts) == expected.encode()
 
 
 def test_rows_of_parquet_have_the_same_as_rows_of_json_lines(documents, tmp_path):
