@@ -105,10 +105,11 @@ def start_log(level: str) -> None:
 def announce(name: str, host: str, port: int) -> None:
     """Say where the service is, and that nobody is asked who they are where others can reach it."""
     shown = f"[{host}]" if ":" in host else host
-    print(f"serving {name} on http://{shown}:{port} (Ctrl-C stops it)", flush=True)
-    if not is_loopback(host):
+    if not is_loopback(host):  # first: what follows the address of a service is easily not seen
         print(
             f"warning: {host} can be reached from other machines, and there is no authentication; "
             "put a proxy with one before it",
             file=sys.stderr,
+            flush=True,
         )
+    print(f"serving {name} on http://{shown}:{port} (Ctrl-C stops it)", flush=True)
