@@ -52,19 +52,10 @@ py::object one_fragment(int32_t start, int32_t end) {
   return fragments;
 }
 
-struct MentionNames {
-  Name id{"id"}, type{"type"}, fragments{"fragments"}, text{"text"}, score{"score"};
-  Numbered ids{'T'};
-};
-
-struct RelationNames {
-  Name id{"id"}, type{"type"}, head{"head"}, tail{"tail"}, score{"score"};
-  Name head_role{"head_role"}, tail_role{"tail_role"};
-  Name head_ref{"head_ref"}, tail_ref{"tail_ref"};
-  Numbered ids{'R'};
-  PyObject* head_said = PyUnicode_InternFromString("Arg1");
-  PyObject* tail_said = PyUnicode_InternFromString("Arg2");
-};
+Numbered& mention_ids() {
+  static Numbered& ids = *new Numbered('T');
+  return ids;
+}
 
 size_t checked(int64_t index, size_t size, const char* what) {
   if (index < 0 || static_cast<size_t>(index) >= size) {
@@ -80,7 +71,7 @@ py::list make_mentions(const py::object& kind, const py::str& text, const Array<
                        const Array<int32_t>& ends, const py::list& types,
                        const Array<int64_t>& type, const Array<int64_t>& first,
                        const Array<int64_t>& last, const std::optional<Array<double>>& scores) {
-  static MentionNames& names = *new MentionNames;
+  const AnnotationNames& name = names();
   const auto s = read(starts, "starts"), e = read(ends, "ends");
   const auto t = read(type, "type"), f = read(first, "first"), l = read(last, "last");
   const auto p = scores ? read(*scores, "scores") : std::span<const double>();
@@ -96,11 +87,11 @@ py::list make_mentions(const py::object& kind, const py::str& text, const Array<
         py::reinterpret_steal<py::object>(PyUnicode_Substring(text.ptr(), start, end));
     if (!said) throw py::error_already_set();
     py::object mention = blank(kind);
-    names.id.set(mention, names.ids[m + 1]);
-    names.type.set(mention, PyList_GET_ITEM(types.ptr(), checked(t[m], types.size(), "type")));
-    names.fragments.set(mention, one_fragment(start, end));
-    names.text.set(mention, said);
-    names.score.set(mention, scores ? py::object(py::float_(p[m])) : py::none());
+    name.id.set(mention, mention_ids()[m + 1]);
+    name.type.set(mention, PyList_GET_ITEM(types.ptr(), checked(t[m], types.size(), "type")));
+    name.fragments.set(mention, one_fragment(start, end));
+    name.text.set(mention, said);
+    name.score.set(mention, scores ? py::object(py::float_(p[m])) : py::none());
     PyList_SET_ITEM(mentions.ptr(), m, mention.release().ptr());
   }
   return mentions;
@@ -113,8 +104,10 @@ py::list make_relations(const py::object& kind, size_t documents, const Array<in
                         const Array<int64_t>& number, const py::list& types,
                         const Array<int64_t>& head, const Array<int64_t>& tail,
                         const Array<int64_t>& type, const Array<double>& scores) {
-  static RelationNames& names = *new RelationNames;
-  static Numbered& mention_ids = *new Numbered('T');
+  static Numbered& ids = *new Numbered('R');
+  static PyObject* const head_said = PyUnicode_InternFromString("Arg1");
+  static PyObject* const tail_said = PyUnicode_InternFromString("Arg2");
+  const AnnotationNames& name = names();
   const auto o = read(owner, "owner"), n = read(number, "number");
   const auto h = read(head, "head"), l = read(tail, "tail"), t = read(type, "type");
   const auto p = read(scores, "scores");
@@ -128,15 +121,15 @@ py::list make_relations(const py::object& kind, size_t documents, const Array<in
     const size_t from = checked(h[r], o.size(), "mention"), to = checked(l[r], o.size(), "mention");
     PyObject* relations = PyList_GET_ITEM(made.ptr(), checked(o[from], documents, "document"));
     py::object relation = blank(kind);
-    names.id.set(relation, names.ids[PyList_GET_SIZE(relations) + 1]);
-    names.type.set(relation, PyList_GET_ITEM(types.ptr(), checked(t[r], types.size(), "type")));
-    names.head.set(relation, mention_ids[n[from] + 1]);
-    names.tail.set(relation, mention_ids[n[to] + 1]);
-    names.score.set(relation, py::float_(p[r]));
-    names.head_role.set(relation, names.head_said);
-    names.tail_role.set(relation, names.tail_said);
-    names.head_ref.set(relation, py::none());
-    names.tail_ref.set(relation, py::none());
+    name.id.set(relation, ids[PyList_GET_SIZE(relations) + 1]);
+    name.type.set(relation, PyList_GET_ITEM(types.ptr(), checked(t[r], types.size(), "type")));
+    name.head.set(relation, mention_ids()[n[from] + 1]);
+    name.tail.set(relation, mention_ids()[n[to] + 1]);
+    name.score.set(relation, py::float_(p[r]));
+    name.head_role.set(relation, head_said);
+    name.tail_role.set(relation, tail_said);
+    name.head_ref.set(relation, py::none());
+    name.tail_ref.set(relation, py::none());
     if (PyList_Append(relations, relation.ptr()) != 0) throw py::error_already_set();
   }
   return made;

@@ -10,17 +10,6 @@
 namespace jnrf::text {
 namespace {
 
-struct Names {
-  Name id{"id"}, type{"type"}, fragments{"fragments"}, text{"text"}, score{"score"};
-  Name head{"head"}, head_role{"head_role"}, head_ref{"head_ref"};
-  Name tail{"tail"}, tail_role{"tail_role"}, tail_ref{"tail_ref"};
-};
-
-const Names& names() {
-  static const Names* const made = new Names;
-  return *made;
-}
-
 // Each returns false, and has written who knows what, for a type that is not expected.
 class Json {
  public:
@@ -120,7 +109,7 @@ class Json {
 };
 
 bool add_mention(Json& json, const py::object& mention) {
-  const Names& n = names();
+  const AnnotationNames& n = names();
   json.add("{\"id\": ");
   if (!json.string(n.id.of(mention))) return false;
   json.add(", \"type\": ");
@@ -142,7 +131,7 @@ py::object role(const py::object& value, const char* usual) {
 }
 
 bool add_relation(Json& json, const py::object& relation) {
-  const Names& n = names();
+  const AnnotationNames& n = names();
   json.add("{\"id\": ");
   if (!json.string(n.id.of(relation))) return false;
   json.add(", \"type\": ");

@@ -11,17 +11,6 @@
 namespace jnrf::text {
 namespace {
 
-struct Names {
-  Name id{"id"}, type{"type"}, fragments{"fragments"}, text{"text"};
-  Name head{"head"}, head_role{"head_role"}, head_ref{"head_ref"};
-  Name tail{"tail"}, tail_role{"tail_role"}, tail_ref{"tail_ref"};
-};
-
-const Names& names() {
-  static const Names* const made = new Names;
-  return *made;
-}
-
 // Whether a string is of one character or more, none of them white space or `excluded`.
 bool is_word(const py::handle& object, char32_t excluded = ' ') {
   if (!PyUnicode_Check(object.ptr())) return false;
@@ -111,7 +100,7 @@ bool add_argument(Writing& lines, const py::object& relation, const Name& role_n
 // The R lines, or None where brat cannot hold a name or an id.
 py::object relation_lines(const py::handle& relations) {
   const Items items(relations);
-  const Names& n = names();
+  const AnnotationNames& n = names();
   Writing lines;
   for (py::ssize_t i = 0; i < items.size(); ++i) {
     const py::object relation = items[i];

@@ -52,6 +52,18 @@ class Name {
   PyObject* name_;  // kept for good: the interpreter may be gone before static objects are
 };
 
+// The attributes of mentions and relations (jnrf_ext/document.py).
+struct AnnotationNames {
+  Name id{"id"}, type{"type"}, fragments{"fragments"}, text{"text"}, score{"score"};
+  Name head{"head"}, head_role{"head_role"}, head_ref{"head_ref"};
+  Name tail{"tail"}, tail_role{"tail_role"}, tail_ref{"tail_ref"};
+};
+
+inline const AnnotationNames& names() {
+  static const AnnotationNames* const made = new AnnotationNames;
+  return *made;
+}
+
 // The items of a sequence, which stays as it is while they are gone through.
 class Items {
  public:
