@@ -15,7 +15,7 @@ __global__ void gather_rows(const In* x, Wide* to, Pieces pieces, const int32_t*
   if (index >= pieces.units[pieces.documents]) return;
   const Unit unit = unit_at(pieces, index);
   const int64_t begin = rows[unit.document];
-  const int mirror = unit.row == 0 ? 0 : unit.length - unit.row;
+  const int mirror = mirror_of(unit);
   for (int other = 0; other < (mirror == unit.row ? 1 : 2); ++other) {
     const int row = other ? mirror : unit.row;
     const In* from = x + (unit.first + row) * hidden;
@@ -39,7 +39,7 @@ __global__ void __launch_bounds__(256, 2)
   const int hidden = work.hidden, half = hidden / 2 + 1;
   const Wide* spectrum = spectra + 2 * static_cast<int64_t>(rows[unit.document]) * half;
   const Wide scale = factor(work, unit.length);
-  const int mirror = unit.row == 0 ? 0 : unit.length - unit.row;
+  const int mirror = mirror_of(unit);
   Wide* row = dynamic_shared<Wide>() + threadIdx.x / 32 * hidden;
   const auto finish = [&](int this_row, int other_row) {
     const Wide* direct = spectrum + 2 * static_cast<int64_t>(this_row) * half;

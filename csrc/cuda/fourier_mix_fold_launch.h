@@ -13,14 +13,6 @@ inline size_t fold_bytes(int64_t hidden) {
   return (hidden + 2 * kFoldWarps * row_places(row_transform(hidden))) * sizeof(float2);
 }
 
-// Blocks that one multiprocessor has at once, of so many bytes of shared memory each. It has a
-// kilobyte more than a block may ask for, and keeps one a block.
-inline int64_t blocks_at_once(size_t bytes, int64_t most) {
-  constexpr size_t kKept = 1024;
-  const size_t fit = (shared_memory_limit() + kKept) / (bytes + kKept);
-  return std::clamp<int64_t>(static_cast<int64_t>(fit), 1, most);
-}
-
 inline Grid fold_grid(int64_t pairs, int64_t hidden) {
   const int64_t at_once = blocks_at_once(fold_bytes(hidden), kFoldBlocks) * multiprocessors();
   return {static_cast<unsigned>(std::min<int64_t>(blocks_for(pairs, kFoldWarps), at_once))};

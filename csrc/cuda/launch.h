@@ -114,4 +114,12 @@ void launch(const char* name, void (*kernel)(Parameters...), Grid grid, unsigned
 
 #endif
 
+// Blocks that one multiprocessor has at once, of so many bytes of shared memory each. It has a
+// kilobyte more than a block may ask for, and keeps one a block.
+inline int64_t blocks_at_once(size_t bytes, int64_t most) {
+  constexpr size_t kKept = 1024;
+  const size_t fit = (shared_memory_limit() + kKept) / (bytes + kKept);
+  return std::clamp<int64_t>(static_cast<int64_t>(fit), 1, most);
+}
+
 }  // namespace jnrf::cuda

@@ -14,9 +14,8 @@ RelationShape shape_with(int classes, bool keep) {
   shape.shared = Block::kFixedBytes + (keep ? 0 : scores);
   shape.kept_scores = keep ? int64_t{Block::kPlane} * classes : 0;
   shape.gradient_bytes = sizeof(T) * kTile * kTile * classes;
-  // The system takes a kilobyte of each block; more than four blocks bring no more.
-  const auto fit = static_cast<unsigned>(shared_memory_limit() / (shape.shared + 1024));
-  shape.blocks = static_cast<unsigned>(multiprocessors()) * std::clamp(fit, 1u, 4u);
+  constexpr int64_t kMost = 4;  // more bring no more
+  shape.blocks = static_cast<unsigned>(multiprocessors() * blocks_at_once(shape.shared, kMost));
   return shape;
 }
 
