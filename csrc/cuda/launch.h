@@ -43,8 +43,7 @@ bool fit_vectors(int64_t numbers, const T*... pointers) {
 
 #ifdef JNRF_CUDA_ON_HOST
 
-// Bytes of shared memory that a block may have: those of sm_90.
-inline size_t shared_memory_limit() { return 227 * 1024; }
+inline size_t shared_memory_limit() { return host::shared_memory; }
 
 inline int multiprocessors() { return host::multiprocessors; }
 

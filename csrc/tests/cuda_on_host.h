@@ -50,6 +50,9 @@ inline bool capturing = false;
 // to go through all of a launcher's choices.
 inline int multiprocessors = 2;
 
+// Bytes of shared memory that code should believe that a block may have: those of sm_90 at first.
+inline size_t shared_memory = 227 * 1024;
+
 // A launch as its launcher asked for it.
 struct Launch {
   const void* kernel;

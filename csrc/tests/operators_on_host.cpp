@@ -21,6 +21,10 @@ void set_multiprocessors(int64_t multiprocessors) {
   jnrf::cuda::host::multiprocessors = static_cast<int>(multiprocessors);
 }
 
+void set_shared_memory(int64_t bytes) {
+  jnrf::cuda::host::shared_memory = static_cast<size_t>(bytes);
+}
+
 std::vector<jnrf::cuda::host::Launch> launches;
 
 void record_launches(int64_t multiprocessors) {
@@ -60,6 +64,8 @@ JNRF_OPERATORS(m) {
   m.def("set_capturing(bool capturing) -> ()");
   // How many multiprocessors operators should believe that there are; 2 at first.
   m.def("set_multiprocessors(int multiprocessors) -> ()");
+  // How much shared memory operators should believe that a block may have; that of sm_90 at first.
+  m.def("set_shared_memory(int bytes) -> ()");
   // From now on launches are noted, not run, as for a device of so many multiprocessors.
   m.def("record_launches(int multiprocessors) -> ()");
   // What was noted; ends it.
@@ -70,6 +76,7 @@ STABLE_TORCH_LIBRARY_IMPL(JNRF_NAMESPACE, CompositeExplicitAutograd, m) {
   m.impl("set_schedule", TORCH_BOX(&set_schedule));
   m.impl("set_capturing", TORCH_BOX(&set_capturing));
   m.impl("set_multiprocessors", TORCH_BOX(&set_multiprocessors));
+  m.impl("set_shared_memory", TORCH_BOX(&set_shared_memory));
   m.impl("record_launches", TORCH_BOX(&record_launches));
   m.impl("recorded_launches", TORCH_BOX(&recorded_launches));
 }
