@@ -91,6 +91,11 @@ def select_tokens(
     return selected[0], selected[1], bounds[0], bounds[1]
 
 
+def _zero(*inputs: Tensor) -> Tensor:
+    """A zero that all inputs have a gradient of, so that work on nothing can be trained on too."""
+    return sum(t.flatten()[:0].sum() for t in inputs)
+
+
 def _score_blocks(u, w, pos_u, pos_w, cu_u, cu_w, alpha, beta, gamma):
     """A document after another: its first head row, first tail row, scores [heads, tails, R]."""
     bounds_u, bounds_w = cu_u.tolist(), cu_w.tolist()
@@ -99,11 +104,9 @@ def _score_blocks(u, w, pos_u, pos_w, cu_u, cu_w, alpha, beta, gamma):
         tails = slice(bounds_u[b], bounds_u[b + 1])
         distance = (pos_w[heads, None] - pos_u[None, tails])[:, :, None]
         polynomial = alpha * (distance**2) + beta * distance + gamma
-        yield (
-            heads.start,
-            tails.start,
-            torch.einsum("ird,jrd->ijr", w[heads], u[tails]) + polynomial,
-        )
+        # bfloat16 operands go with float32 coefficients, and their products are float32 too.
+        products = torch.einsum("ird,jrd->ijr", w[heads].to(alpha.dtype), u[tails].to(alpha.dtype))
+        yield heads.start, tails.start, products + polynomial
 
 
 def relation_scores(
@@ -120,7 +123,7 @@ def relation_scores(
     """`jnrf_ext.ops.relation_scores` as its definition: an einsum and a polynomial a document."""
     blocks = _score_blocks(u, w, pos_u, pos_w, cu_u, cu_w, alpha, beta, gamma)
     scores = [block.flatten(0, 1) for _, _, block in blocks]
-    return torch.cat(scores) if scores else alpha.new_zeros(0, u.shape[1])
+    return torch.cat(scores) if scores else _zero(u, w, alpha, beta, gamma).expand(0, u.shape[1])
 
 
 def relation_loss(
@@ -150,7 +153,7 @@ def relation_loss(
                 scores.flatten(0, 1), target.flatten(), weight=class_weight, reduction="sum"
             )
         )
-    return torch.stack(losses) if losses else alpha.new_zeros(0)
+    return torch.stack(losses) if losses else _zero(u, w, alpha, beta, gamma).expand(0)
 
 
 def relation_decode(
@@ -200,6 +203,11 @@ def relation_decode(
     return rows[0], rows[1], rows[2], alpha.new_tensor(chances)
 
 
+def _exact(*inputs: Tensor) -> list[Tensor]:
+    """Inputs of a CRF in float64, as its kernels have them; Apple's GPUs know float32 at most."""
+    return [t.float() if t.device.type == "mps" else t.double() for t in inputs]
+
+
 def _crf_alphas(emissions, transitions, start):
     """log of the sums over all tags before each step, ``[C]`` a step (Rabiner 1989, eq. 19-20)."""
     alphas = [start + emissions[0]]
@@ -217,24 +225,26 @@ def crf_nll(
     cu_seqlens: Tensor,
 ) -> Tensor:
     """`jnrf_ext.ops.crf_nll` as its definition: the forward algorithm in logarithms."""
-    losses = []
-    wide = emissions.to(transitions.dtype)
-    for e, y in zip(documents(wide, cu_seqlens), documents(tags, cu_seqlens), strict=True):
+    losses, dtype = [], transitions.dtype
+    emissions, transitions, start, end = _exact(emissions, transitions, start, end)
+    for e, y in zip(documents(emissions, cu_seqlens), documents(tags, cu_seqlens), strict=True):
         if len(y) == 0:
-            losses.append(end.new_zeros(()))
+            losses.append(_zero(emissions, transitions, start, end))
             continue
         norm = torch.logsumexp(_crf_alphas(e, transitions, start)[-1] + end, dim=0)
         score = start[y[0]] + e.gather(1, y[:, None]).sum() + end[y[-1]]
         losses.append(norm - score - transitions[y[:-1], y[1:]].sum())
-    return torch.stack(losses) if losses else end.new_zeros(0)
+    none = _zero(emissions, transitions, start, end).expand(0)
+    return (torch.stack(losses) if losses else none).to(dtype)
 
 
 def crf_marginals(
     emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, cu_seqlens: Tensor
 ) -> Tensor:
     """`jnrf_ext.ops.crf_marginals` as its definition: forward-backward in logarithms."""
-    rows = []
-    for e in documents(emissions.to(transitions.dtype), cu_seqlens):
+    rows, dtype = [], emissions.dtype
+    emissions, transitions, start, end = _exact(emissions, transitions, start, end)
+    for e in documents(emissions, cu_seqlens):
         if len(e) == 0:
             continue
         beta, betas = end, [end]
@@ -243,15 +253,16 @@ def crf_marginals(
             betas.append(beta)
         alphas = torch.stack(_crf_alphas(e, transitions, start))
         rows.append(torch.softmax(alphas + torch.stack(betas[::-1]), dim=1))
-    return torch.cat(rows).to(emissions.dtype) if rows else emissions.clone()
+    return (torch.cat(rows) if rows else emissions.clone()).to(dtype)
 
 
 def crf_decode(
     emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, cu_seqlens: Tensor
 ) -> tuple[Tensor, Tensor]:
     """`jnrf_ext.ops.crf_decode` as its definition: the Viterbi algorithm."""
-    tags, scores = [], []
-    for e in documents(emissions.to(transitions.dtype), cu_seqlens):
+    tags, scores, dtype = [], [], transitions.dtype
+    emissions, transitions, start, end = _exact(emissions, transitions, start, end)
+    for e in documents(emissions, cu_seqlens):
         if len(e) == 0:
             scores.append(end.new_zeros(()))
             continue
@@ -269,7 +280,7 @@ def crf_decode(
     none = emissions.new_zeros(0, dtype=torch.int64)
     return (
         torch.stack(tags) if tags else none,
-        torch.stack(scores) if scores else end.new_zeros(0),
+        (torch.stack(scores) if scores else end.new_zeros(0)).to(dtype),
     )
 
 
