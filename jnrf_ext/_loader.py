@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from functools import cache
 from pathlib import Path
 
 import torch
+
+from jnrf_ext import gpu_code
 
 _PACKAGE = Path(__file__).resolve().parent
 _REMEDY = "build it with `pip install .` (or `make native` in a checkout)"
@@ -51,7 +54,8 @@ def _load_cuda() -> str | None:
     if torch.version.cuda is None:
         return f"torch {torch.__version__} is a CPU build; install a CUDA build of torch"
     if not cuda_library_exists():
-        return "the CUDA library was not compiled: no nvcc at build time, or JNRF_CUDA=off"
+        reason = build_info().get("no_cuda_because") or "no nvcc at build time, or JNRF_CUDA=off"
+        return f"the CUDA library was not compiled: {reason}"
     if not torch.cuda.is_available():
         return "torch sees no CUDA device"
     return _load("_C_cuda")
@@ -66,6 +70,7 @@ def cpu_isa() -> str:
     return ("baseline", "avx2", "avx512")[torch.ops.jnrf.cpu_isa()]
 
 
+@cache
 def compiled_devices(operator: str) -> frozenset[str]:
     """Device types that have a compiled kernel of an operator; "meta" needs none."""
     keys = {"cpu": "CPU", "cuda": "CUDA"}
@@ -74,12 +79,75 @@ def compiled_devices(operator: str) -> frozenset[str]:
     return frozenset({*found, "meta"})
 
 
+def _ptx_runs() -> bool:
+    """Whether the driver is as new as the compiler that made the library's PTX."""
+    release = re.search(r"(\d+)\.(\d+)", build_info().get("nvcc") or "")
+    driver_version = getattr(torch._C, "_cuda_getDriverVersion", None)
+    if release is None or driver_version is None:
+        return True
+    return driver_version() >= 1000 * int(release[1]) + 10 * int(release[2])
+
+
 @cache
-def warn_reference(operator: str, device: str) -> None:
-    """Say once an operator and device type that plain torch stands in for a missing kernel."""
-    reason = cuda_error if device == "cuda" else f"no kernel is compiled for device {device!r}"
-    warnings.warn(
-        f"jnrf::{operator} runs as its plain-torch reference on {device}: "
-        f"{reason or 'no compiled kernel'}",
-        stacklevel=3,
-    )
+def gpu_error(index: int) -> str | None:
+    """Why the compiled CUDA kernels cannot run on one GPU, or None where they can.
+
+    Asking makes a context on the device, so nobody asks before there is a tensor there.
+    """
+    if cuda_error is not None:
+        return cuda_error
+    architectures = build_info().get("cuda_architectures")
+    if not architectures:  # a library without a note is taken at its word
+        return None
+    capability = torch.cuda.get_device_capability(index)
+    if gpu_code.code_for(architectures, capability, _ptx_runs()):
+        return None
+    return gpu_code.missing_code(architectures, torch.cuda.get_device_name(index), capability)
+
+
+# Pairs of operator and device that were found to have a kernel, so that asking costs nothing.
+_found: set[tuple[str, torch.device]] = set()
+
+
+@torch.compiler.assume_constant_result
+def has_kernel(operator: str, device: torch.device) -> bool:
+    """Whether a compiled kernel of an operator runs on a device; else its reference stands in."""
+    if (operator, device) in _found:
+        return True
+    if device.type not in compiled_devices(operator):
+        return False
+    if device.type == "cuda" and gpu_error(_index(device)) is not None:
+        return False
+    _found.add((operator, device))
+    return True
+
+
+def _index(device: torch.device) -> int:
+    return torch.cuda.current_device() if device.index is None else device.index
+
+
+@torch.compiler.assume_constant_result
+def shared_memory(device: torch.device) -> int:
+    """Bytes of shared memory that a block of threads may have on a GPU."""
+    return torch.cuda.get_device_properties(device).shared_memory_per_block_optin
+
+
+# What has been said already: an operator on a kind of device, or a GPU.
+_warned: set[tuple[str, str]] = set()
+
+
+def warn_reference(operator: str, device: torch.device, reason: str | None = None) -> None:
+    """Say that plain torch stands in for missing kernels: once for each GPU, else each operator.
+
+    ``reason`` says why where it is the operator's own; it is then said for each operator.
+    """
+    what, where = f"jnrf::{operator} runs as its plain-torch reference", device.type
+    if device.type == "cuda" and reason is None:
+        what = "All operators of jnrf_ext run as their plain-torch references, which are slow,"
+        where = str(device) if cuda_error is None else "cuda"
+        reason = gpu_error(_index(device))
+    if (what, where) in _warned:
+        return
+    _warned.add((what, where))
+    reason = reason or f"no kernel is compiled for device {where!r}"
+    warnings.warn(f"{what} on {where}: {reason}", stacklevel=3)

@@ -13,8 +13,7 @@ from torch import Tensor
 from jnrf_ext import _loader, reference
 
 MOST_TAGS = 128
-_OPERATORS = ("crf_nll", "crf_marginals", "crf_decode")
-_COMPILED = {name: _loader.compiled_devices(name) for name in _OPERATORS}
+_TAGS_EVERYWHERE = 64  # that the shared memory of every GPU is enough for
 _DTYPES = {"cpu": (torch.float32, torch.float64)}
 _CUDA_DTYPES = (torch.float32, torch.float64, torch.bfloat16)
 
@@ -64,8 +63,7 @@ def crf_nll(
         )
     if tags.device != emissions.device:
         raise ValueError(f"{op}: emissions are on {emissions.device} but tags on {tags.device}")
-    if emissions.device.type not in _COMPILED[op]:
-        _loader.warn_reference(op, emissions.device.type)
+    if not _has_kernel(op, emissions):
         return reference.crf_nll(emissions, tags, *weights, cu_seqlens)
     needed = torch.is_grad_enabled() and any(t.requires_grad for t in (emissions, *weights))
     return torch.ops.jnrf.crf_nll(emissions, tags, *weights, cu_seqlens, needed)[0]
@@ -82,8 +80,7 @@ def crf_marginals(
     op = "crf_marginals"
     given = tuple(t.detach() for t in (emissions, transitions, start, end))
     _check(op, *given, cu_seqlens)
-    if emissions.device.type not in _COMPILED[op]:
-        _loader.warn_reference(op, emissions.device.type)
+    if not _has_kernel(op, emissions):
         return reference.crf_marginals(*given, cu_seqlens)
     return torch.ops.jnrf.crf_marginals(*given, cu_seqlens)
 
@@ -129,10 +126,31 @@ def crf_decode(
             for value, mask in zip(given[1:], allowed, strict=True)
         )
         given = (given[0], *masked)
-    if emissions.device.type not in _COMPILED[op]:
-        _loader.warn_reference(op, emissions.device.type)
+    if not _has_kernel(op, emissions):
         return reference.crf_decode(*given, cu_seqlens)
     return torch.ops.jnrf.crf_decode(*given, cu_seqlens)
+
+
+def _has_kernel(op: str, emissions: Tensor) -> bool:
+    """Whether a kernel runs for so many tags on this device; if not, that it is told."""
+    device, tags = emissions.device, emissions.shape[1]
+    if not _loader.has_kernel(op, device):
+        _loader.warn_reference(op, device)
+        return False
+    if device.type != "cuda" or tags <= _TAGS_EVERYWHERE:
+        return True
+    available = _loader.shared_memory(device)
+    if shared_memory_needed(tags) <= available:
+        return True
+    reason = f"its {available // 1024} KiB of shared memory are too few for {tags} tags"
+    _loader.warn_reference(op, device, reason)
+    return False
+
+
+def shared_memory_needed(tags: int) -> int:
+    """Bytes of shared memory, at most, that a block of the CUDA kernels takes for so many tags."""
+    matrix, rows, flags = 8 * tags * (tags | 1), 2 * 10 * 128 * 8, 512
+    return matrix + rows + flags
 
 
 def _check(op, emissions, transitions, start, end, cu_seqlens) -> None:

@@ -136,8 +136,8 @@ def fourier_mix(
     """
     _check("fourier_mix", x, cu_seqlens, window, shift)
     inputs = (x, cu_seqlens, scale, ortho, window, shift)
-    if not _compiled_for(x):
-        _loader.warn_reference("fourier_mix", x.device.type)
+    if not _loader.has_kernel("fourier_mix", x.device):
+        _loader.warn_reference("fourier_mix", x.device)
         return reference.fourier_mix(*inputs)
     return torch.ops.jnrf.fourier_mix(*inputs)
 
@@ -181,8 +181,8 @@ def fourier_mix_norm(
     """
     _check("fourier_mix_norm", x, cu_seqlens, window, shift, weight=weight, bias=bias)
     inputs = (x, weight, bias, cu_seqlens, eps, scale, ortho, window, shift)
-    if not _compiled_for(x):
-        _loader.warn_reference("fourier_mix_norm", x.device.type)
+    if not _loader.has_kernel("fourier_mix_norm", x.device):
+        _loader.warn_reference("fourier_mix_norm", x.device)
         return reference.fourier_mix_norm(*inputs)
     save = torch.is_grad_enabled() and any(t.requires_grad for t in (x, weight, bias))
     if save and not torch.compiler.is_compiling():
@@ -208,11 +208,6 @@ class _Norm(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad):
         return _norm_backward(ctx, grad)[:-1]
-
-
-def _compiled_for(x: Tensor) -> bool:
-    kind = x.device.type
-    return kind in ("cpu", "meta") or (kind == "cuda" and _loader.cuda_error is None)
 
 
 def _check(

@@ -7,8 +7,6 @@ from torch import Tensor
 
 from jnrf_ext import _loader, reference
 
-_COMPILED = _loader.compiled_devices("token_positions")
-
 
 def token_positions(x: Tensor, cu_seqlens: Tensor, first: int = 0) -> Tensor:
     """The position of every token in its document.
@@ -38,8 +36,8 @@ def token_positions(x: Tensor, cu_seqlens: Tensor, first: int = 0) -> Tensor:
         )
     if cu_seqlens.device.type != "cpu" and cu_seqlens.device != x.device:
         raise ValueError(f"{op}: x is on {x.device} but cu_seqlens on {cu_seqlens.device}")
-    if x.device.type not in _COMPILED:
-        _loader.warn_reference(op, x.device.type)
+    if not _loader.has_kernel(op, x.device):
+        _loader.warn_reference(op, x.device)
         return reference.token_positions(x, cu_seqlens, first)
     return torch.ops.jnrf.token_positions(x.detach(), cu_seqlens, first)
 

@@ -16,10 +16,6 @@ from torch import Tensor
 
 from jnrf_ext import _loader, reference
 
-_COMPILED = {
-    name: _loader.compiled_devices(name)
-    for name in ("relation_scores", "relation_loss", "relation_decode")
-}
 _CPU_DTYPES = (torch.float32, torch.float64)
 _CUDA_DTYPES = (torch.float32, torch.float64, torch.bfloat16)
 
@@ -68,8 +64,8 @@ def relation_scores(
     """
     operands = (u, w, pos_u, pos_w, cu_u, cu_w, alpha, beta, gamma)
     _check("relation_scores", *operands)
-    if u.device.type not in _COMPILED["relation_scores"]:
-        _loader.warn_reference("relation_scores", u.device.type)
+    if not _loader.has_kernel("relation_scores", u.device):
+        _loader.warn_reference("relation_scores", u.device)
         return reference.relation_scores(*operands)
     return torch.ops.jnrf.relation_scores(*operands)
 
@@ -124,8 +120,8 @@ def relation_loss(
     if class_weight is not None:
         _check_tensor(op, "class_weight", class_weight, (u.shape[1],), _wide(u), u)
         class_weight = class_weight.detach()
-    if u.device.type not in _COMPILED[op]:
-        _loader.warn_reference(op, u.device.type)
+    if not _loader.has_kernel(op, u.device):
+        _loader.warn_reference(op, u.device)
         return reference.relation_loss(*operands, pairs, none_class, class_weight)
     differentiable = (u, w, alpha, beta, gamma)
     gradients = torch.is_grad_enabled() and any(t.requires_grad for t in differentiable)
@@ -190,8 +186,8 @@ def relation_decode(
         _check_tensor(op, "type_w", type_w, (w.shape[0],), torch.int64, u)
         _check_tensor(op, "type_u", type_u, (u.shape[0],), torch.int64, u)
     settings = (none_class, none_bias, best_tail, allowed, type_w, type_u)
-    if u.device.type not in _COMPILED[op]:
-        _loader.warn_reference(op, u.device.type)
+    if not _loader.has_kernel(op, u.device):
+        _loader.warn_reference(op, u.device)
         return reference.relation_decode(*operands, *settings)
     return torch.ops.jnrf.relation_decode(*operands, *settings)
 

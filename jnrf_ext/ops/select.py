@@ -7,7 +7,6 @@ from torch import Tensor
 
 from jnrf_ext import _loader, reference
 
-_COMPILED = _loader.compiled_devices("select_tokens")
 _CUDA_DTYPES = (torch.float32, torch.float64, torch.bfloat16)
 
 
@@ -43,8 +42,8 @@ def select_tokens(
     """
     capacity = labels.shape[0] if capacity is None and labels.dim() else capacity
     _check(labels, role_of_label, cu_seqlens, capacity)
-    if labels.device.type not in _COMPILED:
-        _loader.warn_reference("select_tokens", labels.device.type)
+    if not _loader.has_kernel("select_tokens", labels.device):
+        _loader.warn_reference("select_tokens", labels.device)
         return reference.select_tokens(labels, role_of_label, cu_seqlens, capacity)
     return torch.ops.jnrf.select_tokens(labels.detach(), role_of_label, cu_seqlens, capacity)
 

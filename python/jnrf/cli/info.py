@@ -59,20 +59,39 @@ def collect() -> dict:
                 "kernels": _loader.cpu_isa(),
                 "threads": torch.get_num_threads(),
             },
-            "cuda": {
-                "compiled": cuda_compiled,
-                "usable": _loader.cuda_error is None,
-                "reason": _loader.cuda_error,
-                "devices": [
-                    torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())
-                ],
-            },
+            "cuda": {"compiled": cuda_compiled, **_gpus()},
         },
     }
 
 
+def _gpus() -> dict:
+    """The GPUs, whether the CUDA kernels run on one of them, and why not on the others."""
+    import torch
+
+    from jnrf_ext import _loader
+
+    names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    errors = [_loader.gpu_error(i) for i in range(len(names))]
+    usable = _loader.cuda_error is None and None in errors
+    return {
+        "usable": usable,
+        "reason": None if usable else _loader.cuda_error or errors[0],
+        "devices": names,
+        "without_kernels": {i: error for i, error in enumerate(errors) if error},
+    }
+
+
+def _with_kernels(cuda: dict) -> str:
+    """The GPUs that the kernels run on; then why they do not on others."""
+    without = cuda["without_kernels"]
+    named = [name for i, name in enumerate(cuda["devices"]) if i not in without]
+    return "; not usable: ".join([", ".join(named), *without.values()])
+
+
 def run(args: argparse.Namespace) -> int:
     """Print it for a person or, with ``--json``, for a program."""
+    from jnrf_ext.gpu_code import spoken
+
     info = collect()
     if args.json:
         print(json.dumps(info, indent=2))
@@ -85,16 +104,14 @@ def run(args: argparse.Namespace) -> int:
         ("built with", f"{built.get('compiler')}, torch {built.get('torch')}"),
         (
             "built for CUDA",
-            f"nvcc {built['nvcc']}, {', '.join(built['cuda_architectures'])}"
+            f"nvcc {built['nvcc']}, for {spoken(built['cuda_architectures'])}"
             if cuda["compiled"]
-            else "no",
+            else f"no: {built.get('no_cuda_because') or 'the build does not say why'}",
         ),
         ("CPU kernels", f"usable: {cpu['kernels']}, {cpu['threads']} threads"),
         (
             "CUDA kernels",
-            "usable: " + ", ".join(cuda["devices"])
-            if cuda["usable"]
-            else f"not usable: {cuda['reason']}",
+            "usable: " + _with_kernels(cuda) if cuda["usable"] else f"not usable: {cuda['reason']}",
         ),
     ]
     width = max(len(name) for name, _ in rows)

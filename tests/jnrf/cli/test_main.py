@@ -67,6 +67,43 @@ def test_info_reads_as_a_table(capsys):
     assert "CUDA kernels" in shown
 
 
+@pytest.fixture
+def gpus(monkeypatch):
+    """GPUs with and without code in a CUDA library that is loaded, by their names."""
+    import torch
+
+    from jnrf_ext import _loader
+
+    def show(**errors):
+        names = list(errors)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: len(names))
+        monkeypatch.setattr(torch.cuda, "get_device_name", lambda i: names[i])
+        monkeypatch.setattr(_loader, "gpu_error", lambda i: errors[names[i]])
+        monkeypatch.setattr(_loader, "cuda_error", None)
+
+    return show
+
+
+def test_info_says_which_gpus_have_kernels(gpus, capsys):
+    gpus(H100=None, A10="A10 has compute capability 8.6: build again")
+    assert main(["info"]) == 0
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line.split(None, 2)[2] == (
+        "usable: H100; not usable: A10 has compute capability 8.6: build again"
+    )
+    assert main(["info", "--json"]) == 0
+    cuda = json.loads(capsys.readouterr().out)["usable"]["cuda"]
+    assert (cuda["usable"], cuda["reason"], cuda["devices"]) == (True, None, ["H100", "A10"])
+    assert cuda["without_kernels"] == {"1": "A10 has compute capability 8.6: build again"}
+
+
+def test_info_says_that_no_gpu_has_kernels(gpus, capsys):
+    gpus(A10="A10 has compute capability 8.6: build again")
+    assert main(["info"]) == 0
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line.endswith("not usable: A10 has compute capability 8.6: build again")
+
+
 def test_importing_a_reference_needs_its_labels(capsys):
     with pytest.raises(SystemExit, match="2"):
         build_parser().parse_args(["import-reference", "state.pt"])

@@ -12,6 +12,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from without_kernels import run_references
 
 from jnrf_ext import _loader, ops, reference
 
@@ -338,9 +339,7 @@ print(_loader.cpu_isa())
 
 def test_reference_stands_in_where_no_kernel_is_compiled(monkeypatch):
     """The plain-torch version runs instead, and says so once."""
-    module = sys.modules["jnrf_ext.ops.fourier_mix"]
-    monkeypatch.setattr(module, "_compiled_for", lambda x: False)
-    _loader.warn_reference.cache_clear()
+    run_references(monkeypatch)
     x, weight = normal(6, 4), normal(4)
     with pytest.warns(UserWarning, match="jnrf::fourier_mix runs as its plain-torch reference"):
         got = ops.fourier_mix(x, packed(6))
@@ -350,4 +349,3 @@ def test_reference_stands_in_where_no_kernel_is_compiled(monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         ops.fourier_mix(x, packed(6))
-    _loader.warn_reference.cache_clear()

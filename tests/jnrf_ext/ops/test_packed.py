@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from without_kernels import run_references
 
-from jnrf_ext import _loader, ops, reference
+from jnrf_ext import ops, reference
 
 
 def packed(*lengths: int) -> torch.Tensor:
@@ -26,8 +25,7 @@ def test_positions_start_anew_in_each_document(lengths, first):
 
 
 def test_without_a_kernel_the_reference_runs_and_says_so(monkeypatch):
-    monkeypatch.setattr(sys.modules["jnrf_ext.ops.packed"], "_COMPILED", frozenset())
-    _loader.warn_reference.cache_clear()
+    run_references(monkeypatch)
     with pytest.warns(UserWarning, match="token_positions runs as its plain-torch reference"):
         assert ops.token_positions(torch.zeros(3), packed(1, 2)).tolist() == [0, 0, 1]
 

@@ -14,9 +14,9 @@ from relation_inputs import (
     operands,
     relative_distance,
 )
+from without_kernels import run_references
 
-from jnrf_ext import _loader, ops, reference
-from jnrf_ext.ops import relation
+from jnrf_ext import ops, reference
 
 EPS = torch.finfo(torch.float32).eps
 
@@ -175,9 +175,7 @@ def test_every_instruction_set_gives_the_scores(isa):
 
 def test_without_a_kernel_the_reference_runs_and_says_so_once(monkeypatch):
     given = operands([2, 1], [3, 2], 3, 4)
-    nowhere = dict.fromkeys(relation._COMPILED, frozenset())
-    monkeypatch.setattr(relation, "_COMPILED", nowhere)
-    _loader.warn_reference.cache_clear()
+    run_references(monkeypatch)
     with pytest.warns(UserWarning, match="relation_scores runs as its plain-torch reference"):
         scores = ops.relation_scores(*given)
     assert torch.equal(scores, reference.relation_scores(*given))

@@ -6,9 +6,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from without_kernels import run_references
 
-from jnrf_ext import _loader, ops, reference
-from jnrf_ext.ops import select
+from jnrf_ext import ops, reference
 
 #: Labels 0 neither, 1 head, 2 tail, 3 both.
 ROLES = torch.arange(4, dtype=torch.int32)
@@ -98,8 +98,7 @@ def test_no_documents_and_no_tokens_give_empty_answers():
 
 
 def test_without_a_kernel_the_reference_runs_and_says_so(monkeypatch):
-    monkeypatch.setattr(select, "_COMPILED", frozenset())
-    _loader.warn_reference.cache_clear()
+    run_references(monkeypatch)
     labels = torch.tensor([0, 1, 2, 3])
     with pytest.warns(UserWarning, match="select_tokens runs as its plain-torch reference"):
         selected = ops.select_tokens(labels, ROLES, cu(0, 4), 3)
