@@ -4,8 +4,7 @@ All sources and flags are in CMakeLists.txt. Environment: JNRF_CUDA=auto|on|off,
 TORCH_CUDA_ARCH_LIST (e.g. "8.0;9.0"), CUDA_HOME, MAX_JOBS.
 """
 
-from __future__ import annotations
-
+import importlib
 import json
 import os
 import re
@@ -13,45 +12,28 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import warnings
 from pathlib import Path
 
-from setuptools import Extension, setup
-from setuptools.command.build_ext import build_ext
-
 ROOT = Path(__file__).resolve().parent
+sys.path.insert(0, str(ROOT))
+from toolchain import needs  # noqa: E402
+
+PROBLEM = needs.python_problem()
+if PROBLEM:
+    sys.exit(PROBLEM)
+
+from setuptools import Extension, setup  # noqa: E402
+from setuptools.command.build_ext import build_ext  # noqa: E402
+
+from toolchain import cuda  # noqa: E402
+
 VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "jnrf_ext/__init__.py").read_text())[1]
+# What setuptools says of every installation in place; no news for who asked for one.
+warnings.filterwarnings("ignore", message=r"\s*Editable installation")
 
 
-def find_nvcc() -> str | None:
-    """The CUDA compiler to use, or None; JNRF_CUDA=on without one is an error."""
-    wanted = os.environ.get("JNRF_CUDA", "auto").lower()
-    if wanted not in ("auto", "on", "off"):
-        sys.exit(f"JNRF_CUDA={wanted!r} is not understood; use auto, on or off")
-    if wanted == "off":
-        return None
-    home = os.environ.get("CUDA_HOME") or os.environ.get("CUDA_PATH")
-    candidates = [shutil.which("nvcc", path=f"{home}/bin") if home else None, shutil.which("nvcc")]
-    candidates.append(shutil.which("nvcc", path="/usr/local/cuda/bin"))
-    nvcc = next((c for c in candidates if c), None)
-    if wanted == "on" and nvcc is None:
-        sys.exit(
-            "JNRF_CUDA=on but no nvcc was found; install the CUDA toolkit, set CUDA_HOME, "
-            "or use JNRF_CUDA=auto to build for the CPU alone"
-        )
-    return nvcc
-
-
-def cuda_architectures() -> str:
-    """TORCH_CUDA_ARCH_LIST ("8.0;9.0+PTX") in CMake's words ("80-real;90")."""
-    words = os.environ.get("TORCH_CUDA_ARCH_LIST", "9.0").replace(",", ";").replace(" ", ";")
-    names = []
-    for word in filter(None, words.split(";")):
-        number, _, ptx = word.partition("+")
-        names.append(number.replace(".", "") + ("" if ptx.upper() == "PTX" else "-real"))
-    return ";".join(names)
-
-
-def research_packages() -> list[str]:
+def research_packages() -> "list[str]":
     """The packages below python/, by their dotted names."""
     source = ROOT / "python"
     return sorted(
@@ -59,22 +41,36 @@ def research_packages() -> list[str]:
     )
 
 
+def needed(package: str):
+    """The module of a package that the build needs; a line that says how to get it if not."""
+    try:
+        return importlib.import_module(package)
+    except ImportError as error:
+        sys.exit(
+            f"the build needs {package}, which does not load ({error}): run `pip install torch "
+            "pybind11 ninja cmake`, or `pip install .` without --no-build-isolation"
+        )
+
+
 class CMakeBuild(build_ext):
     """Configure and build with CMake and ninja, straight into the package's folder."""
 
     def run(self) -> None:
-        import pybind11
-        import torch
-
+        problem = needs.compiler_problem()
+        if problem:
+            sys.exit(problem)
+        torch, pybind11 = needed("torch"), needed("pybind11")
         out = ROOT if self.inplace else Path(self.build_lib)
         package = (out / "jnrf_ext").resolve()
         build = ROOT / "build" / f"cmake-{sysconfig.get_platform()}-{sys.implementation.cache_tag}"
-        nvcc = find_nvcc()
-        torch_root = Path(torch.__file__).parent
+        nvcc, architectures, reason = self.find_cuda()
+        jobs = os.environ.get("MAX_JOBS") or os.cpu_count() or 1
+        if not str(jobs).isdigit() or int(jobs) < 1:
+            sys.exit(f"MAX_JOBS={jobs!r} is no number of compilers to run at once")
         defines = {
             "CMAKE_BUILD_TYPE": "Release",
             "Python_EXECUTABLE": sys.executable,
-            "JNRF_TORCH_ROOT": torch_root,
+            "JNRF_TORCH_ROOT": Path(torch.__file__).parent,
             "JNRF_OUTPUT_DIR": package,
             "JNRF_VERSION": VERSION,
             "pybind11_DIR": pybind11.get_cmake_dir(),
@@ -82,8 +78,10 @@ class CMakeBuild(build_ext):
             "JNRF_BUILD_TESTS": os.environ.get("JNRF_BUILD_TESTS", "OFF"),
         }
         if nvcc:
-            defines["CMAKE_CUDA_COMPILER"] = nvcc
-            defines["CMAKE_CUDA_ARCHITECTURES"] = cuda_architectures()
+            defines["CMAKE_CUDA_COMPILER"] = nvcc.path
+            defines["CMAKE_CUDA_ARCHITECTURES"] = ";".join(architectures)
+            # The longest file alone would otherwise keep one core for as long as all take several.
+            defines["JNRF_NVCC_THREADS"] = 2 if int(jobs) > 2 and len(architectures) > 1 else 1
         # A virtual environment that is not activated has its tools beside its Python only.
         tools = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
         cmake = shutil.which("cmake", path=tools)
@@ -101,27 +99,41 @@ class CMakeBuild(build_ext):
             shutil.rmtree(build, ignore_errors=True)
         build.mkdir(parents=True, exist_ok=True)
         arguments = [f"-D{key}={value}" for key, value in defines.items()]
-        subprocess.run(
-            [cmake, "-S", str(ROOT), "-B", str(build), "-G", "Ninja", *arguments], check=True
-        )
+        self.call([cmake, "-S", str(ROOT), "-B", str(build), "-G", "Ninja", *arguments])
         stamp.write_text(configuration)
-        jobs = ["-j", os.environ["MAX_JOBS"]] if os.environ.get("MAX_JOBS") else []
-        subprocess.run([cmake, "--build", str(build), *jobs], check=True)
-        self.write_build_info(package, torch, nvcc)
+        self.call([cmake, "--build", str(build), "-j", str(jobs)])
+        self.write_build_info(package, torch, nvcc, architectures, reason)
 
-    def write_build_info(self, package: Path, torch, nvcc: str | None) -> None:
+    def find_cuda(self) -> tuple:
+        """The CUDA compiler and its architectures in CMake's words, or None, none and why."""
+        try:
+            nvcc, reason = cuda.find_nvcc()
+            if nvcc is None:
+                cuda.note(f"compiling for the CPU alone: {reason}")
+                return None, [], reason
+            wanted = os.environ.get("TORCH_CUDA_ARCH_LIST")
+            architectures, notes = cuda.architectures(wanted, nvcc, cuda.visible_capabilities())
+        except cuda.Problem as problem:
+            sys.exit(str(problem))
+        for line in notes:
+            cuda.note(line)
+        return nvcc, architectures, None
+
+    def call(self, command: "list[str]") -> None:
+        """Run a step of the build; what it printed stands above the line of the failure."""
+        status = subprocess.run(command).returncode
+        if status != 0:
+            sys.exit(
+                f"the build failed (status {status} of `{' '.join(command[:3])} ...`): the first "
+                "error above says why"
+            )
+
+    def write_build_info(self, package: Path, torch, nvcc, architectures, reason) -> None:
         """What ``jnrf info`` and a failed load tell: built with what, against what."""
         commit = None
         if shutil.which("git"):
             described = ["git", "-C", str(ROOT), "rev-parse", "--verify", "-q", "HEAD"]
             commit = subprocess.run(described, capture_output=True, text=True).stdout.strip()
-        nvcc_version = None
-        if nvcc:
-            printed = subprocess.run([nvcc, "--version"], capture_output=True, text=True).stdout
-            nvcc_version = next(
-                (part.strip() for part in printed.split(",") if part.strip().startswith("release")),
-                "unknown",
-            )
         info = {
             "version": VERSION,
             "commit": commit or None,
@@ -131,8 +143,9 @@ class CMakeBuild(build_ext):
             "compiler": (package / "_compiler.txt").read_text().strip(),
             "cpu": True,
             "cuda": bool(nvcc),
-            "nvcc": nvcc_version,
-            "cuda_architectures": cuda_architectures().split(";") if nvcc else [],
+            "nvcc": f"release {'.'.join(map(str, nvcc.version))}" if nvcc else None,
+            "cuda_architectures": architectures,
+            "no_cuda_because": reason,
         }
         (package / "_compiler.txt").unlink()
         (package / "_build_info.json").write_text(json.dumps(info, indent=2) + "\n")
@@ -143,6 +156,8 @@ setup(
     license="MIT",
     packages=["jnrf_ext", "jnrf_ext.ops", *research_packages()],
     package_dir={"jnrf_ext": "jnrf_ext", "jnrf": "python/jnrf"},
+    # Folders of data are no packages: only what is named here goes in.
+    include_package_data=False,
     package_data={
         "jnrf_ext": ["*.so", "_build_info.json"],
         "jnrf": ["**/*.yaml", "**/*.json", "**/*.html", "**/*.css", "**/*.js", "**/*.txt"],
