@@ -2,7 +2,7 @@
 
 `make kernels` compiles each .cu file of the build for several GPU architectures, warnings as
 errors, and prints a line a kernel: registers, shared memory known at compile time, stack frame,
-spilled bytes, and the warps that a multiprocessor can hold (of 64). A kernel with a stack frame or
+spilled bytes, and the warps that a multiprocessor can hold (of 64 or 48). A kernel with a stack frame or
 a spill is a failure, because both put into device memory what belongs into registers. Needs nvcc,
 no GPU.
 
@@ -38,8 +38,10 @@ ARCHITECTURES = (80, 90, 100)
 
 # A multiprocessor of every architecture since sm_80 (CUDA C++ programming guide, technical
 # specifications); registers are handed out to a warp in units of 256, and to four warps at a time.
-_WARPS, _BLOCKS, _REGISTERS, _REGISTER_UNIT = 64, 32, 65536, 256
-_SHARED_KIB = {80: 164, 90: 228, 100: 228}
+_REGISTERS, _REGISTER_UNIT = 65536, 256
+_WARPS = {80: 64, 86: 48, 89: 48, 90: 64, 100: 64, 120: 48}
+_BLOCKS = {80: 32, 86: 16, 89: 24, 90: 32, 100: 32, 120: 24}
+_SHARED_KIB = {80: 164, 86: 100, 89: 100, 90: 228, 100: 228, 120: 100}
 _SHARED_RESERVED = 1024  # bytes that CUDA takes of each block's shared memory
 _SHARED_UNIT = 128  # bytes that shared memory is handed out in
 _H200_MULTIPROCESSORS = 132
@@ -66,12 +68,12 @@ class Usage:
     def warps(self) -> int:
         """Most warps on a multiprocessor, as far as registers and static shared memory say."""
         a_warp = -(-self.registers * 32 // _REGISTER_UNIT) * _REGISTER_UNIT
-        warps = min(_WARPS, _REGISTERS // a_warp // 4 * 4)
+        warps = min(_WARPS[self.architecture], _REGISTERS // a_warp // 4 * 4)
         if self.threads is None:
             return warps
         a_block = -(-self.threads // 32)
         shared = _SHARED_KIB[self.architecture] * 1024 // (self.shared + _SHARED_RESERVED)
-        return min(warps // a_block, _BLOCKS, shared) * a_block
+        return min(warps // a_block, _BLOCKS[self.architecture], shared) * a_block
 
 
 @dataclass(frozen=True)
@@ -97,10 +99,10 @@ def occupancy(
     taken = usage.shared + shared + _SHARED_RESERVED
     taken = -(-taken // _SHARED_UNIT) * _SHARED_UNIT
     limits = {
-        "warps": _WARPS // a_block,
+        "warps": _WARPS[usage.architecture] // a_block,
         "registers": _REGISTERS // a_warp // 4 * 4 // a_block,
         "shared memory": _SHARED_KIB[usage.architecture] * 1024 // taken,
-        "blocks": _BLOCKS,
+        "blocks": _BLOCKS[usage.architecture],
     }
     fit = min(limits.values())
     bound = ", ".join(name for name, limit in limits.items() if limit == fit)

@@ -100,6 +100,10 @@ def test_failures():
         (dict(registers=32, threads=32), 32),  # 32 blocks at most
         (dict(registers=32, threads=256, shared=48 * 1024), 32),  # 4 blocks of 49 KiB in 228
         (dict(registers=32, threads=256, shared=48 * 1024, architecture=80), 24),
+        (dict(registers=32, architecture=86), 48),
+        (dict(registers=32, threads=32, architecture=86), 16),  # 16 blocks at most
+        (dict(registers=32, threads=32, architecture=120), 24),
+        (dict(registers=32, threads=256, shared=48 * 1024, architecture=89), 16),
         (dict(registers=200, threads=512), 0),  # cannot be launched with its own bound
     ],
 )
