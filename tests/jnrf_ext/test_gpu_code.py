@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+from pathlib import Path
+
 import pytest
+import sass
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jnrf_ext import _loader
 from jnrf_ext.gpu_code import code_for, missing_code, spoken
 
 DEFAULT = ["80-real", "86-real", "89-real", "90", "100-real", "120-real"]
@@ -90,3 +96,19 @@ def test_no_build_is_advised_for_a_gpu_that_no_build_serves():
 def test_what_cmake_does_not_write_is_an_error():
     with pytest.raises(ValueError, match="'sm_90' is no architecture"):
         code_for(["sm_90"], (9, 0))
+
+
+@pytest.mark.skipif(not _loader.cuda_library_exists(), reason="the CUDA library was not compiled")
+@pytest.mark.skipif(sass.disassembler() is None, reason="needs cuobjdump, of CUDA or Triton")
+def test_the_library_has_the_code_that_its_build_noted():
+    library = Path(_loader.__file__).with_name("_C_cuda.so")
+
+    def listed(kind: str) -> set[str]:
+        command = [sass.disassembler(), f"--list-{kind}", str(library)]
+        printed = subprocess.run(command, capture_output=True, text=True).stdout
+        found = re.findall(r"\.sm_(\d+)(\d)([af]?)\.", printed)
+        return {f"{major}.{minor}{suffix}" for major, minor, suffix in found}
+
+    noted = spoken(_loader.build_info()["cuda_architectures"]).split(", ")
+    assert listed("elf") == {name for name in noted if not name.startswith("PTX")}
+    assert listed("ptx") == {name.split()[1] for name in noted if name.startswith("PTX")}
