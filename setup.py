@@ -24,6 +24,7 @@ if PROBLEM:
     sys.exit(PROBLEM)
 
 from setuptools import Extension, setup  # noqa: E402
+from setuptools.command.build import build  # noqa: E402
 from setuptools.command.build_ext import build_ext  # noqa: E402
 
 from toolchain import cuda  # noqa: E402
@@ -55,54 +56,64 @@ def needed(package: str):
 class CMakeBuild(build_ext):
     """Configure and build with CMake and ninja, straight into the package's folder."""
 
-    def run(self) -> None:
+    def initialize_options(self) -> None:
+        super().initialize_options()
+        self.checked = False
+
+    def check(self) -> None:
+        """Find all that a build needs; a line says what is missing."""
         problem = needs.compiler_problem()
         if problem:
             sys.exit(problem)
-        torch, pybind11 = needed("torch"), needed("pybind11")
+        # A virtual environment that is not activated has its tools beside its Python only.
+        tools = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
+        self.cmake, self.ninja = (shutil.which(name, path=tools) for name in ("cmake", "ninja"))
+        if not self.cmake or not self.ninja:
+            missing = "ninja" if self.cmake else "cmake"
+            sys.exit(f"{missing} was not found; install it with: pip install {missing}")
+        self.jobs = os.environ.get("MAX_JOBS") or str(os.cpu_count() or 1)
+        if not self.jobs.isdigit() or int(self.jobs) < 1:
+            sys.exit(f"MAX_JOBS={self.jobs!r} is no number of compilers to run at once")
+        self.nvcc, self.architectures, self.no_cuda_because = self.find_cuda()
+        self.torch, self.pybind11 = needed("torch"), needed("pybind11")
+        self.checked = True
+
+    def run(self) -> None:
+        if not self.checked:
+            self.check()
         out = ROOT if self.inplace else Path(self.build_lib)
         package = (out / "jnrf_ext").resolve()
-        build = ROOT / "build" / f"cmake-{sysconfig.get_platform()}-{sys.implementation.cache_tag}"
-        nvcc, architectures, reason = self.find_cuda()
-        jobs = os.environ.get("MAX_JOBS") or os.cpu_count() or 1
-        if not str(jobs).isdigit() or int(jobs) < 1:
-            sys.exit(f"MAX_JOBS={jobs!r} is no number of compilers to run at once")
+        folder = ROOT / "build" / f"cmake-{sysconfig.get_platform()}-{sys.implementation.cache_tag}"
         defines = {
             "CMAKE_BUILD_TYPE": "Release",
             "Python_EXECUTABLE": sys.executable,
-            "JNRF_TORCH_ROOT": Path(torch.__file__).parent,
+            "JNRF_TORCH_ROOT": Path(self.torch.__file__).parent,
             "JNRF_OUTPUT_DIR": package,
             "JNRF_VERSION": VERSION,
-            "pybind11_DIR": pybind11.get_cmake_dir(),
-            "JNRF_WITH_CUDA": "ON" if nvcc else "OFF",
+            "pybind11_DIR": self.pybind11.get_cmake_dir(),
+            "JNRF_WITH_CUDA": "ON" if self.nvcc else "OFF",
             "JNRF_BUILD_TESTS": os.environ.get("JNRF_BUILD_TESTS", "OFF"),
+            "CMAKE_MAKE_PROGRAM": self.ninja,
         }
-        if nvcc:
-            defines["CMAKE_CUDA_COMPILER"] = nvcc.path
-            defines["CMAKE_CUDA_ARCHITECTURES"] = ";".join(architectures)
+        if self.nvcc:
+            defines["CMAKE_CUDA_COMPILER"] = self.nvcc.path
+            defines["CMAKE_CUDA_ARCHITECTURES"] = ";".join(self.architectures)
             # The longest file alone would otherwise keep one core for as long as all take several.
-            defines["JNRF_NVCC_THREADS"] = 2 if int(jobs) > 2 and len(architectures) > 1 else 1
-        # A virtual environment that is not activated has its tools beside its Python only.
-        tools = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
-        cmake = shutil.which("cmake", path=tools)
-        ninja = shutil.which("ninja", path=tools)
-        if not cmake or not ninja:
-            missing = "ninja" if cmake else "cmake"
-            sys.exit(f"{missing} was not found; install it with: pip install {missing}")
-        defines["CMAKE_MAKE_PROGRAM"] = ninja
+            many = int(self.jobs) > 2 and len(self.architectures) > 1
+            defines["JNRF_NVCC_THREADS"] = 2 if many else 1
         package.mkdir(parents=True, exist_ok=True)
         # A cache of another interpreter or torch (an isolated build's folder is gone by now)
         # would point at files that no longer exist.
-        stamp = build / "jnrf_configuration.json"
+        stamp = folder / "jnrf_configuration.json"
         configuration = json.dumps({k: str(v) for k, v in defines.items()})
         if not stamp.exists() or stamp.read_text() != configuration:
-            shutil.rmtree(build, ignore_errors=True)
-        build.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
         arguments = [f"-D{key}={value}" for key, value in defines.items()]
-        self.call([cmake, "-S", str(ROOT), "-B", str(build), "-G", "Ninja", *arguments])
+        self.call([self.cmake, "-S", str(ROOT), "-B", str(folder), "-G", "Ninja", *arguments])
         stamp.write_text(configuration)
-        self.call([cmake, "--build", str(build), "-j", str(jobs)])
-        self.write_build_info(package, torch, nvcc, architectures, reason)
+        self.call([self.cmake, "--build", str(folder), "-j", self.jobs])
+        self.write_build_info(package)
 
     def find_cuda(self) -> tuple:
         """The CUDA compiler and its architectures in CMake's words, or None, none and why."""
@@ -128,7 +139,7 @@ class CMakeBuild(build_ext):
                 "error above says why"
             )
 
-    def write_build_info(self, package: Path, torch, nvcc, architectures, reason) -> None:
+    def write_build_info(self, package: Path) -> None:
         """What ``jnrf info`` and a failed load tell: built with what, against what."""
         commit = None
         if shutil.which("git"):
@@ -138,17 +149,25 @@ class CMakeBuild(build_ext):
             "version": VERSION,
             "commit": commit or None,
             "python": sys.version.split()[0],
-            "torch": torch.__version__,
+            "torch": self.torch.__version__,
             "torch_abi_target": "2.11",
             "compiler": (package / "_compiler.txt").read_text().strip(),
             "cpu": True,
-            "cuda": bool(nvcc),
-            "nvcc": f"release {'.'.join(map(str, nvcc.version))}" if nvcc else None,
-            "cuda_architectures": architectures,
-            "no_cuda_because": reason,
+            "cuda": bool(self.nvcc),
+            "nvcc": f"release {'.'.join(map(str, self.nvcc.version))}" if self.nvcc else None,
+            "cuda_architectures": self.architectures,
+            "no_cuda_because": self.no_cuda_because,
         }
         (package / "_compiler.txt").unlink()
         (package / "_build_info.json").write_text(json.dumps(info, indent=2) + "\n")
+
+
+class Build(build):
+    """Checks first, then all that setuptools does before it comes to the libraries."""
+
+    def run(self) -> None:
+        self.get_finalized_command("build_ext").check()
+        super().run()
 
 
 setup(
@@ -164,6 +183,6 @@ setup(
     },
     # A placeholder that makes the wheel platform specific and runs CMakeBuild.
     ext_modules=[Extension("jnrf_ext._text", [])],
-    cmdclass={"build_ext": CMakeBuild},
+    cmdclass={"build": Build, "build_ext": CMakeBuild},
     zip_safe=False,
 )
