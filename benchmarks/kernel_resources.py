@@ -2,9 +2,9 @@
 
 `make kernels` compiles each .cu file of the build for several GPU architectures, warnings as
 errors, and prints a line a kernel: registers, shared memory known at compile time, stack frame,
-spilled bytes, and the warps that a multiprocessor can hold (of 64 or 48). A kernel with a stack frame or
-a spill is a failure, because both put into device memory what belongs into registers. Needs nvcc,
-no GPU.
+spilled bytes, and the warps that a multiprocessor can hold (of 64; 48 on sm_86, sm_89 and sm_120).
+A kernel with a stack frame or a spill is a failure, because both put into device memory what
+belongs into registers. Needs nvcc, no GPU.
 
 Where a disassembler is at hand (`sass`) a second table says, of sm_90, how wide each kernel's loads
 and stores are and how many products on matrix units it has. Generic accesses, which find out at run
