@@ -30,7 +30,8 @@ struct FoldColumns {
 
 // From x to s. Launched like fold_rows.
 template <int kWidth, typename In>
-__global__ void __launch_bounds__(32 * kFoldWarps, kFoldBlocks) fold_columns(FoldColumns<In> work) {
+__global__ void __launch_bounds__(32 * kFoldWarps, kFoldColumnsBlocks)
+    fold_columns(FoldColumns<In> work) {
   const int hidden = work.transform.hidden, stride = 2 * column_pairs(hidden);
   for_row_pairs<kWidth>(work.x, work.pieces, work.transform, [&](int index, const float* real) {
     const Unit unit = unit_at(work.pieces, index);  // again: registers are scarce

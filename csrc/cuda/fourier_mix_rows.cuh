@@ -15,6 +15,14 @@ namespace jnrf::cuda {
 inline constexpr int kFoldWarps = 4;
 inline constexpr int kFoldBlocks = 4;  // on a multiprocessor, as far as registers go
 
+// What the compiler keeps registers for: a block less on sm_86 to sm_89, where columns spill
+// otherwise.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ > 800 && __CUDA_ARCH__ < 900
+inline constexpr int kFoldColumnsBlocks = kFoldBlocks - 1;
+#else
+inline constexpr int kFoldColumnsBlocks = kFoldBlocks;
+#endif
+
 template <typename In>
 struct FoldRows {
   const In* x;    // [T, H]
