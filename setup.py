@@ -1,7 +1,7 @@
 """Build the wheel: find torch and nvcc, let CMake compile, note what was built.
 
 All sources and flags are in CMakeLists.txt. Environment: JNRF_CUDA=auto|on|off,
-TORCH_CUDA_ARCH_LIST (e.g. "8.0;9.0"), CUDA_HOME, MAX_JOBS.
+TORCH_CUDA_ARCH_LIST (e.g. "8.0;9.0"), CUDA_HOME, MAX_JOBS; for CI, JNRF_STRICT=ON.
 """
 
 import importlib
@@ -93,6 +93,7 @@ class CMakeBuild(build_ext):
             "pybind11_DIR": self.pybind11.get_cmake_dir(),
             "JNRF_WITH_CUDA": "ON" if self.nvcc else "OFF",
             "JNRF_BUILD_TESTS": os.environ.get("JNRF_BUILD_TESTS", "OFF"),
+            "JNRF_STRICT": os.environ.get("JNRF_STRICT", "OFF"),
             "CMAKE_MAKE_PROGRAM": self.ninja,
         }
         if self.nvcc:

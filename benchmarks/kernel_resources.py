@@ -136,6 +136,8 @@ def cubin_command(entry: dict, architecture: int, output: Path) -> list[str]:
             kept.append(word)
     # The bound on spills is ours to check: the assembler would stop before its report.
     kept = [word for word in kept if word != "-Xptxas=--warn-on-spills"]
+    if "-Werror=all-warnings" not in kept:
+        kept.append("-Werror=all-warnings")
     target = f"-gencode=arch=compute_{architecture},code=sm_{architecture}"
     return [*kept, target, "-Xptxas=--verbose", "-cubin", "-o", str(output)]
 

@@ -152,6 +152,9 @@ def test_command_of_the_build():
     assert "x.o" not in command
     assert "-c" not in command
     assert not any("90" in word for word in command)
+    assert command.count("-Werror=all-warnings") == 1
+    entry["command"] = entry["command"].replace("-Werror=all-warnings", "")
+    assert "-Werror=all-warnings" in cubin_command(entry, 80, "/out/x.cubin")
 
 
 def test_a_build_without_cuda_is_an_error(tmp_path):
