@@ -16,7 +16,7 @@ inline constexpr int kFoldWarps = 4;
 inline constexpr int kFoldBlocks = 4;  // on a multiprocessor, as far as registers go
 
 // What the compiler keeps registers for: a block less on sm_86 to sm_89, where columns spill
-// otherwise.
+// otherwise, and shared memory has room for fewer anyway.
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ > 800 && __CUDA_ARCH__ < 900
 inline constexpr int kFoldColumnsBlocks = kFoldBlocks - 1;
 #else

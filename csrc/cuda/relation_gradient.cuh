@@ -33,6 +33,13 @@ struct GradientShape {
   static constexpr int kBytes = 2 * (kLeftBytes + Other::kBytes);
   // Blocks that a multiprocessor has registers for. The halves of floats take twice as many.
   static constexpr int kBlocks = std::is_same_v<T, float> ? 1 : 2;
+  // What the compiler keeps registers for: the largest spill on sm_86 to sm_89 otherwise, where
+  // shared memory has room for one block of them anyway.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ > 800 && __CUDA_ARCH__ < 900
+  static constexpr int kBound = kTile * kWide == 64 * 128 ? 1 : kBlocks;
+#else
+  static constexpr int kBound = kBlocks;
+#endif
 };
 
 // One result: rows `row` of w (kHeads) or u, `columns` of them within the class, from `column` on.
@@ -129,7 +136,7 @@ __device__ __forceinline__ void add_product(const GradientWork<T>& in, int r,
 // The results that the tiles of a round have a part in: those of the heads, then of the tails, each
 // times classes times parts of kWide columns. Neighbouring blocks read the same tiles.
 template <typename T, int kTile, int kWide>
-__global__ void __launch_bounds__(kTileThreads, GradientShape<T, kTile, kWide>::kBlocks)
+__global__ void __launch_bounds__(kTileThreads, GradientShape<T, kTile, kWide>::kBound)
     add_gradients(GradientWork<T> in) {
   const RelationPlan& plan = in.plan;
   const int documents = plan.documents, end = min(in.last, plan.tiles[documents]);
