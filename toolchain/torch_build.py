@@ -23,8 +23,8 @@ CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 
 # Megabytes to fetch, and on disk: torch with all that it needs, and the other packages of `make`.
 _CPU_MB, _CUDA_MB, _OTHER_MB = (210, 850), (3000, 5400), (330, 1150)
-# Seconds that a core compiles for the CPU, and for a kind of GPU, of which the newest take longest.
-_CPU_SECONDS, _CUDA_SECONDS = 190, 110
+# Seconds that a core compiles for the CPU, and for a kind of GPU (GCC 12, nvcc 13.0).
+_CPU_SECONDS, _CUDA_SECONDS = 150, 80
 
 
 def attempts(cuda_build: bool, reachable: bool) -> list[list[str]]:
