@@ -11,8 +11,8 @@ from safetensors import SafetensorError, safe_open
 
 from jnrf_ext.encoder_weights import read_pickled, weight_files
 from jnrf_ext.errors import InputError
-from jnrf_ext.installed import find_in_package
-from jnrf_ext.shown import reason_of
+from jnrf_ext.installed import find_in_package, what_can_be_given
+from jnrf_ext.shown import reason_of, shown
 
 #: What the matrix is called in the families of encoders, with any prefix; the first found counts.
 _KEYS = (
@@ -84,8 +84,11 @@ def _of_pickle(path: Path, device: str) -> tuple[str, torch.Tensor]:
 def _locate(source: str | Path) -> Path:
     """The file of weights that has the embedding matrix."""
     path = Path(source)
-    if path.is_file():
-        return path
+    try:
+        if path.is_file():
+            return path
+    except OSError as error:  # of a name that is too long
+        raise InputError(f"{shown(source)}: {error.strerror}; {what_can_be_given()}") from error
     if path.is_dir():
         files = weight_files(path, f"{path}:")
         return files[0] if len(files) == 1 else _shard(files)

@@ -15,8 +15,8 @@ from jnrf_ext import encoder_weights
 from jnrf_ext.encoder_families import build_encoder, check_family, load_transformers
 from jnrf_ext.encoder_settings import keep_settings
 from jnrf_ext.errors import InputError
-from jnrf_ext.installed import DOWNLOAD, find_in_package
-from jnrf_ext.shown import reason_of
+from jnrf_ext.installed import DOWNLOAD, find_in_package, what_can_be_given
+from jnrf_ext.shown import reason_of, shown
 from jnrf_ext.tokenizer import Tokenizer
 
 _CONFIG = "config.json"
@@ -41,7 +41,13 @@ def find_encoder(source: str) -> str:
     Raises :class:`InputError` where ``source`` is neither.
     """
     path = Path(source)
-    if path.is_dir():
+    try:
+        is_folder = path.is_dir()
+    except OSError as error:  # of a name that is too long
+        raise InputError(
+            f"model.encoder: {shown(source)}: {error.strerror}; {what_can_be_given()}"
+        ) from error
+    if is_folder:
         if not (path / _CONFIG).is_file():
             raise InputError(
                 f"model.encoder: {source} has no config.json; give an encoder's folder"
@@ -75,8 +81,7 @@ def _local_folder(source: str) -> Path:
         folder = Path(snapshot_download(source, allow_patterns=wanted))
         safe = (encoder_weights.SAFE, encoder_weights.SAFE_INDEX)
         if not any((folder / name).is_file() for name in safe):
-            wanted += _PICKLED_FILES
-            folder = Path(snapshot_download(source, allow_patterns=wanted))
+            folder = Path(snapshot_download(source, allow_patterns=[*wanted, *_PICKLED_FILES]))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise _not_on_the_hub(source, error) from error
     return folder
@@ -141,7 +146,7 @@ def load_tokenizer(source: str) -> Tokenizer:
             )
         tokenizer = Tokenizer.from_json(made.backend_tokenizer.to_str())
         # Of a folder without a vocabulary the library makes a tokenizer of special tokens alone.
-        if len(made.get_vocab()) <= len(made.all_special_tokens):
+        if not any(piece.strip() for piece in made.get_vocab().keys() - {*made.all_special_tokens}):
             raise ValueError("it has no vocabulary")
     except Exception as error:  # whatever the library raises
         raise InputError(

@@ -34,7 +34,7 @@ def find_in_package(name: str, filename: str) -> Path:
             )
         raise InputError(
             f"{shown(repr(name))} is neither a folder here nor an installed package of weights; "
-            f"{_possible()}"
+            f"{what_can_be_given()}"
         )
     for folder in folders:
         found = sorted(folder.rglob(filename), key=lambda path: (len(path.parts), path))
@@ -42,7 +42,7 @@ def find_in_package(name: str, filename: str) -> Path:
             return found[0]
     raise InputError(
         f"package {shown(repr(name))} has no {filename}, so it is no package of such weights; "
-        f"{_possible()}"
+        f"{what_can_be_given()}"
     )
 
 
@@ -60,8 +60,8 @@ def _package_folders(name: str) -> list[Path] | None:
     return [Path(folder) for folder in spec.submodule_search_locations]
 
 
-def _possible() -> str:
-    """What can be given instead, as the end of a message."""
+def what_can_be_given() -> str:
+    """The folders and packages that can be given, as the end of a message."""
     packages = ", ".join(
         f"{name} ({'installed' if is_installed(name) else f'pip install --no-deps {name}'})"
         for name in KNOWN_PACKAGES

@@ -159,7 +159,6 @@ def test_positions_that_begin_behind_padding_are_counted():
     assert Encoder(config, [[0], [2]], 18, 4)(ids, bounds).shape == (40, 8)
 
 
-@pytest.mark.parametrize("overlap", [-1, 14, 20])
 def test_trying_an_encoder_out_changes_nothing():
     encoder, _ = tiny("bert")
     encoder.train()
@@ -180,6 +179,7 @@ def test_an_encoder_that_cannot_read_says_why(monkeypatch):
         encoder.try_out()
 
 
+@pytest.mark.parametrize("overlap", [-1, 14, 20])
 def test_an_overlap_that_no_window_has_is_refused(overlap):
     with pytest.raises(InputError, match=f"encoder_overlap={overlap} must be at least 0 and below"):
         Encoder(plain(configuration("bert")), FRAMES["bert"], 16, overlap)
@@ -264,7 +264,7 @@ def damage(path, how):
 @pytest.mark.parametrize("how", ["cut", "empty", "absent", "another size"])
 def test_damaged_weights_are_said(folder, how):
     damage(folder / "model.safetensors", how)
-    with pytest.raises(InputError, match=r"model\.encoder: .* cannot be loaded \("):
+    with pytest.raises(InputError, match=r"model\.encoder: .* cannot be loaded( \(|: the folder)"):
         load_encoder(str(folder))
 
 

@@ -35,7 +35,7 @@ def test_settings_that_the_library_does_not_know_change_nothing(unknown):
     assert {n: p.shape for n, p in made.named_parameters()} == {
         n: p.shape for n, p in build_configured(BERT).named_parameters()
     }
-    assert keep_settings(unknown) == pytest.approx(unknown, nan_ok=True) or str(unknown)
+    assert keep_settings(unknown).keys() == unknown.keys()
 
 
 @pytest.mark.parametrize(

