@@ -387,7 +387,7 @@ def test_weights_that_share_memory_without_being_one_are_saved_whole(folder, tmp
 def test_a_refused_folder_leaves_gradients_on(folder):
     change(folder, num_layers=900, mixing_windows=[])
     for _ in range(2):
-        with pytest.raises(InputError, match="of [0-9,]+ tensors no such model is made"):
+        with pytest.raises(InputError, match="tensors no such model is made"):
             JNRF.from_pretrained(folder)
         assert torch.is_grad_enabled()
 

@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import save_file
 from tiny_corpus import TINY, write_corpus
 from tiny_encoders import write_encoder
+from tiny_families import write_family
 
 from jnrf.training import loop, settings
 from jnrf.training.checkpoint import recover
@@ -116,6 +117,34 @@ def test_pickled_embeddings_and_a_bare_vocabulary_are_taken(tmp_path, corpus):
     assert torch.equal(model.inputs.embedding.weight, pretrained)
     text = "He takes Aspirin 81 mg."
     assert model.tokenizer.encode(text).ids.tolist() == tokenizer.encode(text).ids.tolist()
+
+
+def test_an_encoder_that_reads_one_way_is_remarked_on(tmp_path, corpus, capsys):
+    pytest.importorskip("transformers", reason="pip install transformers")
+    texts = ["He takes aspirin 81 mg."]
+    for kind, remarked in (("gpt2", True), ("t5", False)):
+        encoder = write_family(tmp_path / kind, kind, texts)
+        settings = {"model.encoder": str(encoder), "model.encoder_window": 60}
+        settings |= {"model.encoder_overlap": 8, "model.hidden_size": 0}
+        loop.train(configure(tmp_path / f"run-{kind}", corpus, **settings))
+        said = capsys.readouterr().out
+        assert ("gpt2 reads from left to right only" in said) == remarked
+        assert JNRF.from_pretrained(tmp_path / f"run-{kind}/best").extract(texts[0]).text
+
+
+def test_an_encoder_that_cannot_read_is_refused_before_the_first_step(tmp_path, corpus):
+    pytest.importorskip("transformers", reason="pip install transformers")
+    encoder = write_family(tmp_path / "encoder", "funnel", ["He takes aspirin."])
+    config = json.loads((encoder / "config.json").read_text())
+    (encoder / "config.json").write_text(
+        json.dumps(config | {"architectures": ["FunnelBaseModel"]})
+    )
+    settings = {"model.encoder": str(encoder), "model.encoder_window": 60}
+    settings |= {"model.encoder_overlap": 8, "model.hidden_size": 0}
+    with pytest.raises(
+        InputError, match=r"model\.encoder: .*cannot read text .*; give another one"
+    ):
+        loop.train(configure(tmp_path / "run", corpus, **settings))
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path, corpus):
