@@ -8,6 +8,7 @@ import importlib
 import os
 import sys
 
+from jnrf.corpora.notices import on_stderr
 from jnrf_ext.errors import InputError, system_reason
 
 #: Subcommands in the order a newcomer meets them; each is a module of this package.
@@ -69,7 +70,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if unknown:
             raise InputError(_unknown_option(unknown[0], args.subparser))
-        return args.run(args)
+        with on_stderr(args.command):
+            return args.run(args)
     except BrokenPipeError:
         # The reader (head, less) went away: not an error, but Python would complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
