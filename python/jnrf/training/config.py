@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field, make_dataclass
 from typing import Literal
 
+from jnrf.corpora.annotated import Unannotated
 from jnrf.training import settings
 from jnrf_ext.config import JNRFConfig
 from jnrf_ext.errors import InputError
@@ -44,6 +45,9 @@ class DataConfig:
     schema: str | None = None
     #: A malformed annotation line stops the run (raise), or is counted and left out (count)
     malformed: Literal["raise", "count"] = "raise"
+    #: Texts without an annotation file stop the run (error), are notes without any mention (empty),
+    #: or are left out (skip); in training, dev and test documents alike
+    unannotated: Unannotated = "error"
     #: A mention of several fragments becomes its hull, its largest fragment, or one a fragment
     discontinuous: Literal["hull", "largest", "split"] = "hull"
     #: Which of two overlapping mentions keeps its tokens

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import torch
 
-from jnrf.corpora import open_corpus
+from jnrf.corpora import roles
+from jnrf.corpora.annotated import read_annotated
 from jnrf.corpora.schema import learn_schema
 from jnrf.examples import Example, ExampleOptions, encode_document, split_at_segments
 from jnrf.training.config import DataConfig
@@ -41,10 +42,13 @@ def read_corpora(config: DataConfig, seed: int) -> Corpora:
     """Read the folders; hold out a share of the training documents as dev where that was chosen."""
     if not config.train:
         raise InputError("no training documents: give --train DIR")
+    remarks: list[str] = []
     corpora = Corpora(
-        *(_read(folder, config) for folder in (config.train, config.dev, config.test))
+        *(_read(folder, config, remarks) for folder in (config.train, config.dev, config.test))
     )
-    corpora.auxiliary = [_read(path, config) for path in config.auxiliary]
+    corpora.auxiliary = [_read(path, config, remarks) for path in config.auxiliary]
+    corpora.remarks += remarks
+    roles.agree(corpora.train, corpora.dev, corpora.test, *corpora.auxiliary)
     if not any(document.text.strip() for document in corpora.train):
         raise InputError(
             f"{config.train} holds no text to train on; check that it is the right folder"
@@ -74,8 +78,12 @@ def read_corpora(config: DataConfig, seed: int) -> Corpora:
     return corpora
 
 
-def _read(folder: str | None, config: DataConfig) -> list[Document]:
-    return open_corpus(folder, on_error=config.malformed) if folder else []
+def _read(folder: str | None, config: DataConfig, remarks: list[str]) -> list[Document]:
+    if not folder:
+        return []
+    documents, said = read_annotated(folder, config.malformed, config.unannotated)
+    remarks += said
+    return documents
 
 
 def choose_schema(config: DataConfig, documents: list[Document]) -> Schema:
