@@ -40,7 +40,7 @@ def read_corpus(
 
 
 def _read_corpus(path: Path, on_error: str, newlines: str) -> tuple[str, list[Document]]:
-    from jnrf.corpora import brat, columns, json, listing, notices
+    from jnrf.corpora import brat, columns, json, listing
 
     if not path.exists():
         raise InputError(f"no file or folder {path}; check the path")
@@ -59,10 +59,9 @@ def _read_corpus(path: Path, on_error: str, newlines: str) -> tuple[str, list[Do
     if columns.is_columns(path):
         return "columns", columns.read_columns(path)
     if listing.is_standoff(path):
-        text, annotations = listing.beside(path)
-        if not annotations:
-            notices.tell(f"{text}: no {listing.EXPECTED} beside it", notices.UnannotatedWarning)
-        return "brat", [brat.read_document(text, annotations, on_error, newlines)]
+        documents = [brat.read_document(*listing.beside(path), on_error, newlines)]
+        brat.tell_unannotated(path, documents)
+        return "brat", documents
     raise InputError(
         f"{path} is neither a folder nor a .txt, .json, .jsonl or column file (.tsv, .conll, "
         ".bio); give a brat folder (NAME.txt with NAME.ann) or one of these"

@@ -39,7 +39,7 @@ def read_annotated(
         except FaultyLine as error:
             raise error.spelled(spelled.format("data.malformed", "count")) from None
     lines = [str(n) for n in notices if not isinstance(n, UnannotatedWarning)]
-    lonely = listing.unannotated(path) if format == "brat" else []
+    lonely = listing.unannotated(path, documents) if format == "brat" else []
     if lonely:
         said = listing.unannotated_in(path, lonely, len(documents))
         if unannotated == "error":

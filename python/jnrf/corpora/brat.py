@@ -15,7 +15,8 @@ from pathlib import Path
 
 from jnrf.corpora import roles
 from jnrf.corpora.brat_lines import AnnotationFile
-from jnrf.corpora.listing import look, split_name
+from jnrf.corpora.listing import look, split_name, unannotated, unannotated_in
+from jnrf.corpora.notices import UnannotatedWarning, tell
 from jnrf.corpora.texts import read_text
 from jnrf_ext.document import Document
 from jnrf_ext.errors import InputError
@@ -44,13 +45,20 @@ def read_folder(
     :func:`read_document`.
     """
     folder = look(path)
-    folder.give_notices()
+    folder.tell_others()
     documents = [
         _read(text, folder.annotations.get(id, ()), on_error, newlines, on_mismatch)
         for id, text in folder.texts.items()
     ]
     roles.orient_by_folder(documents, folder.path)
+    tell_unannotated(folder.path, documents)
     return documents
+
+
+def tell_unannotated(path: Path, documents: Sequence[Document]) -> None:
+    """Give a notice of the documents read from ``path`` that have no annotation file."""
+    if lonely := unannotated(path, documents):
+        tell(unannotated_in(path, lonely, len(documents)), UnannotatedWarning)
 
 
 def read_document(

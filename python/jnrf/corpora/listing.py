@@ -7,11 +7,12 @@ BioNLP shared tasks, which have one document's annotations in two files. Capital
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jnrf.corpora.notices import UnannotatedWarning, some, tell
+from jnrf.corpora.notices import some, tell
+from jnrf_ext.document import Document
 from jnrf_ext.errors import InputError
 from jnrf_ext.shown import shown
 
@@ -41,20 +42,13 @@ class StandoffFolder:
     #: What is not read, by the end of its name
     others: Counter[str] = field(default_factory=Counter)
 
-    @property
-    def unannotated(self) -> list[str]:
-        """Ids of texts without an annotation file."""
-        return [id for id in self.texts if id not in self.annotations]
-
-    def give_notices(self) -> None:
-        """Tell which files were not read, and which texts have no annotations."""
+    def tell_others(self) -> None:
+        """Give a notice of the files that are not read."""
         if self.others:
             tell(
                 f"{self.path}: not read: {named_others(self.others)}; texts and annotations are "
                 "NAME.txt with NAME.ann, or with NAME.a1 and NAME.a2"
             )
-        if lonely := self.unannotated:
-            tell(unannotated_in(self.path, lonely, len(self.texts)), UnannotatedWarning)
 
 
 def look(path: str | Path) -> StandoffFolder:
@@ -142,12 +136,16 @@ def beside(path: Path) -> tuple[Path, tuple[Path, ...]]:
     return text, _chosen(files)
 
 
-def unannotated(path: Path) -> list[str]:
-    """The ids of texts without an annotation file, in a folder of standoff or of one such text."""
-    if path.is_dir():
-        return look(path).unannotated
-    text, annotations = beside(path)
-    return [] if annotations else [split_name(text.name)[0]]
+def unannotated(path: Path, documents: Sequence[Document]) -> list[str]:
+    """The ids of the documents that have a text and no annotation file, in their order.
+
+    ``path`` is the folder of standoff that they were read from, or one of a document's files. A
+    text that is empty or white space has nothing to annotate.
+    """
+    annotated = list_files(path).annotations if path.is_dir() else beside(path)[1]
+    if not path.is_dir() and annotated:
+        return []
+    return [d.id for d in documents if d.id not in annotated and d.text.strip()]
 
 
 def unannotated_in(path: Path, ids: list[str], count: int) -> str:

@@ -47,6 +47,13 @@ def test_an_empty_annotation_file_says_that_there_is_nothing(corpus):
     assert said == []
 
 
+def test_a_text_of_white_space_needs_no_annotation_file(corpus):
+    (corpus / "b.txt").write_text(" \n")
+    documents, said = read_annotated(corpus)
+    assert [document.id for document in documents] == ["a", "b"]
+    assert said == []
+
+
 def test_other_notices_are_handed_back(corpus):
     (corpus / "b.con").write_text("")
     _, said = read_annotated(corpus, unannotated="skip")

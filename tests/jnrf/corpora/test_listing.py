@@ -197,8 +197,14 @@ def test_texts_without_annotations_are_counted_and_the_first_named(tmp_path):
     folder = write(tmp_path, a_txt=TEXT, a_ann=A1, **{f"b{n}_txt": TEXT for n in range(5)})
     with pytest.warns(UnannotatedWarning, match="beside 5 of 6 texts: b0, b1, b2 and 2 more$"):
         read_folder(folder)
-    with pytest.warns(UnannotatedWarning, match=r"b0\.txt: no \.ann, \.a1 or \.a2 beside it"):
+    with pytest.warns(UnannotatedWarning, match=r"b0\.txt: no .* beside 1 of 1 texts: b0$"):
         open_corpus(folder / "b0.txt")
+
+
+def test_a_text_of_white_space_needs_no_annotations(tmp_path):
+    folder = write(tmp_path, a_txt=TEXT, a_ann=A1, b_txt="", c_txt=" \n")
+    assert not notices(open_corpus, folder)
+    assert not notices(open_corpus, folder / "b.txt")
 
 
 def test_a_folder_of_unknown_files_says_what_it_holds(tmp_path):

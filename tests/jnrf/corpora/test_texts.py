@@ -32,7 +32,8 @@ def test_the_command_that_a_message_names_converts_the_file(tmp_path, encoding, 
     assert read_text(tmp_path / f"{name}.utf8") == TEXT
 
 
-@given(st.text(min_size=16, max_size=60))
+# A zero after the mark of UTF-16 makes that of UTF-32.
+@given(st.text(min_size=16, max_size=60).filter(lambda text: text[0] != "\0"))
 def test_texts_in_utf_16_are_seen_by_their_mark(text):
     assert other_encoding(text.encode("utf-16")) == "utf-16"
     assert other_encoding(text.encode("utf-32")) == "utf-32"
