@@ -166,7 +166,7 @@ def count_others(entries: Iterable[Path]) -> Counter[str]:
 
 def named_others(others: Counter[str]) -> str:
     """What :func:`count_others` found, for a message: "3 .con, 1 .xml"."""
-    kinds = others.most_common()
+    kinds = sorted(others.items(), key=lambda item: (-item[1], item[0]))
     named = ", ".join(f"{count:,} {kind}" for kind, count in kinds[:_KINDS])
     rest = sum(count for _, count in kinds[_KINDS:])
     return f"{named} and {rest:,} files of other kinds" if rest else named

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from jnrf.corpora import corpus_files, open_corpus, read_corpus, roles
 from jnrf.corpora.brat import annotate, read_text
-from jnrf.corpora.listing import BIONLP, BRAT, StandoffFolder, list_files, split_name
-from jnrf.corpora.notices import nothing_in, tell_if_nothing
+from jnrf.corpora.listing import (
+    BIONLP,
+    StandoffFolder,
+    is_annotations,
+    list_files,
+    named_others,
+    split_name,
+)
+from jnrf.corpora.notices import nothing_in, tell, tell_if_nothing
 from jnrf.scoring.columns import Annotations
 from jnrf.scoring.official_files import read_annotations
 from jnrf.scoring.same_text import with_text_of
@@ -34,11 +42,10 @@ def read_official(gold_dir: Path, pred_dir: Path) -> Sides:
         if names:
             print(f"Files skipped in {folder}:")
             print(", ".join(f"{name}.ann" for name in names))
-    return (
-        {name: read_annotations(gold[name]) for name in common},
-        {name: read_annotations(predicted[name]) for name in common},
-        skipped,
-    )
+    read_gold = {name: read_annotations(gold[name]) for name in common}
+    if not any(annotations.span_ids for annotations in read_gold.values()):
+        tell(nothing_in(gold_dir, len(common)))
+    return read_gold, {name: read_annotations(predicted[name]) for name in common}, skipped
 
 
 def read_corrected(
@@ -114,13 +121,12 @@ def _files(folder: Path) -> dict[str, Path]:
     """The .ann files of a folder by their names without the ending; hidden ones are no data."""
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder; give a folder of .ann files")
-    files = {
-        split_name(p.name)[0]: p
-        for p in folder.iterdir()
-        if not p.name.startswith(".") and split_name(p.name)[1] in BRAT
-    }
+    files = {p.stem: p for p in folder.glob("*.ann") if not p.name.startswith(".")}
     if not files:
         raise InputError(f"{folder} has no .ann files; give a folder of brat annotations")
+    others = Counter(p.suffix for p in folder.iterdir() if is_annotations(p) and p.suffix != ".ann")
+    if others:
+        tell(f"{folder}: not read: {named_others(others)}; the official script reads .ann alone")
     return files
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from jnrf.corpora.brat import read_folder
 from jnrf.corpora.json import write_json
+from jnrf.corpora.notices import CorpusWarning
 from jnrf.scoring.folders import read_corrected
 from jnrf.scoring.n2c2 import score_folders
 from jnrf_ext.errors import InputError
@@ -86,3 +87,22 @@ def test_predictions_without_any_mention_are_told(tmp_path):
     (tmp_path / "pred.json").write_text('{"id": "d", "text": "Salmonella lives in the gut."}')
     with pytest.warns(UserWarning, match=r"pred\.json: no mention in its one document"):
         read_corrected(ours, tmp_path / "pred.json")
+
+
+def test_the_official_mode_reads_ann_alone_and_says_so(tmp_path, capsys):
+    for side in ("gold", "pred"):
+        write(tmp_path / side, d_ann=A1, e_ANN=A1, e_a1=A1)
+    with pytest.warns(CorpusWarning, match="the official script reads") as told:
+        scores = score_folders(tmp_path / "gold", tmp_path / "pred", "official")
+    assert scores.documents == 1
+    assert [str(notice.message) for notice in told] == [
+        f"{tmp_path / side}: not read: {kinds}; the official script reads .ann alone"
+        for side, kinds in (("gold", "1 .ANN, 1 .a1"), ("pred", "1 .ANN, 1 .a1"))
+    ]
+
+
+def test_the_official_mode_tells_of_a_gold_without_any_mention(tmp_path):
+    for side in ("gold", "pred"):
+        write(tmp_path / side, d_ann="")
+    with pytest.warns(UserWarning, match=r"gold: no mention in its one document"):
+        score_folders(tmp_path / "gold", tmp_path / "pred", "official")
