@@ -34,8 +34,9 @@ class DataConfig:
     dev: str | None = None
     #: The documents scored once, at the end
     test: str | None = None
-    #: Share of the training documents held out as dev where no dev folder is given
-    holdout: float = 0.0
+    #: Share of the training documents held out as dev where no dev folder is given: 0 is none,
+    #: auto a tenth, rounded up, of five documents or more
+    holdout: float | Literal["auto"] = "auto"
     #: tokenizer.json, an installed package that has one, or null: the embeddings' own where they
     #: are pretrained, else one trained on the training documents
     tokenizer: str | None = None
@@ -236,7 +237,7 @@ def check(config: TrainConfig) -> None:
     for key, least, including, greatest in _RANGES:
         section, name = key.split(".")
         value = getattr(getattr(config, section), name)
-        if value is None:
+        if value is None or isinstance(value, str):  # null, or auto
             continue
         # Written as "not within" so that NaN is refused as well.
         if not ((value >= least) if including else (value > least)):
