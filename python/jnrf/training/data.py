@@ -83,8 +83,8 @@ def _hold_out(corpora: Corpora, config: DataConfig, seed: int) -> None:
             )
     if not count:
         corpora.remarks.append(
-            f"no dev documents ({why}): the last weights will be taken as the best, without a "
-            "score; --dev DIR lets the best epoch be chosen"
+            "no dev documents: the last weights will be taken as the best, without a score "
+            f"({why}; --dev DIR lets the best epoch be chosen)"
         )
         return
     held = set(hold_out(corpora.train, count, seed))

@@ -108,7 +108,7 @@ def test_what_the_remark_advises_works(tmp_path):
     folder = write_corpus(tmp_path / "notes", documents=12)
     corpora = read(folder, holdout=0.0)
     assert (len(corpora.train), corpora.dev, corpora.held_out) == (12, [], 0)
-    assert "(data.holdout is 0): the last weights will be taken" in corpora.remarks[0]
+    assert "without a score (data.holdout is 0; --dev DIR" in corpora.remarks[0]
     corpora = read(folder, dev=str(write_corpus(tmp_path / "dev", documents=1)))
     assert (len(corpora.train), len(corpora.dev), corpora.held_out) == (12, 1, 0)
     assert not corpora.remarks
