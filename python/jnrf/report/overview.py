@@ -53,8 +53,8 @@ def headline(scores: dict[str, Scores], summary: dict) -> str:
     ]
     if held := summary.get("held_out"):
         notes.append(
-            f"The dev documents ({held:,}) were held out of the training folder; they also chose the "
-            "best epoch, so expect a little less on new notes."
+            f"The dev documents ({held:,}) were held out of the training folder; they also chose "
+            "the best epoch, so expect a little less on new notes."
         )
     if not finds:
         ignored = summary.get("relations_ignored") or 0
