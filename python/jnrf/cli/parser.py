@@ -85,7 +85,10 @@ class OverviewParser(CommandParser):
         """What to say of ``words`` that neither this parser nor the subcommand's takes."""
         told = subparser.unknown_option(words)
         if told is None:
-            return f"unexpected argument {words[0]}"
+            return (
+                f"unexpected argument {words[0]}; `{subparser.prog} --help` shows which option it is "
+                "for"
+            )
         own = self.unknown_option(words)
         if own is None:
             return f"{words[0]} goes before the command: jnrf {words[0]} {subparser.prog[5:]} ..."

@@ -48,7 +48,7 @@ def headline(scores: dict[str, Scores], summary: dict) -> str:
         documents.append(_tile(f"{sizes['train']:,}", "Training documents", "learnt from"))
     rows.append("".join(documents))
     notes = [
-        f"{escape(name)}, counted leniently: the type is right and the text overlaps. Strict "
+        f"{escape(name)}, counted leniently: the type agrees, and at least one character. Strict "
         "scores are below, by type."
     ]
     if held := summary.get("held_out"):

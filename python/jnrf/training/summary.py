@@ -68,11 +68,11 @@ class RunSummary:
 
     def explanation(self) -> list[str]:
         """The words of :meth:`table`, a line each."""
-        lines = ["lenient: the type is right and the text overlaps; strict: the same text exactly"]
+        lines = ["strict: type and both ends agree; lenient: type, and at least one character"]
         if any(mode == "official" for modes in self.headlines.values() for mode in modes):
             lines.append(
-                "corrected: each gold mention or relation counts once; official: as the script of "
-                "n2c2 2018 counts, to compare with published figures"
+                "corrected: each prediction counts for one gold item; official: the 2018 n2c2 "
+                "script's figures, quirks included, as published ones are"
             )
         if self.held_out:
             lines.append(
