@@ -85,10 +85,7 @@ class OverviewParser(CommandParser):
         """What to say of ``words`` that neither this parser nor the subcommand's takes."""
         told = subparser.unknown_option(words)
         if told is None:
-            return (
-                f"unexpected argument {words[0]}; `{subparser.prog} --help` shows which option it is "
-                "for"
-            )
+            return f"unexpected argument {words[0]}; `{subparser.prog} --help` lists what it takes"
         own = self.unknown_option(words)
         if own is None:
             return f"{words[0]} goes before the command: jnrf {words[0]} {subparser.prog[5:]} ..."
