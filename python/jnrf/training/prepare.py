@@ -88,7 +88,7 @@ def prepare(config: TrainConfig, last: Path | None) -> Prepared:
         tokens=tokens,
         auxiliary_tokens=sum(map(len, auxiliary)),
         metric=metric,
-        fingerprint=_fingerprint(examples + auxiliary),
+        fingerprint=_fingerprint(examples + auxiliary, corpora.dev if corpora.held_out else []),
         resumed=resumed,
         documents={
             name: len(documents)
@@ -235,11 +235,13 @@ def _facts(model: JNRF, schema: Schema, examples: list[Example], tokens: int) ->
     ]
 
 
-def _fingerprint(examples: list[Example]) -> str:
-    """A hash of what the loop sees of the examples, order included."""
+def _fingerprint(examples: list[Example], held_out: list[Document]) -> str:
+    """A hash of what the loop sees of the examples, order included, and of what was held out."""
     digest = hashlib.sha256()
     for example in examples:
         for array in (example.encoded.ids, example.encoded.surface, example.tags, example.pairs):
             digest.update(len(array).to_bytes(8, "little"))
             digest.update(array.tobytes())
+    for document in held_out:
+        digest.update(f"held out: {document.id}\n".encode())
     return digest.hexdigest()

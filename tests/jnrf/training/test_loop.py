@@ -397,6 +397,22 @@ def test_a_run_whose_documents_changed_is_not_resumed(tmp_path, corpus):
     assert recover(tmp_path / "run/last")
 
 
+def test_a_run_is_not_resumed_where_other_documents_would_be_held_out(tmp_path):
+    """Which one is new decides by its id alone whether it is held out: it may be the very one."""
+    corpus = write_corpus(tmp_path / "corpus", documents=4)
+    config = configure(tmp_path / "run", corpus)
+    loop.train(config)
+    (tmp_path / "run/summary.json").unlink()
+    for number in range(8):
+        for kind in ("txt", "ann"):
+            (corpus / f"new{number}.{kind}").write_bytes((corpus / f"note0.{kind}").read_bytes())
+        with pytest.raises(InputError, match="training documents are not those"):
+            loop.train(config, resume=True)
+        for kind in ("txt", "ann"):
+            (corpus / f"new{number}.{kind}").unlink()
+    assert loop.train(config, resume=True).held_out == 0
+
+
 # ------------------------------------------------------------------ several corpora
 
 
