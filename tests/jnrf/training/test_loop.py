@@ -1,5 +1,7 @@
 """The training loop: it learns, it stops and goes on, and it says what is wrong."""
 
+import dataclasses
+import itertools
 import json
 import os
 import signal
@@ -14,9 +16,11 @@ from safetensors.torch import save_file
 from tiny_corpus import TINY, write_corpus
 from tiny_encoders import write_encoder
 
+from jnrf.corpora import open_corpus
 from jnrf.training import loop, settings
 from jnrf.training.checkpoint import recover
 from jnrf.training.config import TrainConfig
+from jnrf.training.holdout import hold_out
 from jnrf.training.interrupt import Interrupted
 from jnrf.training.log import read_rows
 from jnrf_ext import JNRF
@@ -397,19 +401,22 @@ def test_a_run_whose_documents_changed_is_not_resumed(tmp_path, corpus):
     assert recover(tmp_path / "run/last")
 
 
-def test_a_run_is_not_resumed_where_other_documents_would_be_held_out(tmp_path):
-    """Which one is new decides by its id alone whether it is held out: it may be the very one."""
+def test_a_run_is_not_resumed_where_a_new_document_would_be_held_out(tmp_path):
+    """The training documents stay the very same ones then."""
     corpus = write_corpus(tmp_path / "corpus", documents=4)
     config = configure(tmp_path / "run", corpus)
     loop.train(config)
     (tmp_path / "run/summary.json").unlink()
-    for number in range(8):
-        for kind in ("txt", "ann"):
-            (corpus / f"new{number}.{kind}").write_bytes((corpus / f"note0.{kind}").read_bytes())
-        with pytest.raises(InputError, match="training documents are not those"):
-            loop.train(config, resume=True)
-        for kind in ("txt", "ann"):
-            (corpus / f"new{number}.{kind}").unlink()
+    [old, *_] = documents = open_corpus(corpus)
+    names = (f"new{number}" for number in itertools.count())
+    added = (dataclasses.replace(old, id=name) for name in names)
+    new = next(d for d in added if hold_out([*documents, d], 1, config.run.seed) == [4])
+    for kind in ("txt", "ann"):
+        (corpus / f"{new.id}.{kind}").write_bytes((corpus / f"note0.{kind}").read_bytes())
+    with pytest.raises(InputError, match="training documents are not those"):
+        loop.train(config, resume=True)
+    for kind in ("txt", "ann"):
+        (corpus / f"{new.id}.{kind}").unlink()
     assert loop.train(config, resume=True).held_out == 0
 
 
