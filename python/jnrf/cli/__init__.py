@@ -33,8 +33,11 @@ def _main(argv: "list[str] | None") -> int:
     from jnrf.corpora.notices import on_stderr
     from jnrf_ext.errors import InputError
 
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["help"]:  # jnrf help, jnrf help train
+        words = [*words[1:2], "--help"]
     parser = build_parser()
-    args, unknown = parser.parse_known_args(argv)
+    args, unknown = parser.parse_known_args(words)
     if args.command is None:
         if unknown:
             parser.error(f"unexpected argument {unknown[0]}")

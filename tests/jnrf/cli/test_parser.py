@@ -38,7 +38,7 @@ def refused(capsys, *words) -> str:
 # ------------------------------------------------------------------ help
 
 
-@pytest.mark.parametrize("words", [[], ["--help"], ["-h"]])
+@pytest.mark.parametrize("words", [[], ["--help"], ["-h"], ["help"]])
 def test_help_begins_with_the_commands_of_the_first_minutes(capsys, words):
     try:
         status = main(words)
@@ -51,6 +51,16 @@ def test_help_begins_with_the_commands_of_the_first_minutes(capsys, words):
     assert at[-1] < min(said.index(f"\n{title}:") for title in GROUPS)
     for name in COMMANDS:
         assert f"\n  {name.replace('_', '-')} " in said
+
+
+def test_help_on_a_command_is_the_commands_own(capsys):
+    shown = []
+    for words in (["help", "train"], ["train", "--help"]):
+        with pytest.raises(SystemExit, match="0"):
+            main(words)
+        shown.append(capsys.readouterr().out)
+    assert shown[0] == shown[1]
+    assert "no command 'trian'; did you mean train?" in refused(capsys, "help", "trian")
 
 
 def test_the_first_commands_are_understood_and_use_what_the_one_before_made(parser):
