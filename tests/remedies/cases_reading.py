@@ -44,8 +44,8 @@ def other_encodings_are_converted_as_told(place: Place) -> None:
 @remedy("`jnrf convert --to json` writes them")
 def json_is_written_by_convert(place: Place) -> None:
     assert "jnrf convert --to json" in place.fails("inspect", place.write("x.json", "[1]"))
-    place.works("convert", place.corpus(), place.path / "x.json", "--to", "json")
-    place.works("inspect", place.path / "x.json")
+    place.works("convert", place.corpus(), place.path / "documents.json", "--to", "json")
+    place.works("inspect", place.path / "documents.json")
 
 
 @remedy("which --to {} does not write; name a folder, or choose another --to")

@@ -67,14 +67,25 @@ def a_share_that_leaves_none_is_changed(place: Place) -> None:
 @remedy(
     "--dev DIR or --data.holdout 0.1 lets the best epoch be chosen",
     "training documents held out as dev (data.holdout)",
+    "--dev DIR lets the best epoch be chosen",
+    "(--dev DIR gives others, --data.holdout 0 trains on all)",
 )
 def the_best_epoch_is_chosen_with_dev_documents(place: Place) -> None:
-    words = train(place)
-    assert "last weights will be taken" in place.works(*words)
-    corpus = place.corpus("twenty", documents=20)
-    for number, more in enumerate((("--dev", corpus), ("--data.holdout", 0.1))):
-        said = place.works(*words, "--train", corpus, "--out", place.path / str(number), *more)
-        assert "last weights" not in said
+    words = train(place, "--train", place.corpus("twenty", documents=20))
+    none, share, folder = [
+        place.works(*words, "--out", place.path / str(number), *more)
+        for number, more in enumerate(
+            (
+                ("--data.holdout", 0),
+                ("--data.holdout", 0.1),
+                ("--data.holdout", 0, "--dev", place.corpus("dev")),
+            )
+        )
+    ]
+    assert "last weights will be taken" in none
+    assert "last weights" not in share + folder
+    assert "held out" in share
+    assert "held out" not in none + folder
 
 
 @remedy(

@@ -1,8 +1,8 @@
 """No word of a note is in what any command says, however broken the file that holds it.
 
 The files below have one word in the place of every field. Commands that read them may fail, or
-not; that word is in no message, no log and no table. (Names of documents and of types are told:
-they say where a fault is and what was learnt, so those of sound files are other words here.)
+not; that word is in no message, no log and no table. (Names of documents, types and fields are
+told: they say where a fault is and what was learnt, so those of sound files are other words here.)
 """
 
 from __future__ import annotations
@@ -111,7 +111,6 @@ JSON_FILES = {
             f'"{WORD}"',
             f'{{"id": "a", "text": "{WORD} \\{WORD}"}}',
             f'{{"id": "a", "text": "{WORD}", "mentions": {WORD}}}',
-            f'{{"{WORD}": "{WORD}"}}',
         ],
     ),
     "columns": (
