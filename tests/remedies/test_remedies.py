@@ -128,8 +128,8 @@ def speaks_for(module: str) -> tuple[str, ...]:
 def test_options_commands_and_settings_in_a_text_exist(text):
     known = commands()
     named = [name for name in known if name and f"jnrf {name}" in text.text]
-    names = [name for name in (*named, *speaks_for(text.module)) if name in known] or known
-    allowed = set().union(*(known[name] for name in names), known[""])
+    names = [*named, *speaks_for(text.module)] if speaks_for(text.module) else list(known)
+    allowed = set().union(*(known.get(name, set()) for name in names), known[""])
     allowed |= other_texts.OPTIONS_OF_OTHERS
     fields = set(settings.flatten(settings.to_dict(TrainConfig())))
     for option in text.advice.get("option", ()):
