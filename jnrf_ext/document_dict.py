@@ -17,7 +17,7 @@ from jnrf_ext.document import (
     Relation,
 )
 from jnrf_ext.errors import InputError
-from jnrf_ext.shown import kind_of, shown
+from jnrf_ext.shown import kind_of, named, shown, the_id
 
 #: Scores are floats; a whole number may be none.
 _MOST_NUMBER = 1e300
@@ -158,6 +158,10 @@ class _DictReader:
             # type(), for True is an int to isinstance and no offset.
             if not isinstance(value, list | tuple) or [type(v) for v in value] != [kind, kind]:
                 raise InputError(f"{self.where}: {name} must be pairs of {kind.__name__}")
+            if kind is str and not all(map(_is_encodable, value)):
+                raise InputError(
+                    f"{self.where}: {name} hold half a surrogate pair; mend the encoding"
+                )
         return tuple(tuple(value) for value in values)
 
     def items(self, name: str, make: Callable[[_DictReader], object]) -> list:
@@ -248,19 +252,17 @@ def _check(document: Document) -> None:
         ordered = all(s < e for s, e in mention.fragments) and flat == sorted(flat)
         if not flat or not ordered or flat[0] < 0 or flat[-1] > len(document.text):
             raise InputError(
-                f"{where}: mention {shown(mention.id)}: fragments {shown(list(mention.fragments))} "
+                f"{where}: mention {named(mention.id)}: fragments {shown(list(mention.fragments))} "
                 f"are not in order inside the text of {len(document.text)} characters"
             )
         if mention.id in mentions:
-            raise InputError(
-                f"{where}: two mentions have the id {shown(mention.id)}; make ids unique"
-            )
+            raise InputError(f"{where}: two mentions have {the_id(mention.id)}; make ids unique")
         mentions.add(mention.id)
     for relation in document.relations:
         for end in (relation.head, relation.tail):
             if end not in mentions:
                 raise InputError(
-                    f"{where}: relation {shown(relation.id)} joins {shown(end)}, "
+                    f"{where}: relation {named(relation.id)} joins {named(end)}, "
                     "which no mention is"
                 )
     _check_references(document, mentions, where)
@@ -283,7 +285,7 @@ def _check_references(document: Document, mentions: set[str], where: str) -> Non
             for ref in (relation.head_ref, relation.tail_ref)
             if ref is not None
         ),
-        *(("equivalence", e.type, ref, joined) for e in document.equivalences for ref in e.members),
+        *(("equivalence", "*", ref, joined) for e in document.equivalences for ref in e.members),
         *(("attribute", a.id, a.target, related) for a in document.attributes),
         *(("normalization", n.id, n.target, related) for n in document.normalizations),
         *(("note", n.id, n.target, described) for n in document.notes),
@@ -291,7 +293,7 @@ def _check_references(document: Document, mentions: set[str], where: str) -> Non
     for kind, id, ref, known in references:
         if ref not in known:
             raise InputError(
-                f"{where}: {kind} {shown(id)} refers to {shown(ref)}, which is no annotation that "
+                f"{where}: {kind} {named(id)} refers to {named(ref)}, which is no annotation that "
                 "it can refer to"
             )
     kinds = (
@@ -304,6 +306,4 @@ def _check_references(document: Document, mentions: set[str], where: str) -> Non
     )
     for id, count in Counter(item.id for items in kinds for item in items).items():
         if count > 1:
-            raise InputError(
-                f"{where}: {count} annotations have the id {shown(id)}; make ids unique"
-            )
+            raise InputError(f"{where}: {count} annotations have {the_id(id)}; make ids unique")

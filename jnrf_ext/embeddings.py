@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from jnrf_ext.encoder_weights import read_pickled, weight_files
 from jnrf_ext.errors import InputError
 from jnrf_ext.installed import find_in_package, what_can_be_given
-from jnrf_ext.shown import reason_of, shown
+from jnrf_ext.shown import reason_of, reason_without_quotes, shown
 
 #: What the matrix is called in the families of encoders, with any prefix; the first found counts.
 _KEYS = (
@@ -62,7 +62,8 @@ def _of_safetensors(path: Path, device: str) -> tuple[str, torch.Tensor]:
                 return name, torch.empty(shape, device="meta")
             return name, weights.get_tensor(name)
     except SafetensorError as error:
-        raise InputError(f"{path}: is not a safetensors file: {error}") from error
+        reason = reason_without_quotes(error)
+        raise InputError(f"{path}: is not a safetensors file: {reason}") from error
 
 
 def _of_pickle(path: Path, device: str) -> tuple[str, torch.Tensor]:

@@ -13,7 +13,7 @@ from jnrf_ext import _text
 from jnrf_ext.document import Document, Mention
 from jnrf_ext.document_dict import document_from_dict, document_to_dict
 from jnrf_ext.errors import InputError
-from jnrf_ext.shown import shown
+from jnrf_ext.shown import shown, the_id
 
 __all__ = ["describe", "document_from_dict", "document_to_dict", "fragments_text", "to_brat"]
 
@@ -83,19 +83,24 @@ def _check_names(document: Document) -> None:
         for item in items:
             if item.id[:1] not in starts or not _WORD.fullmatch(item.id):
                 raise InputError(
-                    f"document {shown(document.id)!r}: brat cannot hold the id {shown(item.id)!r}; "
+                    f"document {shown(document.id)!r}: brat cannot hold {the_id(item.id)}; "
                     f"it must start with {' or '.join(starts)} and have no white space"
                 )
     names = {item.type for items in (*kinds.values(), document.equivalences) for item in items}
     roles = {role for event in document.events for role, _ in event.arguments}
     roles.update(role for r in document.relations for role in (r.head_role, r.tail_role))
-    names.update(n.reference for n in document.normalizations)
     # A role ends at the last colon before the id that it names.
     for ref in _names_after_colons(document):
         if not _WORD.fullmatch(ref) or ":" in ref:
             raise InputError(
-                f"document {shown(document.id)!r}: brat cannot hold the id {shown(ref)!r} in an "
+                f"document {shown(document.id)!r}: brat cannot hold {the_id(ref)} in an "
                 "event or relation; ids there have no colon"
+            )
+    for entry in document.normalizations:
+        if not _WORD.fullmatch(entry.reference):
+            raise InputError(
+                f"document {shown(document.id)!r}: brat cannot hold a reference of "
+                f"{len(entry.reference):,} characters; references there have no white space"
             )
     for name in sorted(names | roles):
         if not _WORD.fullmatch(name):
