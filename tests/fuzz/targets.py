@@ -13,6 +13,7 @@ import json
 import shutil
 import struct
 import tempfile
+import unicodedata
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -31,14 +32,17 @@ from jnrf.prediction.notes import Fault, Note, Source
 from jnrf.prediction.sources import Columns
 from jnrf.prediction.sources.json_lines import JsonLines
 from jnrf.prediction.sources.parquet import Parquet
-from jnrf_ext.config import JNRFConfig
+from jnrf_ext import _text
+from jnrf_ext.config import UNITS, JNRFConfig
 from jnrf_ext.document import Document, Mention
 from jnrf_ext.document_dict import document_from_dict
 from jnrf_ext.errors import InputError
 from jnrf_ext.model import JNRF
+from jnrf_ext.outline import outline
 from jnrf_ext.schema import Schema
 from jnrf_ext.tagging import align, decode_tags, to_mentions
 from jnrf_ext.tokenizer import GAPS, SHAPES, Encoded, Tokenizer
+from jnrf_ext.words import word_spans
 
 WORDS = [
     "He was given Aspirin 81 mg p.o. daily; the rash improved over several days.",
@@ -376,6 +380,59 @@ def text_offsets(data: bytes) -> None:
         assert whole.ids.tolist() == encoded.ids.tolist()
 
 
+@cache
+def unifying_tokenizers() -> dict[str, Tokenizer]:
+    """Those that read a text the same in every composition, and have blank wordpieces too."""
+    trimmed = tokenizers.Tokenizer.from_str(_byte_level().to_json())
+    trimmed.post_processor = processors.ByteLevel(trim_offsets=True)
+    trimmed.normalizer = normalizers.NFC()
+    unigram = tokenizers.Tokenizer.from_str(_unigram().to_json())
+    unigram.normalizer = normalizers.NFKC()
+    return {
+        "uncased": tokenizers_by_name()["uncased"],
+        "bytes, trimmed": Tokenizer(trimmed),
+        "unigram": Tokenizer(unigram),
+    }
+
+
+def compositions(data: bytes) -> None:
+    """A text in Unicode's composed and decomposed form: the same wordpieces, words and rows."""
+    picker = Picker(data)
+    name, units = picker.choose(sorted(unifying_tokenizers())), picker.choose(UNITS)
+    given = picker.bytes().decode("utf-8", "replace")
+    tokenizer = unifying_tokenizers()[name]
+    ids, words, rows, read = [], [], [], set()
+    for form in ("NFC", "NFD"):
+        text = unicodedata.normalize(form, given)
+        encoded = tokenizer.encode(text)
+        read.add(tokenizer._tokenizer.normalizer.normalize_str(text))
+        check_encoded(encoded, text)
+        check_joined(encoded, text)
+        ids.append(encoded.ids.tolist())
+        config = JNRFConfig(units=units, segments="sentence", character_size=2)
+        made = outline(text, encoded, config)
+        assert (made.starts <= made.ends).all()
+        assert all(word == word.strip() or word.isspace() for word in made.words)
+        rows.append(len(made))
+        words.append([text[a:b] for a, b in zip(*word_spans(text), strict=True)])
+        assert "".join(words[-1]) == "".join(text.split())
+    assert [unicodedata.normalize("NFC", word) for word in words[1]] == words[0]
+    if len(read) == 1:  # the library may know fewer characters than Python
+        assert ids[0] == ids[1]
+        assert rows[0] == rows[1]
+
+
+def check_joined(encoded: Encoded, text: str) -> None:
+    """What belongs to a character of a wordpiece is in one too."""
+    covered = np.zeros(len(text) + 1, np.int64)
+    np.add.at(covered, encoded.starts, 1)
+    np.add.at(covered, encoded.ends, -1)
+    covered = np.cumsum(covered)[:-1] > 0
+    for at, character in enumerate(text):
+        if at and _text.is_joining(character) and covered[at - 1] and not text[at - 1].isspace():
+            assert covered[at]
+
+
 def labels(data: bytes) -> None:
     """Mentions become tags and mentions again, at the edges of the rows that they touch."""
     picker = Picker(data)
@@ -599,7 +656,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     for target in (
         *(brat_files, token_json, json_files, bio_columns, file_names),
         *(json_lines, parquet_texts),
-        *(text_offsets, labels, tokenizer_json),
+        *(text_offsets, compositions, labels, tokenizer_json),
         *(model_config, encoder_config, model_weights, model_tokenizer),
     )
 }
@@ -641,6 +698,15 @@ SEEDS: dict[str, list[bytes]] = {
     ],
     "text_offsets": [
         bytes([number, 0, 0]) + text.encode() for number in range(6) for text in WORDS
+    ],
+    "compositions": [
+        bytes([name, units]) + text.encode()
+        for name in range(3)
+        for units in range(3)
+        for text in (
+            WORDS[1],
+            "💩This  ที่ค่า 각か\u3099강 a≠b ᾼ ❤\ufe0f 🇨🇭 x\u0323\u0307 \u0301 \u200db ",
+        )
     ],
     "labels": [
         bytes([n, 0, 0, 3, 0, 4, 0, 9, 0, 3, 1, 2, 0, 8, 0]) + WORDS[n % 2].encode()

@@ -59,6 +59,9 @@ FINDINGS: dict[str, list[bytes]] = {
         b"(" + b"\xee" * 5 + b"\x0f" + b"\xee" * 5 + b"4\xeeo" + b"\xee" * 4 + b",",
         b"\xee" * 4 + b"\x0f\xf9\xf9\xf9\xf9\xee\xee\xee\x07\xee\xee\xee\x0f\xee\xee\xee",
     ],
+    "compositions": [  # a mark behind white space of which a normalizer leaves one part of two
+        b"\x02\x01" + "\U000109fe\u2004\u1b43".encode(),
+    ],
     "tokenizer_json": [  # nothing for words that it does not know; endless messages
         b'"\x019\x02\x03\x03NaN',
         b"\x07\x01 \x01\x0c\x00\xdd\x00@\x00!;;;;;;;;;;;;;;;;;;;;;;;;!!#!!",  # an id of 10^9
