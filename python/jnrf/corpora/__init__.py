@@ -39,7 +39,7 @@ def read_corpus(
         if not files or files[0].suffix in (".txt", ".ann"):
             return "brat", brat.read_folder(path, on_error, newlines)
         if columns.is_columns(files[0]):
-            return "columns", [d for file in files for d in columns.read_columns(file)]
+            return "columns", columns.read_columns(*files)
         tokens, documents = json.read_json_folder(path)
         return "tokens" if tokens else "json", documents
     if json.is_json(path):
