@@ -23,7 +23,7 @@ import tokenizers
 import torch
 from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 
-from jnrf.corpora import brat, columns, tokens
+from jnrf.corpora import brat, columns, phee, sentences, tokens
 from jnrf.corpora import json as json_documents
 from jnrf.corpora.schema import learn_schema
 from jnrf.examples import encode_document
@@ -31,10 +31,12 @@ from jnrf.prediction.notes import Fault, Note, Source
 from jnrf.prediction.sources import Columns
 from jnrf.prediction.sources.json_lines import JsonLines
 from jnrf.prediction.sources.parquet import Parquet
+from jnrf_ext.brat_names import BratNames
 from jnrf_ext.config import JNRFConfig
 from jnrf_ext.document import Document, Mention
 from jnrf_ext.document_dict import document_from_dict
 from jnrf_ext.errors import InputError
+from jnrf_ext.mention_text import UNITS
 from jnrf_ext.model import JNRF
 from jnrf_ext.schema import Schema
 from jnrf_ext.tagging import align, decode_tags, to_mentions
@@ -112,12 +114,28 @@ def check_document(document: Document) -> None:
         assert {relation.head, relation.tail} <= seen
     assert document_from_dict(json.loads(document.to_json())) == document
     str(document)
+    fitted = refused(BratNames().fit, document)
+    if fitted is not None and all(name for name in _names_of(document)):
+        fitted.to_brat()
     written = refused(document.to_brat)
     if written is not None:
+        assert fitted is None or fitted.to_brat() == written
         (folder() / "again.ann").write_bytes(written.encode())
         again = brat.annotate(document.id, document.text, folder() / "again.ann")
         assert spans(again) == spans(document)
         assert again.to_brat() == brat_twice(again)
+
+
+def _names_of(document: Document) -> list[str]:
+    """What may not be empty in brat."""
+    relations = document.relations
+    kinds = (document.events, document.equivalences, document.attributes, document.notes)
+    return [
+        *(item.type for items in (document.mentions, relations, *kinds) for item in items),
+        *(role for r in relations for role in (r.head_role, r.tail_role)),
+        *(role for e in document.events for role, _ in e.arguments),
+        *(name for n in document.normalizations for name in (n.type, n.reference)),
+    ]
 
 
 def brat_twice(document: Document) -> str:
@@ -204,15 +222,28 @@ def json_files(data: bytes) -> None:
         assert json_documents.read_json(path) == documents
 
 
-def bio_columns(data: bytes) -> None:
-    """A file of columns; both schemes spell the same mentions."""
+def foreign_json(data: bytes) -> None:
+    """A .json or .jsonl that another tool may have written, PHEE's among them."""
     picker = Picker(data)
-    scheme = picker.choose(columns.SCHEMES)
+    path = folder() / picker.choose(("other.json", "OTHER.JSONL"))
+    reading = json_documents.Reading(
+        picker.choose(UNITS), picker.choose(phee.LABELS), picker.choose((None, 1, 20))
+    )
+    path.write_bytes(picker.bytes())
+    read = refused(json_documents.read_json_or_tokens, path, reading)
+    for document in read[1] if read is not None else ():
+        check_document(document)
+
+
+def bio_columns(data: bytes) -> None:
+    """A file of columns; both schemes spell the same mentions, however words are found."""
+    picker = Picker(data)
+    scheme, words = picker.choose([(s, w) for w in sentences.WORDS for s in columns.SCHEMES])
     path = folder() / "columns.tsv"
     path.write_bytes(picker.bytes())
 
     def write(documents, file):
-        return columns.write_columns(documents, file, scheme, False)
+        return columns.write_columns(documents, file, scheme, False, words)
 
     _read_and_write(path, columns.read_columns, write)
 
@@ -597,7 +628,7 @@ def model_tokenizer(data: bytes) -> None:
 TARGETS: dict[str, Callable[[bytes], None]] = {
     target.__name__: target
     for target in (
-        *(brat_files, token_json, json_files, bio_columns, file_names),
+        *(brat_files, token_json, json_files, foreign_json, bio_columns, file_names),
         *(json_lines, parquet_texts),
         *(text_offsets, labels, tokenizer_json),
         *(model_config, encoder_config, model_weights, model_tokenizer),
@@ -617,6 +648,7 @@ SEEDS: dict[str, list[bytes]] = {
         b' "relations": [[0, 1, 1, 2, "R"]]}]',
         b'[{"tokens": ["a"], "entities": [{"start": 0, "end": 1, "type": "X"}], "id": "q",'
         b' "relations": [{"type": "R", "head": 0, "tail": 0}]}]',
+        b'{"tokens": ["#", "b"], "tags": ["U-X", "O"]}\r{"tokens": ["c"], "ner_tags": ["B-X"]}',
     ],
     "json_files": [
         b'\0[{"id": "a", "text": "iron", "mentions": [{"id": "T1", "type": "X", "fragments":'
@@ -625,7 +657,27 @@ SEEDS: dict[str, list[bytes]] = {
         b' [["r", "T1"]]}]}]',
         b'\1{"id": "a", "text": "x", "notes": [], "warnings": {"k": 1}}\n{"id": "b", "text": ""}\n',
     ],
+    "foreign_json": [
+        b'\0\0\0\0[{"id": 1, "text": "iron", "label": [[0, 4, "a b"]], "meta": {}}]',
+        b'\0\1\0\0[{"text": "\xf0\x9f\x98\x80 iron a", "spans": [{"start": 3, "end": 7,'
+        b' "label": "X", "text": "iron"}]}, ["a", {"entities": [[0, 1, "X"]]}]]',
+        b'\1\2\0\0{"id": 3, "text": "iron", "entities": [{"id": 9, "start_offset": 0,'
+        b' "end_offset": 4, "label": "X"}], "relations": [{"from_id": 9, "to_id": 9, "type": "R"}]}'
+        b'\r{"text": "", "ents": []}',
+        *(
+            bytes([0, 0, labels, words])
+            + b'{"id": "1_2", "context": "iron for pain", "annotations": [{"events": ['
+            b'{"event_type": "Adverse_event", "Trigger": {"text": [["for"]], "start": [[5]]},'
+            b' "Effect": {"text": [["pain"]], "start": [[9]]}, "Treatment": {"Drug": {"text": [["iron"]], "start":'
+            b' [[0]]}}, "Negated": {"value": true}}]}]}\n{"id": "1_1", "context": "a",'
+            b' "annotations": []}'
+            for labels in (0, 1)
+            for words in (0, 2)
+        ),
+    ],
     "bio_columns": [
+        b"\0#\tU-Drug\r# note\r\n30 O\r\r\x23a\tI-X\r\r\n",
+        b"\2IL-2,\tB-X\r\n",
         b"\0iron\tB-Drug\n81 O\nmg I-X\n\n# sent_id = q\nb\tS-Y\nc\tE-Z\n-DOCSTART-\tO\n",
         b"\0iron\tO\n-DOCSTART-\x0bO\n\n-DOCSTART-x\tO\n",
     ],
