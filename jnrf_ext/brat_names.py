@@ -14,6 +14,9 @@ from jnrf_ext.shown import shown
 _WORD = re.compile(r"\S+")
 _SPACES = re.compile(r"\s+")
 _NUMBER = re.compile(r"\d{1,15}", re.ASCII)
+#: A kind of name that may hold words of a note
+_REFERENCE = "reference"
+_REFERENCES = "reference with white space (written with _)"
 #: The letters that ids of each kind of annotation may start with
 ID_LETTERS = {
     "mentions": "T",
@@ -58,7 +61,7 @@ def _names(document: Document) -> Iterator[tuple[str, str]]:
     yield from (("attribute type", a.type) for a in document.attributes)
     for entry in document.normalizations:
         yield "normalization type", entry.type
-        yield "reference", entry.reference
+        yield _REFERENCE, entry.reference
     yield from (("note type", n.type) for n in document.notes)
 
 
@@ -91,16 +94,18 @@ class BratNames:
         made = brat_name(name)
         given = self._given.setdefault((kind, made), name)
         if given != name:
+            both = f"{kind}s {shown(given)!r} and {shown(name)!r}"
             raise InputError(
-                f"the {kind}s {shown(given)!r} and {shown(name)!r} would become one in brat, where "
-                "names have no white space; rename one of them"
+                f"{'two references' if kind == _REFERENCE else f'the {both}'} would become one in "
+                "brat, where names have no white space; rename one of them"
             )
         return made
 
     def _name(self, kind: str, name: str) -> str:
         made = self._fitting(kind, name)
         if made != name:
-            self.changed[f"{kind} {shown(name)!r} (written {shown(made)})"] += 1
+            told = f"{kind} {shown(name)!r} (written {shown(made)})"
+            self.changed[_REFERENCES if kind == _REFERENCE else told] += 1
         return made
 
     def _with_names(self, document: Document) -> Document:
@@ -126,7 +131,7 @@ class BratNames:
             replace(
                 n,
                 type=name("normalization type", n.type),
-                reference=name("reference", n.reference),
+                reference=name(_REFERENCE, n.reference),
             )
             for n in document.normalizations
         ]

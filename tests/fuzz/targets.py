@@ -668,9 +668,9 @@ SEEDS: dict[str, list[bytes]] = {
             bytes([0, 0, labels, words])
             + b'{"id": "1_2", "context": "iron for pain", "annotations": [{"events": ['
             b'{"event_type": "Adverse_event", "Trigger": {"text": [["for"]], "start": [[5]]},'
-            b' "Effect": {"text": [["pain"]], "start": [[9]]}, "Treatment": {"Drug": {"text": [["iron"]], "start":'
-            b' [[0]]}}, "Negated": {"value": true}}]}]}\n{"id": "1_1", "context": "a",'
-            b' "annotations": []}'
+            b' "Effect": {"text": [["pain"]], "start": [[9]]}, "Treatment": {"Drug": {"text":'
+            b' [["iron"]], "start": [[0]]}}, "Negated": {"value": true}}]}]}'
+            b'\n{"id": "1_1", "context": "a", "annotations": []}'
             for labels in (0, 1)
             for words in (0, 2)
         ),

@@ -55,7 +55,7 @@ def test_a_document_that_brat_can_hold_stays_as_it_is():
         (
             {"normalizations": [Normalization("N1", "X", "T1", "Rx Norm:1")]},
             "N1\tX T1 Rx_Norm:1",
-            {"reference 'Rx Norm:1' (written Rx_Norm:1)": 1},
+            {"reference with white space (written with _)": 1},
         ),
         (
             {"equivalences": [Equivalence("the same", ("T1", "T2"))]},
@@ -127,6 +127,15 @@ def test_labels_of_a_model_can_be_checked_before_it_predicts():
     BratNames([("entity type", "a b"), ("relation type", "a_b")])
     with pytest.raises(InputError, match="would become one"):
         BratNames([("entity type", "a b"), ("entity type", "a_b")])
+
+
+def test_a_reference_which_may_hold_words_of_a_note_is_not_told():
+    entries = [Normalization(f"N{n}", "X", "T1", ref) for n, ref in enumerate(("a b", "a_b"))]
+    with pytest.raises(InputError, match="two references would become one in brat") as error:
+        BratNames().fit(
+            Document("x", TEXT, [Mention("T1", "X", ((0, 7),))], normalizations=entries)
+        )
+    assert "a b" not in str(error.value)
 
 
 def test_an_empty_name_stays_an_error():
