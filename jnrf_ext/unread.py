@@ -17,6 +17,9 @@ _USUAL = {
     *("ner", "ner_tags", "passages", "relations", "result", "spans", "tags"),
 }
 
+#: Fields of objects by which spans start
+_STARTS = {"start", "start_offset", "startOffset", "begin", "beginOffset", "offset", "span"}
+
 
 def count_unread(names: Iterable[str], warnings: Counter[str], inside: str = "") -> None:
     """Count each of these names under a kind of its own; ``inside`` names what the fields are of.
@@ -39,20 +42,26 @@ def told_names(names: Iterable[str]) -> str:
 def hold_annotations(fields: Mapping[str, object]) -> list[str]:
     """The names of those fields that look as if they held annotations.
 
-    A list with lists, objects or BIO tags in it, and any list or object (not an empty one) whose
-    name is that of annotations in a tool that we know.
+    A list with spans (rows with two whole numbers and a name, or objects that start somewhere) or
+    BIO tags in it; and a list of lists or objects, or an object, whose name is that of annotations
+    in a tool that we know.
     """
     return [name for name, value in fields.items() if _holds_annotations(name, value)]
 
 
 def _holds_annotations(name: str, value: object) -> bool:
-    if not isinstance(value, list | dict) or not value:
-        return False
-    if name in _USUAL:
-        return True
     if isinstance(value, dict):
+        return bool(value) and name in _USUAL
+    if not isinstance(value, list) or not value:
         return False
-    tags = [isinstance(item, str) and bool(_TAG.fullmatch(item)) for item in value]
-    if all(tags):
+    if all(isinstance(item, str) and _TAG.fullmatch(item) for item in value):
         return any(item != "O" for item in value)
-    return any(isinstance(item, list | dict) for item in value)
+    usual = name in _USUAL
+    return any(isinstance(item, list | dict) and (usual or _is_span(item)) for item in value)
+
+
+def _is_span(item: list | dict) -> bool:
+    if isinstance(item, dict):
+        return not _STARTS.isdisjoint(item)
+    kinds = [type(part) for part in item]
+    return kinds.count(int) >= 2 and str in kinds

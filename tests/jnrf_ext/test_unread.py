@@ -42,7 +42,8 @@ def test_names_for_a_message():
         ("gold", [[0, 1, "X"]]),
         ("gold", [{"start": 0}]),
         ("gold", ["O", "B-X"]),
-        ("spans", ["X"]),
+        ("spans", [["X"]]),
+        ("spans", [{"from": 0}]),
         ("annotations", {"a": 1}),
     ],
 )
@@ -51,7 +52,10 @@ def test_fields_that_look_like_annotations(name, value):
 
 
 @pytest.mark.parametrize(
-    "value", [[], {}, "X", 7, None, ["a", "b"], [1, 2], ["O", "O"], {"a": [1]}]
+    "value",
+    [[], {}, "X", 7, None, ["a", "b"], [1, 2], ["O", "O"], {"a": [1]}, [{"code": "I10"}], [["a"]]],
 )
-def test_fields_that_do_not(value):
+def test_what_goes_with_a_note_does_not(value):
     assert hold_annotations({"meta": value}) == []
+    if isinstance(value, list) and not any(isinstance(item, list | dict) for item in value):
+        assert hold_annotations({"tags": value, "labels": value}) == []

@@ -48,8 +48,13 @@ def is_foreign(item: object) -> bool:
         isinstance(item, dict)
         and "mentions" not in item
         and _first(item, _TEXT, str) is not None
-        and any(isinstance(item.get(name), list) for name in _SPANS)
+        and any(_may_be_spans(item.get(name)) for name in _SPANS)
     )
+
+
+def _may_be_spans(value: object) -> bool:
+    # Not labels of the text as a whole, which are strings.
+    return isinstance(value, list) and not any(isinstance(item, str) for item in value)
 
 
 def check_known(item: object, where: str) -> None:
@@ -81,7 +86,7 @@ def to_dict(item: object, place_id: str) -> dict:
             "not a text with a list of spans, as those before it; write all in one form"
         )
     text_field = _first(item, _TEXT, str)
-    fields = [name for name in _SPANS if isinstance(item.get(name), list)]
+    fields = [name for name in _SPANS if _may_be_spans(item.get(name))]
     filled = [name for name in fields if item[name]]
     if len(filled) > 1:
         raise InputError(f"spans in several fields, {told_names(filled)}; keep one of them")

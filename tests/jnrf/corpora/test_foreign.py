@@ -90,7 +90,8 @@ def test_lines_of_json_in_a_file_named_json_are_read(tmp_path):
     ("item", "complaint"),
     [
         ({"text": TEXT, "label": [[5, 12]]}, r"label\[0\] is a list of 2; write \[start, end, ty"),
-        ({"text": TEXT, "label": ["Drug"]}, r"label\[0\] is a string of 4 characters; write"),
+        ({"text": TEXT, "label": [5]}, r"label\[0\] is a number; write \[start, end, type\]"),
+        ({"text": TEXT, "label": ["Drug"]}, r"not a document: .*; the fields are text, label"),
         ({"text": TEXT, "label": [[5, True, "X"]]}, r"label\[0\] is a list of 3; write"),
         ({"text": TEXT, "label": [[5, 12, 3]]}, "its label is a number; write the label's name"),
         ({"text": TEXT, "label": [[5, 99, "X"]]}, r"T1: fragments \[\(5, 99\)\] are not in order"),
@@ -131,6 +132,11 @@ def test_all_documents_of_a_file_are_of_one_form(tmp_path):
         opened(tmp_path, {"text": TEXT, "label": ROWS}, {"id": "a", "text": "", "mentions": []})
     with pytest.raises(InputError, match="item 2: document 'b': no mentions, relations or other"):
         opened(tmp_path, {"id": "a", "text": ""}, {"id": "b", "text": TEXT, "label": ROWS})
+
+
+def test_labels_of_a_text_as_a_whole_are_no_spans(tmp_path):
+    [document] = opened(tmp_path, {"id": "a", "text": TEXT, "labels": ["letter"], "codes": [{}]})
+    assert document.warnings == {"field not read: labels": 1, "field not read: codes": 1}
 
 
 def test_upper_case_suffixes_are_read(tmp_path):

@@ -27,7 +27,11 @@ def text():
 def commands(text: str) -> list[list[str]]:
     """The jnrf commands of the page's blocks, without shell loops and comments."""
     blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
-    lines = "\n".join(block for language, block in blocks if not language).replace("\\\n", " ").split("\n")
+    lines = (
+        "\n".join(block for language, block in blocks if not language)
+        .replace("\\\n", " ")
+        .split("\n")
+    )
     return [shlex.split(line, comments=True) for line in lines if line.strip().startswith("jnrf ")]
 
 
