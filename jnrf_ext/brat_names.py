@@ -1,4 +1,4 @@
-"""Names and ids that brat can hold, in place of those that it cannot."""
+"""Names and ids that brat can hold, in place of those that it cannot; columns need such names too."""
 
 from __future__ import annotations
 
@@ -96,12 +96,13 @@ class BratNames:
         if given != name:
             both = f"{kind}s {shown(given)!r} and {shown(name)!r}"
             raise InputError(
-                f"{'two references' if kind == _REFERENCE else f'the {both}'} would become one in "
-                "brat, where names have no white space; rename one of them"
+                f"{'two references' if kind == _REFERENCE else f'the {both}'} would become one, "
+                "for names have no white space there; rename one of them"
             )
         return made
 
-    def _name(self, kind: str, name: str) -> str:
+    def name(self, kind: str, name: str) -> str:
+        """One name as it is written, counted if that is another; ``kind`` as in "entity type"."""
         made = self._fitting(kind, name)
         if made != name:
             told = f"{kind} {shown(name)!r} (written {shown(made)})"
@@ -109,7 +110,7 @@ class BratNames:
         return made
 
     def _with_names(self, document: Document) -> Document:
-        name = self._name
+        name = self.name
         relations = [
             replace(
                 r,
@@ -147,7 +148,7 @@ class BratNames:
         )
 
     def _typed(self, kind: str, items: list) -> list:
-        return [replace(item, type=self._name(kind, item.type)) for item in items]
+        return [replace(item, type=self.name(kind, item.type)) for item in items]
 
     def _new_ids(self, document: Document) -> dict[str, str]:
         """New ids by old ones, for those that need one; ids are unique over all kinds."""

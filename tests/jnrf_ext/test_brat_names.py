@@ -119,7 +119,7 @@ def test_names_of_two_documents_stay_apart():
     names.fit(
         Document("x", TEXT, [Mention("T1", "a b", ((0, 7),))], [Relation("R1", "a_b", "T1", "T1")])
     )
-    with pytest.raises(InputError, match="entity types 'a b' and 'a_b' would become one in brat"):
+    with pytest.raises(InputError, match="entity types 'a b' and 'a_b' would become one"):
         names.fit(Document("y", TEXT, [Mention("T1", "a_b", ((0, 7),))]))
 
 
@@ -131,7 +131,7 @@ def test_labels_of_a_model_can_be_checked_before_it_predicts():
 
 def test_a_reference_which_may_hold_words_of_a_note_is_not_told():
     entries = [Normalization(f"N{n}", "X", "T1", ref) for n, ref in enumerate(("a b", "a_b"))]
-    with pytest.raises(InputError, match="two references would become one in brat") as error:
+    with pytest.raises(InputError, match="two references would become one") as error:
         BratNames().fit(
             Document("x", TEXT, [Mention("T1", "X", ((0, 7),))], normalizations=entries)
         )

@@ -25,13 +25,13 @@ from jnrf.corpora.gold_cuts import warn_of_gold_cuts
 from jnrf.corpora.lines import split_lines
 from jnrf.corpora.sentences import (
     Range,
-    check_type,
     files_to_write,
     place_ids,
     to_document,
     to_sentence,
 )
 from jnrf.corpora.tags import PARTS, is_tag, ranges_of
+from jnrf_ext.brat_names import BratNames
 from jnrf_ext.document import Document
 from jnrf_ext.errors import InputError
 from jnrf_ext.files import write_atomically
@@ -44,15 +44,13 @@ SCHEMES = ("bio", "iobes")
 _SPACES = re.compile(" +")
 _SENT_ID = re.compile(r"#\s*sent_id\s*=\s*(\S.*)")
 _DOCSTART = "-DOCSTART-"
+_DOCSTART_LEFT_OUT = "-DOCSTART- line (left out)"
+_COMMENT_LEFT_OUT = "comment line (left out)"
 
 
 def is_columns(path: Path) -> bool:
     """Whether the name says that a file holds columns."""
     return path.suffix.lower() in SUFFIXES
-
-
-_DOCSTART_LEFT_OUT = "-DOCSTART- line (left out)"
-_COMMENT_LEFT_OUT = "comment line (left out)"
 
 
 @dataclass(slots=True)
@@ -184,23 +182,26 @@ def write_columns(
     each file that the ids name (:func:`jnrf.corpora.sentences.by_file`). ``words`` are found as
     :data:`jnrf.corpora.sentences.WORDS` says; a mention covers every word that it touches, white
     space becomes single spaces, a discontinuous mention its hull; of mentions that overlap the
-    longest stays. A ``# sent_id`` line is written where the place does not give the id, and for a
-    document without words. ``scheme``: "bio" or "iobes"; ``durable`` is that of
-    :func:`jnrf_ext.files.write_atomically`.
+    longest stays, and white space in a type is ``_``. A ``# sent_id`` line is written where the
+    place does not give the id, and for a document without words. ``scheme``: "bio" or "iobes";
+    ``durable`` is that of :func:`jnrf_ext.files.write_atomically`.
     """
     if scheme not in SCHEMES:
         raise InputError(f"scheme is {scheme!r}; choose one of {', '.join(SCHEMES)}")
     lost: Counter[str] = Counter()
-    for file, group in files_to_write(list(documents), Path(path), SUFFIXES):
+    documents = list(documents)
+    # Two types that would become one are told before anything is written.
+    names = BratNames(("entity type", m.type) for d in documents for m in d.mentions)
+    for file, group in files_to_write(documents, Path(path), SUFFIXES):
         lines: list[str] = []
         for document, id in zip(group, place_ids(file.stem, len(group)), strict=True):
-            rows = _rows(document, scheme, lost, words)
+            rows = _rows(document, scheme, lost, words, names)
             if document.id != id or not rows:
                 lines.append(_id_line(document.id))
             lines += rows
             lines.append("")
         write_atomically(file, "".join(f"{line}\n" for line in lines), durable)
-    return +lost
+    return +lost + names.changed
 
 
 def _id_line(id: str) -> str:
@@ -209,7 +210,9 @@ def _id_line(id: str) -> str:
     return f"# sent_id = {id}"
 
 
-def _rows(document: Document, scheme: str, lost: Counter[str], words: str) -> list[str]:
+def _rows(
+    document: Document, scheme: str, lost: Counter[str], words: str, names: BratNames
+) -> list[str]:
     sentence = to_sentence(document, lost, words)
     lost["relation"] += len(document.relations)
     if _DOCSTART in sentence.words:
@@ -219,6 +222,7 @@ def _rows(document: Document, scheme: str, lost: Counter[str], words: str) -> li
         )
     tags = ["O"] * len(sentence.words)
     for first, last, type in _without_overlaps(document, sentence.ranges, len(tags), lost):
+        type = names.name("entity type", type)
         tags[first:last] = [f"B-{type}"] + [f"I-{type}"] * (last - first - 1)
         if scheme == "iobes":
             tags[last - 1] = f"{'S' if last - first == 1 else 'E'}-{type}"
@@ -231,8 +235,11 @@ def _without_overlaps(
     if not ranges:
         return ranges
     types = [type for _, _, type in ranges]
-    for type in set(types):
-        check_type(document, type)
+    if "" in types:
+        raise InputError(
+            f"document {shown(document.id)!r}: a mention has an empty type, which columns cannot "
+            "hold; name it"
+        )
     labels = ["O", *(f"{part}-{type}" for type in sorted(set(types)) for part in "BI")]
     bounds = np.array([entity[:2] for entity in ranges], np.int64)
     _, kept = encode_tags(length, bounds[:, 0], bounds[:, 1], types, labels)

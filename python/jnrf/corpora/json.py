@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 from jnrf.corpora import foreign, phee
@@ -65,18 +66,24 @@ def _read(path: Path, reading: Reading) -> tuple[bool, list[Document]]:
     if not items:
         return False, []
     first = items[0][0]
-    if holds_tokens(first):
+    of_tokens, of_phee = holds_tokens(first), phee.is_phee(first)
+    chosen = (reading.phee_labels, reading.phee_words)
+    if reading.offsets != Reading.offsets and (of_tokens or of_phee):
+        what = "sentences of tokens" if of_tokens else "PHEE, whose offsets count characters"
+        raise InputError(f"{path} holds {what}; leave out --offsets")
+    if chosen != (Reading.phee_labels, Reading.phee_words) and not of_phee:
+        raise InputError(f"{path} does not hold PHEE; leave out --phee-labels and --phee-words")
+    if of_tokens:
         return True, from_items(items, path.stem)
-    if phee.is_phee(first):
-        chosen = (reading.phee_labels, reading.phee_words)
+    if of_phee:
         return False, phee.from_items(items, path.stem, *chosen)
+    ids: Iterable[str | None] = repeat(None)
     if foreign.is_foreign(first):
         ids = place_ids(path.stem, len(items))
-        return False, [
-            _document(item, where, reading.offsets, id)
-            for (item, where), id in zip(items, ids, strict=True)
-        ]
-    return False, [_document(item, where, reading.offsets) for item, where in items]
+    return False, [
+        _document(item, where, reading.offsets, id)
+        for (item, where), id in zip(items, ids, strict=False)
+    ]
 
 
 def _items(path: Path) -> list[tuple[object, str]]:

@@ -20,7 +20,6 @@ from jnrf.corpora.brat import check_file_name
 from jnrf.corpora.tags import Range
 from jnrf_ext.document import Document, Mention
 from jnrf_ext.errors import InputError
-from jnrf_ext.shown import shown
 from jnrf_ext.words import word_bounds
 
 #: Ways to find the words of a text: "split" by :func:`jnrf_ext.words.word_bounds`, punctuation
@@ -131,15 +130,6 @@ def _count_other_annotations(document: Document, lost: Counter[str]) -> None:
     lost["attribute"] += len(document.attributes)
     lost["normalization"] += len(document.normalizations)
     lost["note"] += len(document.notes)
-
-
-def check_type(document: Document, type: str) -> None:
-    """:class:`InputError` for a type that a file of columns cannot hold."""
-    if not _WORD.fullmatch(type):
-        raise InputError(
-            f"document {shown(document.id)!r}: columns cannot hold the name {shown(type)!r}; "
-            "names there have no white space, use _ instead"
-        )
 
 
 def files_to_write(

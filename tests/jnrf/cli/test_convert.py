@@ -239,7 +239,7 @@ def test_two_names_that_would_become_one_are_an_error_before_anything_is_written
     (tmp_path / "x.json").write_text(json.dumps(items))
     assert convert(tmp_path / "x.json", tmp_path / "out", "--to", "brat") == 2
     said = capsys.readouterr().err
-    assert "the entity types 'a b' and 'a_b' would become one in brat" in said
+    assert "the entity types 'a b' and 'a_b' would become one" in said
     assert not (tmp_path / "out").exists()
 
 
@@ -287,6 +287,26 @@ def test_choices_of_json_are_for_json(corpus, tmp_path, capsys):
         assert "are for .json and .jsonl files" in capsys.readouterr().err
     assert convert(corpus, tmp_path / "out", "--to", "brat", "--phee-words", "0") == 2
     assert "--phee-words must be at least 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("item", "flags", "complaint"),
+    [
+        ({"tokens": ["a"]}, ["--offsets", "utf-8"], "holds sentences of tokens; leave out --off"),
+        (
+            {"id": "1_1", "context": "a", "annotations": []},
+            ["--offsets", "utf-8"],
+            "holds PHEE, wh",
+        ),
+        ({"id": "a", "text": "a"}, ["--phee-words", "9"], "does not hold PHEE; leave out --phee"),
+        ({"tokens": ["a"]}, ["--phee-labels", "own"], "does not hold PHEE; leave out --phee"),
+    ],
+)
+def test_a_choice_that_a_file_has_no_use_for_is_an_error(tmp_path, capsys, item, flags, complaint):
+    (tmp_path / "x.json").write_text(json.dumps([item]))
+    assert convert(tmp_path / "x.json", tmp_path / "out", "--to", "brat", *flags) == 2
+    assert complaint in capsys.readouterr().err
+    assert convert(tmp_path / "x.json", tmp_path / "out", "--to", "brat") == 0  # as it says
 
 
 def test_the_choices_are_those_of_the_readers_and_writers():

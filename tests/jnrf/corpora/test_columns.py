@@ -271,7 +271,7 @@ def test_a_folder_gets_a_file_for_each_that_the_ids_name(tmp_path):
 @pytest.mark.parametrize(
     ("document", "complaint"),
     [
-        (Document("d", "iron", [Mention("T1", "A drug", ((0, 4),))]), "cannot hold the name"),
+        (Document("d", "iron", [Mention("T1", "", ((0, 4),))]), "an empty type, which columns"),
         (Document("d\n1", "iron"), "cannot hold the document id"),
         (Document("d", "a -DOCSTART- b"), "cannot hold the word -DOCSTART- of document 'd'"),
     ],
@@ -280,6 +280,24 @@ def test_names_that_do_not_read_back_are_errors(tmp_path, document, complaint):
     with pytest.raises(InputError, match=complaint):
         write_columns([document], tmp_path / "x.tsv", words="spaces")
     assert not (tmp_path / "x.tsv").exists()
+
+
+def test_types_with_white_space_are_written_without_and_counted(tmp_path):
+    documents = [
+        Document(f"x-000{n}", "iron", [Mention("T1", type, ((0, 4),), "iron")])
+        for n, type in enumerate(("A drug", "B", "A drug"), 1)
+    ]
+    lost = write_columns(documents, tmp_path / "x.tsv")
+    assert lost == {"entity type 'A drug' (written A_drug)": 2}
+    assert [d.mentions[0].type for d in open_corpus(tmp_path / "x.tsv")] == [
+        "A_drug",
+        "B",
+        "A_drug",
+    ]
+    documents[1].mentions[0].type = "A_drug"
+    with pytest.raises(InputError, match="'A drug' and 'A_drug' would become one"):
+        write_columns(documents, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_another_scheme_is_an_error(tmp_path):

@@ -181,7 +181,7 @@ def test_labels_with_white_space_have_none_in_predictions_and_that_is_said(tmp_p
 
 def test_labels_that_would_be_one_in_predictions_are_said_before_training(tmp_path):
     corpus = spaced(tmp_path, "A drug", "A_drug")
-    with pytest.raises(InputError, match="'A drug' and 'A_drug' would become one in brat"):
+    with pytest.raises(InputError, match="'A drug' and 'A_drug' would become one"):
         loop.train(configure(tmp_path / "run", corpus))
     assert not (tmp_path / "run").exists()
 
