@@ -1,4 +1,4 @@
-"""Names and ids that brat can hold, in place of those that it cannot; columns need such names too."""
+"""Names and ids that brat can hold, in place of those that it cannot; columns need such names."""
 
 from __future__ import annotations
 
