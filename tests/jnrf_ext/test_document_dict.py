@@ -69,7 +69,7 @@ def test_what_is_no_document_is_an_input_error(data):
     ("change", "complaint"),
     [
         ({"events": [{"id": "E1", "type": "X", "trigger": "T9"}]}, "event E1 refers to T9"),
-        ({"equivalences": [{"type": "X", "members": ["T9"]}]}, "equivalence X refers to T9"),
+        ({"equivalences": [{"type": "X", "members": ["T9"]}]}, r"equivalence \* refers to T9"),
         ({"attributes": [{"id": "A1", "type": "X", "target": "T9"}]}, "attribute A1 refers to T9"),
         ({"notes": [{"id": "#1", "type": "X", "target": "T9"}]}, "note #1 refers to T9"),
         (
@@ -78,7 +78,7 @@ def test_what_is_no_document_is_an_input_error(data):
         ),
         (
             {"notes": [{"id": "T1", "type": "X", "target": "T1"}]},
-            "2 annotations have the id T1; make ids unique",
+            "2 annotations have the id 'T1'; make ids unique",
         ),
         (
             {

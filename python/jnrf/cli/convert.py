@@ -82,6 +82,7 @@ def run(args: argparse.Namespace) -> int:
     """Read, write, and say what was carried over and what was not."""
     from collections import Counter
 
+    from jnrf.corpora.notices import tell_if_nothing
     from jnrf.corpora.places import claim, files_of
     from jnrf_ext.errors import InputError
 
@@ -90,6 +91,7 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"IN and OUT are both {source}; write to another place")
     _check_name(out, args.to)
     kind, documents = _read(source, args)
+    tell_if_nothing(source, documents)
     lost: Counter[str] = Counter()
     if args.to == "brat":
         documents = _named_for_brat(documents, lost)
@@ -111,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _read(source: Path, args: argparse.Namespace) -> tuple[str, list]:
     """The format of IN, and its documents."""
-    from jnrf.corpora import read_corpus
+    from jnrf.corpora import read_corpus, roles
     from jnrf.corpora.json import Reading, is_json, read_json_folder, read_json_or_tokens
     from jnrf_ext.errors import InputError
 
@@ -130,6 +132,7 @@ def _read(source: Path, args: argparse.Namespace) -> tuple[str, list]:
             f"{source} is not; leave them out"
         )
     tokens, documents = read(source, reading)
+    roles.agree(documents)
     return "tokens" if tokens else "json", documents
 
 
