@@ -7,7 +7,7 @@ from collections import Counter
 from jnrf_ext.document import Document
 from jnrf_ext.errors import InputError
 from jnrf_ext.mention_text import fitting_units, remedy
-from jnrf_ext.shown import shown
+from jnrf_ext.shown import named, shown, the_id
 
 
 def check(document: Document, claims: list[tuple]) -> None:
@@ -24,19 +24,17 @@ def check(document: Document, claims: list[tuple]) -> None:
             units = fitting_units(document.text, claims)
             hint = f"; all fit as {units.upper()} units: {remedy(units)}" if units else ""
             raise InputError(
-                f"{where}: mention {shown(mention.id)}: fragments {shown(list(mention.fragments))} "
+                f"{where}: mention {named(mention.id)}: fragments {shown(list(mention.fragments))} "
                 f"are not in order inside the text of {len(document.text)} characters{hint}"
             )
         if mention.id in mentions:
-            raise InputError(
-                f"{where}: two mentions have the id {shown(mention.id)}; make ids unique"
-            )
+            raise InputError(f"{where}: two mentions have {the_id(mention.id)}; make ids unique")
         mentions.add(mention.id)
     for relation in document.relations:
         for end in (relation.head, relation.tail):
             if end not in mentions:
                 raise InputError(
-                    f"{where}: relation {shown(relation.id)} joins {shown(end)}, "
+                    f"{where}: relation {named(relation.id)} joins {named(end)}, "
                     "which no mention is"
                 )
     _check_references(document, mentions, where)
@@ -59,7 +57,7 @@ def _check_references(document: Document, mentions: set[str], where: str) -> Non
             for ref in (relation.head_ref, relation.tail_ref)
             if ref is not None
         ),
-        *(("equivalence", e.type, ref, joined) for e in document.equivalences for ref in e.members),
+        *(("equivalence", "*", ref, joined) for e in document.equivalences for ref in e.members),
         *(("attribute", a.id, a.target, related) for a in document.attributes),
         *(("normalization", n.id, n.target, related) for n in document.normalizations),
         *(("note", n.id, n.target, described) for n in document.notes),
@@ -67,7 +65,7 @@ def _check_references(document: Document, mentions: set[str], where: str) -> Non
     for kind, id, ref, known in references:
         if ref not in known:
             raise InputError(
-                f"{where}: {kind} {shown(id)} refers to {shown(ref)}, which is no annotation that "
+                f"{where}: {kind} {named(id)} refers to {named(ref)}, which is no annotation that "
                 "it can refer to"
             )
     kinds = (
@@ -80,6 +78,4 @@ def _check_references(document: Document, mentions: set[str], where: str) -> Non
     )
     for id, count in Counter(item.id for items in kinds for item in items).items():
         if count > 1:
-            raise InputError(
-                f"{where}: {count} annotations have the id {shown(id)}; make ids unique"
-            )
+            raise InputError(f"{where}: {count} annotations have {the_id(id)}; make ids unique")

@@ -19,7 +19,7 @@ from jnrf_ext.document import (
 from jnrf_ext.document_checks import check
 from jnrf_ext.errors import InputError
 from jnrf_ext.mention_text import Offsets, agrees, disagreement, fragments_text
-from jnrf_ext.shown import kind_of, shown
+from jnrf_ext.shown import kind_of, named, shown
 from jnrf_ext.unread import count_unread, hold_annotations, told_names
 
 #: Scores are floats; a whole number may be none.
@@ -159,7 +159,7 @@ def _move(document: Document, offsets: str) -> None:
         moved = units.characters(mention.fragments)
         if moved is None:
             raise InputError(
-                f"document {shown(document.id)!r}: mention {shown(mention.id)}: fragments "
+                f"document {shown(document.id)!r}: mention {named(mention.id)}: fragments "
                 f"{shown(list(mention.fragments))} are not between characters of the text, counted "
                 f"in {offsets.upper()} units; correct them, or name other units as --offsets"
             )
@@ -228,6 +228,10 @@ class _DictReader:
             # type(), for True is an int to isinstance and no offset.
             if not isinstance(value, list | tuple) or [type(v) for v in value] != [kind, kind]:
                 raise InputError(f"{self.where}: {name} must be pairs of {kind.__name__}")
+            if kind is str and not all(map(_is_encodable, value)):
+                raise InputError(
+                    f"{self.where}: {name} hold half a surrogate pair; mend the encoding"
+                )
         return tuple(tuple(value) for value in values)
 
     def items(self, name: str, make: Callable[[_DictReader], object]) -> list:

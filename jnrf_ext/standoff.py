@@ -14,7 +14,7 @@ from jnrf_ext.document import Document, Mention
 from jnrf_ext.document_dict import document_from_dict, document_to_dict
 from jnrf_ext.errors import InputError
 from jnrf_ext.mention_text import fragments_text, one_line
-from jnrf_ext.shown import shown
+from jnrf_ext.shown import shown, the_id
 
 __all__ = ["describe", "document_from_dict", "document_to_dict", "fragments_text", "to_brat"]
 
@@ -67,19 +67,24 @@ def _check_names(document: Document) -> None:
         for item in items:
             if item.id[:1] not in starts or not is_word(item.id):
                 raise InputError(
-                    f"{where}: brat cannot hold the id {shown(item.id)!r}; it must start with "
+                    f"{where}: brat cannot hold {the_id(item.id)}; it must start with "
                     f"{' or '.join(starts)} and have no white space; {remedy}"
                 )
     names = {item.type for items in (*kinds.values(), document.equivalences) for item in items}
     roles = {role for event in document.events for role, _ in event.arguments}
     roles.update(role for r in document.relations for role in (r.head_role, r.tail_role))
-    names.update(n.reference for n in document.normalizations)
     # A role ends at the last colon before the id that it names.
     for ref in names_after_colons(document):
         if not is_word(ref) or ":" in ref:
             raise InputError(
-                f"{where}: brat cannot hold the id {shown(ref)!r} in an event or relation; ids "
+                f"{where}: brat cannot hold {the_id(ref)} in an event or relation; ids "
                 f"there have no colon; {remedy}"
+            )
+    for entry in document.normalizations:
+        if not is_word(entry.reference):
+            raise InputError(
+                f"{where}: brat cannot hold a reference of {len(entry.reference):,} characters; "
+                f"references there have no white space; {remedy}"
             )
     for name in sorted(names | roles):
         if not is_word(name):
