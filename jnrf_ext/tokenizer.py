@@ -20,7 +20,7 @@ from jnrf_ext import _text
 from jnrf_ext.errors import InputError
 from jnrf_ext.files import write_atomically
 from jnrf_ext.installed import find_in_package
-from jnrf_ext.shown import reason_of
+from jnrf_ext.shown import reason_without_quotes
 from jnrf_ext.unknown_words import Columns, cut_unknown
 from jnrf_ext.word_split import splits_at_whitespace
 
@@ -272,7 +272,7 @@ def _ask(call, *arguments, **options):
         # A defect in its Rust code comes as a PanicException, which is no Exception.
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
-        reason = reason_of(error)
+        reason = reason_without_quotes(error)
         raise InputError(f"the tokenizer fails: {reason}") from error
 
 

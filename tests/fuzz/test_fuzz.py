@@ -99,6 +99,10 @@ def test_seeds_reach_what_they_are_for(tmp_path):
     (tmp_path / "a.ann").write_bytes(picked.partition(b"\n---\n")[2])
     document = targets.brat.read_document(tmp_path / "a.txt", tmp_path / "a.ann")
     assert (len(document.mentions), len(document.relations)) == (2, 1)
+    for seed in targets.SEEDS["foreign_json"]:
+        (tmp_path / "x.json").write_bytes(seed[4:])
+        _, documents = targets.json_documents.read_json_or_tokens(tmp_path / "x.json")
+        assert any(document.mentions for document in documents)
     for name in targets.COMPOSITIONS:
         place = targets._write_model(*targets.model_files(name))
         model = targets.JNRF.from_pretrained(place)

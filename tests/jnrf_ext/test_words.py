@@ -104,6 +104,11 @@ def test_wordpieces_of_one_character_each_make_the_same_words(text):
     assert shown[starts].tolist() == word_spans(text)[0].tolist()
 
 
+@given(st.text(max_size=30))
+def test_words_set_apart_by_spaces_stay_the_same_words(text):
+    assert words(" ".join(words(text))) == words(text)
+
+
 def test_what_is_no_text_is_refused():
     with pytest.raises(InputError, match="must be str, not bytes"):
         word_spans(b"rash")
