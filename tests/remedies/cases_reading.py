@@ -118,3 +118,112 @@ def notes_of_one_id_are_lines(place: Place) -> None:
     assert status == 1
     assert "see --to jsonl" in said
     place.works("predict", place.model, rows, "--out", place.path / "rows", "--to", "jsonl")
+
+
+UTF16 = {
+    "id": "a",
+    "text": "💊 aspirin daily",
+    "mentions": [{"id": "T1", "type": "Drug", "fragments": [[3, 10]], "text": "aspirin"}],
+}
+
+
+@remedy("jnrf convert --offsets {}")
+def offsets_of_other_units_are_converted(place: Place) -> None:
+    source = place.write("x.json", json.dumps(UTF16))
+    said = place.works("inspect", source)
+    command = shlex.split(re.search(r"jnrf (convert --offsets [\w-]+)", " ".join(said.split()))[1])
+    out = place.path / "documents.json"
+    place.works(*command, source, out, "--to", "json")
+    assert "disagree" not in place.works("inspect", out)
+
+
+@remedy("correct them, or name other units as --offsets")
+def units_that_are_no_characters_are_named_anew(place: Place) -> None:
+    halves = UTF16 | {"mentions": [UTF16["mentions"][0] | {"fragments": [[1, 10]]}]}
+    convert = (
+        "convert",
+        place.write("x.json", json.dumps(halves)),
+        place.path / "out",
+        "--to",
+        "json",
+    )
+    place.fails(*convert, "--offsets", "utf-16")
+    place.works(*convert, "--offsets", "characters")
+
+
+@remedy(
+    "--phee-words must be at least 1",
+    "--offsets, --phee-labels and --phee-words are for .json and .jsonl files, which {} is not",
+)
+def options_of_json_are_for_json(place: Place) -> None:
+    convert = ("convert", place.corpus(), place.path / "out", "--to", "json")
+    place.fails(*convert, "--phee-words", 0)
+    place.fails(*convert, "--phee-words", 1)
+    place.fails(*convert, "--offsets", "utf-16")
+    place.works(*convert)
+    source = place.write("x.json", json.dumps(UTF16))
+    place.works("convert", source, place.path / "other", "--to", "json", "--phee-words", 1)
+
+
+@remedy("give another OUT, or --overwrite to write over files of the same names")
+def files_that_are_there_are_kept(place: Place) -> None:
+    convert = ("convert", place.corpus(), "--to", "brat")
+    place.works(*convert, place.path / "out")
+    place.fails(*convert, place.path / "out")
+    place.works(*convert, place.path / "other")
+    place.works(*convert, place.path / "out", "--overwrite")
+
+
+@remedy("jnrf_ext.brat_names.BratNames().fit(document) gives others, as jnrf convert does")
+def names_that_brat_cannot_hold_are_changed(place: Place) -> None:
+    from jnrf_ext.brat_names import BratNames
+    from jnrf_ext.document import Document, Mention
+
+    document = Document("a", TEXT, [Mention("m1", "Drug name", ((9, 16),))])
+    place.refused(document.to_brat)
+    assert "aspirin" in BratNames().fit(document).to_brat()
+    place.works(
+        "convert", place.write("x.json", document.to_json()), place.path / "o", "--to", "brat"
+    )
+
+
+@remedy("make them again from the texts, jnrf convert cuts all words alike)")
+def words_cut_at_mentions_are_cut_again(place: Place) -> None:
+    text = "He takes aspirin, then rests, and eats. " * 12
+    words, tags = [], []
+    for word in text.split():
+        drug = word == "aspirin,"
+        words += ["aspirin", ","] if drug else [word]
+        tags += ["B-Drug", "O"] if drug else ["O"]
+    rows = "".join(f"{word}\t{tag}\n" for word, tag in zip(words, tags, strict=True))
+    assert "make them again" in " ".join(place.works("inspect", place.write("x.tsv", rows)).split())
+    start, lines = -1, []
+    for number in range(12):
+        start = text.index("aspirin", start + 1)
+        lines.append(f"T{number}\tDrug {start} {start + 7}\taspirin\n")
+    place.write("notes/a.txt", text)
+    place.write("notes/a.ann", "".join(lines))
+    place.works("convert", place.path / "notes", place.path / "columns", "--to", "columns")
+    assert "cut at the edge" not in place.works("inspect", place.path / "columns")
+
+
+@remedy("unexpected argument {}; `{} --help` lists what it takes", "; `{} --help` explains it")
+def arguments_are_listed(place: Place) -> None:
+    place.fails("inspect", place.corpus(), "another")
+    place.fails("inspect")
+    assert "CORPUS" in place.works("inspect", "--help")
+
+
+@remedy("jnrf extract: {} x {}, as brat cannot hold it", "give --to json, which can")
+def a_model_whose_names_brat_cannot_hold_gives_json(place: Place) -> None:
+    from jnrf_ext.document import Document, Mention
+
+    text = TEXT * 3
+    spans = [(at + 9, at + 16) for at in range(0, len(text), len(TEXT))]
+    mentions = [Mention(f"T{n}", "Drug name", (span,)) for n, span in enumerate(spans, 1)]
+    source = place.write("x.json", Document("a", text, mentions).to_json())
+    learnt = ("--run.epochs", 80, "--optim.lr", 0.01, "--model.hidden_size", 32)
+    place.works("train", "--train", source, "--out", place.path / "run", *QUICK, *learnt)
+    model = place.path / "run/best"
+    assert "as brat cannot hold it" in place.works("extract", model, text, "--to", "brat")
+    assert "cannot hold" not in place.works("extract", model, text, "--to", "json")

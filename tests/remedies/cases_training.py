@@ -334,3 +334,62 @@ def a_reduced_study_is_run_in_full(place: Place) -> None:
     file.write_text(file.read_text().replace("run.epochs: 1", "run.epochs: 2"))
     place.fails("study", file, "--out", out, "--full")
     place.works("study", file, "--out", place.path / "other")
+
+
+@remedy(
+    "jnrf synth notes --documents 30 --words 400",
+    "jnrf train --train notes --out first --run.epochs 8",
+    'jnrf extract first/best "Started warfarin 5 mg daily."',
+    "usage: jnrf COMMAND ... `jnrf COMMAND --help` explains one",
+)
+def the_first_commands_of_the_help_work(place: Place) -> None:
+    said = place.works("--help")
+    commands = [shlex.split(line)[1:] for line in said.splitlines() if line.startswith("  jnrf ")]
+    synth, train, extract = (
+        words for words in commands if words[0] in ("synth", "train", "extract")
+    )
+    place.patch.chdir(place.path)
+    place.works(*synth[:-4], "--documents", 2, "--words", 40)
+    place.works(*train[:-2], *QUICK)
+    place.works(*extract)
+    place.works("train", "--help")
+
+
+@remedy("give --system {}")
+def a_shipped_system_is_named(place: Place) -> None:
+    from importlib.resources import files
+
+    words = train(place)
+    said = place.fails(*words, "--config", files("jnrf") / "configs/jnrf.yaml")
+    given = re.search(r"give (--system \S+)", said)[1].split()
+    place.works(*words, *given)
+
+
+@remedy("data.holdout is 0")
+def a_share_of_nought_is_changed(place: Place) -> None:
+    words = train(place)
+    assert "data.holdout is 0" in place.works(*words, "--data.holdout", 0)
+    other = place.works(*words, "--data.holdout", 0.5, "--out", place.path / "other")
+    assert "without a score" not in other
+
+
+@remedy("Nothing was scored: the run had no dev or test documents. Give --dev, or let some")
+def the_page_of_a_run_has_scores_with_dev_documents(place: Place) -> None:
+    words = train(place, "--data.holdout", 0)
+    place.works(*words)
+    place.told.append((place.path / "run/report.html").read_text())
+    place.works(*words, "--dev", place.corpus("dev"), "--out", place.path / "other")
+    place.works(*words, "--data.holdout", 0.5, "--out", place.path / "third")
+    for name in ("other", "third"):
+        assert "Nothing was scored" not in (place.path / name / "report.html").read_text()
+
+
+@remedy("; `jnrf systems` lists the systems that find relations")
+def systems_that_find_relations_are_listed(place: Place) -> None:
+    words = ("--train", place.corpus(), "--out", place.path / "run", *QUICK)
+    said = place.works("train", *words, "--system", "transformer")
+    assert "finds mentions only" in said
+    place.works("systems")
+    assert "finds mentions only" not in place.works(
+        "train", *words, "--system", "jnrf", "--out", place.path / "other"
+    )

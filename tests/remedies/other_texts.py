@@ -83,6 +83,17 @@ NOT_TRIED = {
     "as `jnrf extract --to json` prints it; offsets count code points": "describes an answer",
     "give smaller --part-tokens and --batch-tokens, or fewer --workers": "needs a full cluster",
     "with smaller --part-tokens and --batch-tokens if memory was short": "needs a full cluster",
+    "for which this installation has no code": "needs a GPU that the build left out",
+    "the build needs {}, which does not load": "building takes minutes",
+    "MAX_JOBS={} is no number of compilers": "building takes minutes",
+    "install the CUDA toolkit, or set CUDA_HOME to where it is": "needs a CUDA toolkit",
+    "install a CUDA toolkit of {} or newer, or set CUDA_HOME": "needs a CUDA toolkit",
+    "repair the CUDA toolkit, or set CUDA_HOME to one that works": "needs a CUDA toolkit",
+    "TORCH_CUDA_ARCH_LIST": "building takes minutes, and needs a CUDA toolkit",
+    "use the {} that is here: make BASE_PYTHON={}": "needs several Pythons",
+    "install a newer one (Debian, Ubuntu: apt install python3": "tests install nothing",
+    "makes no virtual environments (it has no module {})": "tests install nothing",
+    "install GCC 11 or newer": "tests install nothing",
     "--int8 is for CPUs; leave it away on CUDA, or give --device cpu": "needs a GPU",
 }
 
