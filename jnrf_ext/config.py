@@ -117,8 +117,8 @@ class JNRFConfig:
     encoder_dropout: float | None = None
     #: Keep the encoder as it was pretrained.
     freeze_encoder: bool = False
-    #: What layers and heads work on: each wordpiece; each word, a run of letters and digits or one
-    #: other character; or each token between white space.
+    #: What layers and heads work on: each wordpiece; each word, a run of letters and digits, one
+    #: letter of a script without spaces or one other character; or each token between white space.
     units: str = "wordpiece"
     #: A word's row from its wordpieces: that of the first, or their mean.
     word_pooling: str = "first"
@@ -348,7 +348,7 @@ class JNRFConfig:
             names = map(shown, unknown[:5])
             raise InputError(
                 f"config.json has settings this version does not know ({', '.join(names)}); "
-                "it was written by a newer jnrf_ext: upgrade with pip install -U jnrf_ext"
+                "it was written by a newer jnrf_ext: install that one"
             )
         values = {key: value for key, value in data.items() if key in known}
         return cls(**(values | {"schema": Schema.from_dict(data.get("schema"))}))

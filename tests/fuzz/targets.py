@@ -13,6 +13,7 @@ import json
 import shutil
 import struct
 import tempfile
+import unicodedata
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -23,7 +24,7 @@ import tokenizers
 import torch
 from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 
-from jnrf.corpora import brat, columns, tokens
+from jnrf.corpora import brat, columns, open_corpus, phee, sentences, tokens
 from jnrf.corpora import json as json_documents
 from jnrf.corpora.schema import learn_schema
 from jnrf.examples import encode_document
@@ -31,14 +32,21 @@ from jnrf.prediction.notes import Fault, Note, Source
 from jnrf.prediction.sources import Columns
 from jnrf.prediction.sources.json_lines import JsonLines
 from jnrf.prediction.sources.parquet import Parquet
-from jnrf_ext.config import JNRFConfig
-from jnrf_ext.document import Document, Mention
+from jnrf_ext import _text
+from jnrf_ext.brat_names import BratNames
+from jnrf_ext.config import UNITS, JNRFConfig
+from jnrf_ext.document import Document, Mention, Relation
 from jnrf_ext.document_dict import document_from_dict
+from jnrf_ext.encoder import load_encoder
+from jnrf_ext.encoder_settings import build_configured
 from jnrf_ext.errors import InputError
+from jnrf_ext.mention_text import UNITS as OFFSET_UNITS
 from jnrf_ext.model import JNRF
+from jnrf_ext.outline import outline
 from jnrf_ext.schema import Schema
 from jnrf_ext.tagging import align, decode_tags, to_mentions
 from jnrf_ext.tokenizer import GAPS, SHAPES, Encoded, Tokenizer
+from jnrf_ext.words import word_spans
 
 WORDS = [
     "He was given Aspirin 81 mg p.o. daily; the rash improved over several days.",
@@ -112,26 +120,49 @@ def check_document(document: Document) -> None:
         assert {relation.head, relation.tail} <= seen
     assert document_from_dict(json.loads(document.to_json())) == document
     str(document)
+    fitted = refused(BratNames().fit, document)
+    if fitted is not None and all(name for name in _names_of(document)):
+        fitted.to_brat()
     written = refused(document.to_brat)
     if written is not None:
+        assert fitted is None or fitted.to_brat() == written
         (folder() / "again.ann").write_bytes(written.encode())
-        again = brat.annotate(document.id, document.text, folder() / "again.ann")
+        again = brat.annotate(document.id, document.text, folder() / "again.ann", heads={})
         assert spans(again) == spans(document)
         assert again.to_brat() == brat_twice(again)
+
+
+def _names_of(document: Document) -> list[str]:
+    """What may not be empty in brat."""
+    relations = document.relations
+    kinds = (document.events, document.equivalences, document.attributes, document.notes)
+    return [
+        *(item.type for items in (document.mentions, relations, *kinds) for item in items),
+        *(role for r in relations for role in (r.head_role, r.tail_role)),
+        *(role for e in document.events for role, _ in e.arguments),
+        *(name for n in document.normalizations for name in (n.type, n.reference)),
+    ]
 
 
 def brat_twice(document: Document) -> str:
     """The standoff of a document that was written and read."""
     (folder() / "twice.ann").write_bytes(document.to_brat().encode())
-    return brat.annotate(document.id, document.text, folder() / "twice.ann").to_brat()
+    path = folder() / "twice.ann"
+    return brat.annotate(document.id, document.text, path, heads={}).to_brat()
 
 
 def spans(document: Document) -> list[tuple]:
-    """Types and places of mentions, and what relations join."""
+    """Types and places of mentions, and what relations join in which roles."""
     return [
         *((m.id, m.type, m.fragments) for m in document.mentions),
-        *((r.id, r.type, r.head, r.tail) for r in document.relations),
+        *((r.id, r.type, *_arguments(r)) for r in document.relations),
     ]
+
+
+def _arguments(relation: Relation) -> list[tuple[str, str]]:
+    """Roles and mentions; the names of the roles decide which comes first, not the line."""
+    arguments = [(relation.head_role, relation.head), (relation.tail_role, relation.tail)]
+    return arguments if relation.head_role == relation.tail_role else sorted(arguments)
 
 
 # ------------------------------------------------------------------ corpora
@@ -146,19 +177,43 @@ def brat_files(data: bytes) -> None:
         "on_mismatch": picker.choose(("count", "raise")),
     }
     text, _, annotations = picker.bytes().partition(b"\n---\n")
-    (folder() / "note.txt").write_bytes(text)
-    (folder() / "note.ann").write_bytes(annotations)
-    paths = (folder() / "note.txt", folder() / "note.ann")
-    document = refused(brat.read_document, *paths, **options)
+    files = _write_files("note", txt=text, ann=annotations)
+    document = refused(brat.read_document, *files, **options)
     if document is None:
         return
     check_document(document)
     # What was kept is sound: it reads again without complaint.
-    (folder() / "kept.ann").write_bytes(document.to_brat().encode())
-    (folder() / "kept.txt").write_bytes(document.text.encode())
-    kept = (folder() / "kept.txt", folder() / "kept.ann")
+    kept = _write_files("kept", txt=document.text.encode(), ann=document.to_brat().encode())
     again = brat.read_document(*kept, newlines="raw", on_mismatch="raise")
     assert again.to_brat() == document.to_brat()
+
+
+def bionlp_files(data: bytes) -> None:
+    """A .txt, an .a1 and an .a2, parted by lines of ``---``; the same lines in an .ann."""
+    picker = Picker(data)
+    on_error = picker.choose(("raise", "count"))
+    end = picker.choose((b"\n", b"\r\n", b"\r"))
+    parts = [*picker.bytes().split(b"\n---\n", 2), b"", b""][:3]
+    text, first, second = parts[0], *(part.replace(b"\n", end) for part in parts[1:])
+    txt, *paths = _write_files("bionlp", txt=text, a1=first, a2=second)
+    document = refused(brat.read_document, txt, paths, on_error)
+    if document is None:
+        return
+    check_document(document)
+    assert refused(open_corpus, txt.parent, on_error) == [document]
+    if not any(b"\r" in part or b"\xef\xbb\xbf" in part for part in (first, second)):
+        one = _write_files("one", txt=text, ann=first + b"\n" + second)
+        assert brat.read_document(*one, on_error) == document
+
+
+def _write_files(name: str, **contents: bytes) -> list[Path]:
+    """The files of one document, alone in a folder: others may decide on roles."""
+    place = folder() / name
+    place.mkdir(exist_ok=True)
+    paths = [place / f"note.{suffix}" for suffix in contents]
+    for path, content in zip(paths, contents.values(), strict=True):
+        path.write_bytes(content)
+    return paths
 
 
 def _read_and_write(path: Path, read: Callable, write: Callable) -> None:
@@ -204,15 +259,28 @@ def json_files(data: bytes) -> None:
         assert json_documents.read_json(path) == documents
 
 
-def bio_columns(data: bytes) -> None:
-    """A file of columns; both schemes spell the same mentions."""
+def foreign_json(data: bytes) -> None:
+    """A .json or .jsonl that another tool may have written, PHEE's among them."""
     picker = Picker(data)
-    scheme = picker.choose(columns.SCHEMES)
+    path = folder() / picker.choose(("other.json", "OTHER.JSONL"))
+    reading = json_documents.Reading(
+        picker.choose(OFFSET_UNITS), picker.choose(phee.LABELS), picker.choose((None, 1, 20))
+    )
+    path.write_bytes(picker.bytes())
+    read = refused(json_documents.read_json_or_tokens, path, reading)
+    for document in read[1] if read is not None else ():
+        check_document(document)
+
+
+def bio_columns(data: bytes) -> None:
+    """A file of columns; both schemes spell the same mentions, however words are found."""
+    picker = Picker(data)
+    scheme, words = picker.choose([(s, w) for w in sentences.WORDS for s in columns.SCHEMES])
     path = folder() / "columns.tsv"
     path.write_bytes(picker.bytes())
 
     def write(documents, file):
-        return columns.write_columns(documents, file, scheme, False)
+        return columns.write_columns(documents, file, scheme, False, words)
 
     _read_and_write(path, columns.read_columns, write)
 
@@ -374,6 +442,59 @@ def text_offsets(data: bytes) -> None:
         whole = tokenizer._encode_whole(text)
         assert whole.starts.tolist() == encoded.starts.tolist()
         assert whole.ids.tolist() == encoded.ids.tolist()
+
+
+@cache
+def unifying_tokenizers() -> dict[str, Tokenizer]:
+    """Those that read a text the same in every composition, and have blank wordpieces too."""
+    trimmed = tokenizers.Tokenizer.from_str(_byte_level().to_json())
+    trimmed.post_processor = processors.ByteLevel(trim_offsets=True)
+    trimmed.normalizer = normalizers.NFC()
+    unigram = tokenizers.Tokenizer.from_str(_unigram().to_json())
+    unigram.normalizer = normalizers.NFKC()
+    return {
+        "uncased": tokenizers_by_name()["uncased"],
+        "bytes, trimmed": Tokenizer(trimmed),
+        "unigram": Tokenizer(unigram),
+    }
+
+
+def compositions(data: bytes) -> None:
+    """A text in Unicode's composed and decomposed form: the same wordpieces, words and rows."""
+    picker = Picker(data)
+    name, units = picker.choose(sorted(unifying_tokenizers())), picker.choose(UNITS)
+    given = picker.bytes().decode("utf-8", "replace")
+    tokenizer = unifying_tokenizers()[name]
+    ids, words, rows, read = [], [], [], set()
+    for form in ("NFC", "NFD"):
+        text = unicodedata.normalize(form, given)
+        encoded = tokenizer.encode(text)
+        read.add(tokenizer._tokenizer.normalizer.normalize_str(text))
+        check_encoded(encoded, text)
+        check_joined(encoded, text)
+        ids.append(encoded.ids.tolist())
+        config = JNRFConfig(units=units, segments="sentence", character_size=2)
+        made = outline(text, encoded, config)
+        assert (made.starts <= made.ends).all()
+        assert all(word == word.strip() or word.isspace() for word in made.words)
+        rows.append(len(made))
+        words.append([text[a:b] for a, b in zip(*word_spans(text), strict=True)])
+        assert "".join(words[-1]) == "".join(text.split())
+    assert [unicodedata.normalize("NFC", word) for word in words[1]] == words[0]
+    if len(read) == 1:  # the library may know fewer characters than Python
+        assert ids[0] == ids[1]
+        assert rows[0] == rows[1]
+
+
+def check_joined(encoded: Encoded, text: str) -> None:
+    """What belongs to a character of a wordpiece is in one too."""
+    covered = np.zeros(len(text) + 1, np.int64)
+    np.add.at(covered, encoded.starts, 1)
+    np.add.at(covered, encoded.ends, -1)
+    covered = np.cumsum(covered)[:-1] > 0
+    for at, character in enumerate(text):
+        if at and _text.is_joining(character) and covered[at - 1] and not text[at - 1].isspace():
+            assert covered[at]
 
 
 def labels(data: bytes) -> None:
@@ -563,6 +684,32 @@ def encoder_config(data: bytes) -> None:
     )
 
 
+@cache
+def pickled_encoder() -> bytes:
+    """A good pytorch_model.bin of the small encoder."""
+    encoder = build_configured(ENCODER)
+    torch.save(encoder.state_dict(), folder() / "good.bin")
+    return (folder() / "good.bin").read_bytes()
+
+
+def encoder_weights(data: bytes) -> None:
+    """An encoder's folder with pickled weights, or an index of them: raw, or good ones changed."""
+    picker = Picker(data)
+    place = folder() / "encoder"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    (place / "config.json").write_text(json.dumps(ENCODER))
+    good = pickled_encoder()
+    if picker.number(2):
+        (place / "pytorch_model-1.bin").write_bytes(good)
+        (place / "pytorch_model.bin.index.json").write_bytes(picker.bytes())
+    else:
+        at = picker.number(len(good))
+        changed = good[:at] + picker.bytes() + good[at + picker.number(64) :]
+        (place / "pytorch_model.bin").write_bytes(changed)
+    refused(load_encoder, str(place))
+
+
 def model_weights(data: bytes) -> None:
     """A model folder with other weights: raw, cut, or with a header that says otherwise."""
     picker = Picker(data)
@@ -597,10 +744,11 @@ def model_tokenizer(data: bytes) -> None:
 TARGETS: dict[str, Callable[[bytes], None]] = {
     target.__name__: target
     for target in (
-        *(brat_files, token_json, json_files, bio_columns, file_names),
+        *(brat_files, bionlp_files, token_json, json_files, foreign_json),
+        *(bio_columns, file_names),
         *(json_lines, parquet_texts),
-        *(text_offsets, labels, tokenizer_json),
-        *(model_config, encoder_config, model_weights, model_tokenizer),
+        *(text_offsets, compositions, labels, tokenizer_json),
+        *(model_config, encoder_config, encoder_weights, model_weights, model_tokenizer),
     )
 }
 
@@ -609,14 +757,21 @@ _NOTE = b"iron 81 mg\r\nfor pain\n---\nT1\tDrug 0 4\tiron\nT2\tDose 5 10\t81 mg\
 SEEDS: dict[str, list[bytes]] = {
     "brat_files": [
         b"\0\0\0" + _NOTE + b"R1\tDose-Drug Arg1:T2 Arg2:T1\n",
+        b"\1\0\0" + _NOTE + b"T3\tX 5 18\t81 mg\r for\nR1\tIs B:T2 A:T1\r\nR2\tIs A:T1 B:T3\r",
         b"\1\1\0" + _NOTE + b"E1\tX:T1 Y:T2\nR1\tZ Arg1:E1 Arg2:T2\n*\tSame T1 T2\nA1\tN E1 v\n",
         b"\1\0\1" + _NOTE + b"N1\tRef T1 Rx:1\tiron\n#1\tNote T1\tsure?\nT3\tA 0 2;3 4\tir n\n",
+    ],
+    "bionlp_files": [
+        b"\0\0" + _NOTE + b"\n---\nE1\tX:T1 Theme:T2\nR1\tIs To:T1 From:T2\nR2\tIs B:T1 A:T2\n",
+        b"\1\1" + _NOTE + b"\n---\n*\tEquiv T1 T2\nM1\tSpeculation E1\nR1\tIs A:T1 A:T2\n",
+        b"\1\2" + _NOTE + b"\n---\nN1\tOnto Annotation:T1 Referent:OBT:1\nT3\tA 5 18\t81 mg\r for",
     ],
     "token_json": [
         b'[{"tokens": ["a", "b c"], "entities": [[0, 1, "X"], [1, 2, "Y"]],'
         b' "relations": [[0, 1, 1, 2, "R"]]}]',
         b'[{"tokens": ["a"], "entities": [{"start": 0, "end": 1, "type": "X"}], "id": "q",'
         b' "relations": [{"type": "R", "head": 0, "tail": 0}]}]',
+        b'{"tokens": ["#", "b"], "tags": ["U-X", "O"]}\r{"tokens": ["c"], "ner_tags": ["B-X"]}',
     ],
     "json_files": [
         b'\0[{"id": "a", "text": "iron", "mentions": [{"id": "T1", "type": "X", "fragments":'
@@ -625,7 +780,27 @@ SEEDS: dict[str, list[bytes]] = {
         b' [["r", "T1"]]}]}]',
         b'\1{"id": "a", "text": "x", "notes": [], "warnings": {"k": 1}}\n{"id": "b", "text": ""}\n',
     ],
+    "foreign_json": [
+        b'\0\0\0\0[{"id": 1, "text": "iron", "label": [[0, 4, "a b"]], "meta": {}}]',
+        b'\0\1\0\0[{"text": "\xf0\x9f\x98\x80 iron a", "spans": [{"start": 3, "end": 7,'
+        b' "label": "X", "text": "iron"}]}, ["a", {"entities": [[0, 1, "X"]]}]]',
+        b'\1\2\0\0{"id": 3, "text": "iron", "entities": [{"id": 9, "start_offset": 0,'
+        b' "end_offset": 4, "label": "X"}], "relations": [{"from_id": 9, "to_id": 9, "type": "R"}]}'
+        b'\r{"text": "", "ents": []}',
+        *(
+            bytes([0, 0, labels, words])
+            + b'{"id": "1_2", "context": "iron for pain", "annotations": [{"events": ['
+            b'{"event_type": "Adverse_event", "Trigger": {"text": [["for"]], "start": [[5]]},'
+            b' "Effect": {"text": [["pain"]], "start": [[9]]}, "Treatment": {"Drug": {"text":'
+            b' [["iron"]], "start": [[0]]}}, "Negated": {"value": true}}]}]}'
+            b'\n{"id": "1_1", "context": "a", "annotations": []}'
+            for labels in (0, 1)
+            for words in (0, 2)
+        ),
+    ],
     "bio_columns": [
+        b"\0#\tU-Drug\r# note\r\n30 O\r\r\x23a\tI-X\r\r\n",
+        b"\2IL-2,\tB-X\r\n",
         b"\0iron\tB-Drug\n81 O\nmg I-X\n\n# sent_id = q\nb\tS-Y\nc\tE-Z\n-DOCSTART-\tO\n",
         b"\0iron\tO\n-DOCSTART-\x0bO\n\n-DOCSTART-x\tO\n",
     ],
@@ -642,12 +817,27 @@ SEEDS: dict[str, list[bytes]] = {
     "text_offsets": [
         bytes([number, 0, 0]) + text.encode() for number in range(6) for text in WORDS
     ],
+    "compositions": [
+        bytes([name, units]) + text.encode()
+        for name in range(3)
+        for units in range(3)
+        for text in (
+            WORDS[1],
+            "💩This  ที่ค่า 각か\u3099강 a≠b ᾼ ❤\ufe0f 🇨🇭 x\u0323\u0307 \u0301 \u200db ",
+        )
+    ],
     "labels": [
         bytes([n, 0, 0, 3, 0, 4, 0, 9, 0, 3, 1, 2, 0, 8, 0]) + WORDS[n % 2].encode()
         for n in range(6)
     ],
     "tokenizer_json": [bytes([1, n, 1, 2, 3, n]) for n in range(6)],
     "model_config": [bytes([n, 1, 1, 4, 2, 1, 5, n]) for n in range(6)],
+    "encoder_weights": [
+        b"\0\0\0",
+        b"\0\x40\0\xff",
+        b'\1{"metadata": {}, "weight_map": {"embeddings.word_embeddings.weight":'
+        b' "pytorch_model-1.bin"}}',
+    ],
     "encoder_config": [bytes([0, n, 0, 5, n]) for n in range(10)],
     "model_weights": [bytes([n, how, 5, 7]) for n in range(6) for how in range(5)],
     "model_tokenizer": [bytes([0, n, 1, 5, n]) for n in range(10)],

@@ -60,6 +60,7 @@ def collect() -> dict:
                 "threads": torch.get_num_threads(),
             },
             "cuda": {"compiled": cuda_compiled, **_gpus()},
+            "embeddings": _embeddings(),
         },
     }
 
@@ -88,6 +89,18 @@ def _with_kernels(cuda: dict) -> str:
     return "; not usable: ".join([", ".join(named), *without.values()])
 
 
+def _embeddings() -> dict:
+    """The package of pretrained embeddings that is taken where none is named, and how to get it."""
+    from jnrf_ext.installed import DEFAULT_PACKAGE, INSTALL_DEFAULT, is_installed
+
+    usable = is_installed(DEFAULT_PACKAGE)
+    return {
+        "package": DEFAULT_PACKAGE,
+        "usable": usable,
+        "remedy": None if usable else INSTALL_DEFAULT,
+    }
+
+
 def run(args: argparse.Namespace) -> int:
     """Print it for a person or, with ``--json``, for a program."""
     from jnrf_ext.gpu_code import spoken
@@ -97,6 +110,7 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(info, indent=2))
         return 0
     built, cpu, cuda = info["built"], info["usable"]["cpu"], info["usable"]["cuda"]
+    embeddings = info["usable"]["embeddings"]
     rows = [
         ("jnrf_ext", f"{info['jnrf_ext']} ({(built.get('commit') or 'no commit')[:10]})"),
         ("python", f"{info['python']} on {info['platform']}"),
@@ -112,6 +126,13 @@ def run(args: argparse.Namespace) -> int:
         (
             "CUDA kernels",
             "usable: " + _with_kernels(cuda) if cuda["usable"] else f"not usable: {cuda['reason']}",
+        ),
+        (
+            "embeddings",
+            f"usable: {embeddings['package']}"
+            if embeddings["usable"]
+            else "none pretrained: `jnrf train` would learn them from the corpus alone, with much "
+            f"lower scores; {embeddings['remedy']}",
         ),
     ]
     width = max(len(name) for name, _ in rows)

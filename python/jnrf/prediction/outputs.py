@@ -108,7 +108,8 @@ class FileOutput(Output):
                 write_json(documents, path, durable=False)
             else:
                 write = write_tokens if self.to == "tokens" else write_columns
-                lost.update(write(documents, path, durable=False))
+                words = notes[numbers[0]].words  # alike in all notes of a file
+                lost.update(write(documents, path, durable=False, words=words))
         if found:
             os.sync()
         return Receipt("", lost=dict(lost))

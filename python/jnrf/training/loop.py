@@ -18,7 +18,7 @@ from jnrf.training.finish import RunSummary, finish, read_summary
 from jnrf.training.interrupt import Interrupted, StopRequest
 from jnrf.training.log import Curves, MetricsLog
 from jnrf.training.optim import build_optimizer, schedule, set_learning_rate
-from jnrf.training.prepare import prepare, resolve_embeddings
+from jnrf.training.prepare import missing_embeddings, prepare, resolve_embeddings
 from jnrf.training.progress import TrainingProgress
 from jnrf.training.resources import EnergyMeter, peak_memory_bytes
 from jnrf.training.run_folder import RunFolder, check_step_batches, open_folder
@@ -48,6 +48,7 @@ def _train(config: TrainConfig, resume: bool, team: Team) -> RunSummary:
     folder = open_folder(run.out, resume)
     if resume and folder.summary.exists():
         return read_summary(folder)
+    warnings = missing_embeddings(config.model)
     config.model.embeddings = resolve_embeddings(config.model.embeddings)
     device = set_up(run, team)
     team.connect(device)
@@ -69,6 +70,8 @@ def _train(config: TrainConfig, resume: bool, team: Team) -> RunSummary:
         # The first checkpoint comes before the first step: a kill then loses no run, and a folder
         # that cannot be written to shows itself now.
         write_atomically(folder.config, config.to_yaml())
+        lines = (*warnings, *prepared.remarks)
+        write_atomically(folder.remarks, "".join(f"{line}\n" for line in lines))
         save(folder, model, optimizer, state, team)
     log = MetricsLog(folder.metrics if team.leads else None, state.log_bytes)
     curves = Curves(folder.tensorboard, run.tensorboard and team.leads, state.step)
@@ -85,8 +88,10 @@ def _train(config: TrainConfig, resume: bool, team: Team) -> RunSummary:
     relates_mentions = config.model.relation_kind in ("pairs", "targets")
     gold_types = model.config.schema.entity_types if relates_mentions else []
     bar = TrainingProgress(total, state.all_tokens, run.epochs, quiet=not team.leads)
-    for line in (*prepared.remarks, curves.note):
+    for line in (*warnings, *prepared.remarks, curves.note):
         bar.say(line)
+    if prepared.dev:
+        bar.say("a line an epoch; * marks the best one on dev so far, which is kept as best/")
 
     asked = False  # one of several processes was asked to stop, and all know it
 
@@ -157,7 +162,7 @@ def _train(config: TrainConfig, resume: bool, team: Team) -> RunSummary:
                 bar.say(dropped_line(row, config.model.selection_room))
             log.append(row)
             curves.add(row, state.step)
-            bar.say(epoch_line(row, run.epochs, state, bar))
+            bar.say(epoch_line(row, run.epochs, state, bar, prepared.finds_relations))
             costs = team.gather((peak_memory_bytes(device), meter.joules()))
             state.peak_memory_bytes = max(state.peak_memory_bytes, *(peak for peak, _ in costs))
             known = [joules for _, joules in costs if joules is not None]
@@ -234,15 +239,22 @@ def dropped_line(row: dict, room: float) -> str:
     )
 
 
-def epoch_line(row: dict, epochs: int, state: RunState, bar: TrainingProgress) -> str:
-    """What a person reads after an epoch."""
-    losses = f"(tags {row['tag_loss']:.4f}, relations {row['relation_loss']:.4f})"
-    parts = [f"epoch {row['epoch']}/{epochs}", f"loss {row['loss']:.4f} {losses}"]
+def epoch_line(
+    row: dict, epochs: int, state: RunState, bar: TrainingProgress, relations: bool = True
+) -> str:
+    """What a person reads after an epoch; without ``relations`` of mentions alone."""
+    losses = f"tags {row['tag_loss']:.4f}"
+    if relations:
+        losses += f", relations {row['relation_loss']:.4f}"
+    parts = [f"epoch {row['epoch']}/{epochs}", f"loss {row['loss']:.4f} ({losses})"]
     if "dev" in row:
         dev = row["dev"]
+        shown = [
+            f"{task} {dev[f'{task}_lenient']:.3f}/{dev[f'{task}_strict']:.3f}"
+            for task in (("mentions", "relations") if relations else ("mentions",))
+        ]
         parts.append(
-            f"dev F1 mentions {dev['mentions_lenient']:.3f}/{dev['mentions_strict']:.3f}, "
-            f"relations {dev['relations_lenient']:.3f}/{dev['relations_strict']:.3f} lenient/strict"
+            f"dev F1 {', '.join(shown)} lenient/strict"
             + (" *" if state.best_epoch == row["epoch"] else "")
         )
     parts.append(f"{row['tokens_per_second']:,.0f} tokens/s, {bar.time_left()} left")

