@@ -152,11 +152,14 @@ class Server:
 
 
 def contents(folder: Path, hidden: bool = True) -> dict[str, bytes]:
-    """All files below a folder by their names, without the lock; unless ``hidden``, the others."""
+    """All files below a folder by their names, but for those of a run that is under way.
+
+    These are its lock, and the hashes of its parts. Unless ``hidden``, no hidden files.
+    """
     return {
         name: path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != "lock"
+        if path.is_file() and path.name != "lock" and path.suffix != ".written"
         for name in [path.relative_to(folder).as_posix()]
         if hidden or not any(part.startswith(".") for part in name.split("/"))
     }

@@ -79,19 +79,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--overwrite", action="store_true", help="write over files that predict did not write"
     )
+    parser.add_argument(
+        "--overwrite-corrected",
+        action="store_true",
+        help="write over predictions that someone has changed since; without it they are kept, and "
+        "listed in kept.jsonl",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Extract; status 1 where notes had to be left out, 130 after Ctrl-C."""
     from contextlib import nullcontext
 
-    from jnrf.prediction.folder import claim_folder
+    from jnrf.prediction.folder import claim_folder, knows_hashes
     from jnrf.prediction.notes import BYTES_A_WORDPIECE
     from jnrf.prediction.outputs import make_output
     from jnrf.prediction.predictor import PredictorSettings
     from jnrf.prediction.progress import Progress, show_end
     from jnrf.prediction.receipts import Receipts
     from jnrf.prediction.sources import Columns, open_source
+    from jnrf.prediction.written import Replace
 
     _check(args)
     streams = args.out == "-"
@@ -116,7 +123,8 @@ def run(args: argparse.Namespace) -> int:
     if out is not None:
         claim = (out, args.model, args.overwrite, source, args.input, to)
         claim_folder(*claim, only_check=True)  # before anything is made there
-        receipts = Receipts(out)
+        foreign = args.overwrite and knows_hashes(out)
+        receipts = Receipts(out, Replace(args.overwrite_corrected, foreign))
     with receipts.locked() if receipts is not None else nullcontext():
         if receipts is not None:
             claim_folder(*claim)

@@ -169,7 +169,7 @@ def run_on_ray(
     for path in (*folder.glob(f"*{_TRIES}"), folder / _STOP):
         path.unlink(missing_ok=True)  # of a run that ended before
     if not rows:
-        finished.close()
+        finished.close(outcome)
         return outcome
     failure: Failure | None = None
     left = 0
@@ -201,7 +201,7 @@ def run_on_ray(
             f"a worker failed, and {left} parts were left; what was written is whole: run the same "
             "command again to go on"
         )
-    finished.close()
+    finished.close(outcome)
     return outcome
 
 

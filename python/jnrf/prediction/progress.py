@@ -11,11 +11,12 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bar
 
-from jnrf.prediction.folder import ERRORS
+from jnrf.prediction.folder import ERRORS, KEPT
 from jnrf.prediction.notes import Source
 from jnrf.prediction.receipts import Receipt
 from jnrf.prediction.run import Outcome
 from jnrf_ext.errors import InputError
+from jnrf_ext.shown import shown
 
 #: Seconds between lines where there is no terminal
 _EVERY = 60.0
@@ -103,6 +104,8 @@ def show_end(outcome: Outcome, to: str, out: Path | None) -> None:
         )
     for kind, count in sorted(outcome.lost.items()):
         print(f"  {count:,} x {kind} (--to {to} cannot hold it)", file=stream)
+    if outcome.kept and out is not None:
+        _show_kept(outcome, out)
     if not outcome.faults:
         return
     if out is not None:
@@ -113,5 +116,16 @@ def show_end(outcome: Outcome, to: str, out: Path | None) -> None:
     print(
         f"{outcome.faults:,} {notes} could not be read or predicted{listed}; mend them and run the "
         "same command again",
+        file=sys.stderr,
+    )
+
+
+def _show_kept(outcome: Outcome, out: Path) -> None:
+    files = "file was" if outcome.kept == 1 else "files were"
+    more = ", ..." if outcome.kept > len(outcome.first_kept) else ""
+    names = ", ".join(map(shown, outcome.first_kept))
+    print(
+        f"{outcome.kept:,} {files} not written over, for someone has changed or made them: "
+        f"{names}{more}; {out / KEPT} lists all, --overwrite-corrected writes over them",
         file=sys.stderr,
     )

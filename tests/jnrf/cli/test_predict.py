@@ -76,6 +76,25 @@ def test_notes_left_out_are_told_and_make_the_status_one(model, tmp_path, capsys
     assert len((tmp_path / "out" / "errors.jsonl").read_text().splitlines()) == 7
 
 
+def test_corrected_files_are_kept_and_told_and_a_flag_writes_over_them(model, tmp_path, capsys):
+    notes, out = write_corpus(tmp_path / "notes", documents=8), tmp_path / "out"
+    assert predict(model, notes, "--out", out) == 0
+    before = visible(out)
+    for n in range(7):
+        (out / f"note{n}.ann").write_text("by hand")
+    capsys.readouterr()
+    assert predict(model, notes, "--out", out, "--int8", "--overwrite") == 0
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("7 files were not written over, for someone has changed or made them: ")
+    assert "note0.ann, note1.ann, note2.ann, note3.ann, note4.ann, ...;" in said
+    assert said.endswith(f"{out / 'kept.jsonl'} lists all, --overwrite-corrected writes over them")
+    assert all((out / f"note{n}.ann").read_text() == "by hand" for n in range(7))
+    assert len((out / "kept.jsonl").read_text().splitlines()) == 7
+    assert predict(model, notes, "--out", out, "--overwrite-corrected") == 0
+    assert "not written over" not in capsys.readouterr().err
+    assert visible(out) == before
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [
