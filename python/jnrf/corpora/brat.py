@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from jnrf.corpora.brat_lines import AnnotationFile
+from jnrf.corpora.encodings import how_to_convert, wide_encoding
 from jnrf_ext.document import Document
 from jnrf_ext.errors import InputError
 from jnrf_ext.files import write_atomically
@@ -137,13 +138,15 @@ def read_text(path: Path) -> str:
         raise InputError(f"{path} is a folder; a file is needed there") from None
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}; check its permissions") from None
+    if wide := wide_encoding(data):
+        raise InputError(f"{path}: not UTF-8 but {wide}; {how_to_convert(data, path.name)}")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise InputError(
             f"{path}:{line}: not UTF-8: byte 0x{data[error.start]:02x} at position {error.start}; "
-            f"convert the file, e.g. iconv -f latin1 -t utf-8 {path.name}"
+            f"{how_to_convert(data, path.name)}"
         ) from None
 
 
