@@ -23,9 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Extract and print."""
     from jnrf.device import choose_device
+    from jnrf.prediction.labels import check_labels
     from jnrf_ext import JNRF
 
     model = JNRF.from_pretrained(args.model, device=choose_device(args.device))
+    check_labels(model.config.schema, args.to, "give --to json, which can")
     document = model.extract(args.text if args.text != "-" else _read_stdin())
     forms = {"text": str, "json": lambda d: d.to_json(), "brat": lambda d: d.to_brat()}
     shown = forms[args.to](document)
