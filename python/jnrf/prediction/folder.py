@@ -8,17 +8,10 @@ from pathlib import Path
 
 from jnrf.prediction.notes import Fault, Source
 from jnrf.prediction.outputs import ENDINGS
-from jnrf.prediction.receipts import RECEIPTS
+from jnrf.prediction.receipts import ERRORS, KEPT, MARK, RECEIPTS
 from jnrf.prediction.sources.files import Files
 from jnrf_ext.errors import InputError
 from jnrf_ext.files import write_atomically
-
-#: Says that files of a folder are predictions and may be written over; readers skip it.
-MARK = ".jnrf-predict.json"
-#: Lists the notes that there is no prediction for.
-ERRORS = "errors.jsonl"
-#: Lists the files that someone has changed, which no prediction replaces.
-KEPT = "kept.jsonl"
 
 
 def claim_folder(
@@ -121,7 +114,11 @@ def _keep_input(out: Path, source: Source, to: str) -> None:
                 )
         return
     for file in getattr(source, "files", ()):
-        if file.suffix == ENDINGS[to] and file.parent.exists() and file.parent.samefile(out):
+        if (
+            file.suffix.lower() == ENDINGS[to]
+            and file.parent.exists()
+            and file.parent.samefile(out)
+        ):
             raise InputError(f"{out} holds the input, {file.name}; give another --out")
 
 

@@ -54,6 +54,8 @@ class Made:
 class Output(ABC):
     """Makes files of the documents of parts. It is pickled to the workers of a cluster."""
 
+    #: The name of the format
+    to = "jsonl"
     #: Whether a note's id becomes a file name
     needs_file_names = False
     #: Whether each file is put on disk by itself, for they are few; else all of a part together
@@ -100,6 +102,7 @@ class FolderOutput(Output):
 class BratOutput(FolderOutput):
     """``OUT/ID.ann`` for each note, and ``OUT/ID.txt`` where its text is not in such a file."""
 
+    to = "brat"
     needs_file_names = True
 
     def __init__(self, out: Path, with_texts: bool) -> None:

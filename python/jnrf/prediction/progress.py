@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -20,6 +21,8 @@ from jnrf_ext.shown import shown
 
 #: Seconds between lines where there is no terminal
 _EVERY = 60.0
+#: Endings of names that are told at the end, those of files that are no notes
+ENDINGS_SHOWN = 8
 
 
 class Progress:
@@ -88,8 +91,13 @@ def describe(outcome: Outcome, total: int | None) -> str:
     return "  ".join(parts)
 
 
-def show_end(outcome: Outcome, to: str, out: Path | None) -> None:
-    """What a run has done; on standard error where standard output has the predictions."""
+def show_end(
+    outcome: Outcome, to: str, out: Path | None, passed_over: Mapping[str, int] | None = None
+) -> None:
+    """What a run has done; on standard error where standard output has the predictions.
+
+    ``passed_over``: files of the input that are no notes, by the endings of their names.
+    """
     stream = sys.stdout if out is not None else sys.stderr
     written = f", written to {out}" if out is not None else ""
     print(
@@ -104,6 +112,8 @@ def show_end(outcome: Outcome, to: str, out: Path | None) -> None:
         )
     for kind, count in sorted(outcome.lost.items()):
         print(f"  {count:,} x {kind} (--to {to} cannot hold it)", file=stream)
+    if passed_over:
+        print(f"passed over, for they are no notes: {_by_ending(passed_over)}", file=sys.stderr)
     if outcome.kept and out is not None:
         _show_kept(outcome, out)
     if not outcome.faults:
@@ -118,6 +128,14 @@ def show_end(outcome: Outcome, to: str, out: Path | None) -> None:
         "same command again",
         file=sys.stderr,
     )
+
+
+def _by_ending(counts: Mapping[str, int]) -> str:
+    """Counts of files by the endings of their names, the most frequent first."""
+    most = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+    told = [f"{count:,} x {shown(ending)}" for ending, count in most[:ENDINGS_SHOWN]]
+    rest = sum(count for _, count in most[ENDINGS_SHOWN:])
+    return ", ".join([*told, *([f"{rest:,} others"] if rest else [])])
 
 
 def _show_kept(outcome: Outcome, out: Path) -> None:

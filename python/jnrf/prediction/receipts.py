@@ -17,6 +17,12 @@ from jnrf_ext.files import write_atomically
 
 #: The folder of receipts, inside that of the predictions
 RECEIPTS = ".jnrf-predict"
+#: Says that files of a folder are predictions and may be written over; readers skip it.
+MARK = ".jnrf-predict.json"
+#: Lists the notes that there is no prediction for.
+ERRORS = "errors.jsonl"
+#: Lists the files that someone has changed, which no prediction replaces.
+KEPT = "kept.jsonl"
 
 
 @dataclass

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from jnrf.ahead import Ahead
 from jnrf.prediction.folder import write_errors, write_kept
 from jnrf.prediction.heap import frozen_heap
+from jnrf.prediction.labels import check_labels
 from jnrf.prediction.notes import Fault, Note, Part, Source
 from jnrf.prediction.outputs import Output, TableOutput, file_name_fault
 from jnrf.prediction.predictor import Predictor, predict_notes
@@ -132,8 +133,10 @@ class PartWorker:
     ) -> None:
         """``settings`` are those that files differ by; only standard output needs no ``receipts``.
 
-        ``batch_tokens`` is by default what suits the device.
+        ``batch_tokens`` is by default what suits the device. Raises :class:`InputError` where the
+        output cannot hold the model's labels.
         """
+        check_labels(predictor.model.config.schema, output.to)
         self.predictor = predictor
         self.source = source
         self.output = output

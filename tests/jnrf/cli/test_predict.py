@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import shutil
 import sys
 
 import pytest
@@ -95,11 +96,65 @@ def test_corrected_files_are_kept_and_told_and_a_flag_writes_over_them(model, tm
     assert visible(out) == before
 
 
+def test_rows_of_csv_are_annotated_and_a_second_run_goes_on(model, tmp_path, capsys):
+    source = tmp_path / "x.csv"
+    source.write_text(f'mrn:note\n7:"{SENTENCE}He: ill."\n8:\n')
+    options = ("--text-column", "note", "--id-column", "mrn", "--delimiter", ":")
+    for said in ("2 documents in ", "2 more were there already"):
+        assert predict(model, source, "--out", tmp_path / "out", *options) == 0
+        assert said in capsys.readouterr().out
+    assert [(row["id"], row["text"]) for row in rows(tmp_path / "out")] == [
+        ("7", f"{SENTENCE}He: ill."),
+        ("8", ""),
+    ]
+
+
+def test_files_that_are_no_notes_are_told_by_their_endings(model, tmp_path, capsys):
+    notes = write_corpus(tmp_path / "notes")
+    for name in ("a.pdf", "b.PDF", "c.docx"):
+        (notes / name).write_text("")
+    assert predict(model, notes, "--out", tmp_path / "out") == 0
+    said = capsys.readouterr()
+    assert "passed over, for they are no notes: 2 x .pdf, 1 x .docx\n" in said.err
+    assert said.out.startswith("2 documents in ")
+
+
+@pytest.mark.parametrize("label", ["Drug", "Strength-Drug"])
+def test_labels_that_a_format_cannot_hold_are_told_before_anything_is_made(
+    model, tmp_path, capsys, label
+):
+    spaced = tmp_path / "spaced"
+    shutil.copytree(model, spaced)
+    config = (spaced / "config.json").read_text()
+    assert label in config
+    if label == "Drug":
+        config = config.replace('"B-Drug"', '"B-Dr ug"').replace('"I-Drug"', '"I-Dr ug"')
+        config = config.replace('"Drug"', '"Dr ug"')
+    else:
+        config = config.replace(f'"{label}"', '"Strength Dr ug"')
+    (spaced / "config.json").write_text(config)
+    notes, out = write_corpus(tmp_path / "notes"), tmp_path / "out"
+    assert predict(str(spaced), notes, "--out", out) == 2
+    said = capsys.readouterr().err
+    assert "brat cannot hold the" in said
+    assert "ug' of this model" in said
+    assert said.endswith("give --to jsonl, which can\n")
+    assert len(said.splitlines()) == 1
+    assert not out.exists()
+    assert predict(str(spaced), notes, "--out", out, "--to", "jsonl") == 0
+    capsys.readouterr()
+    assert main(["extract", str(spaced), SENTENCE, "--to", "brat"]) == 2
+    assert capsys.readouterr().err.endswith("give --to json, which can\n")
+    assert main(["extract", str(spaced), SENTENCE, "--to", "json"]) == 0
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [
         (["--batch-tokens", "0"], "--batch-tokens must be at least 1"),
         (["--part-tokens", "0"], "--part-tokens must be at least 1"),
+        (["--delimiter", "::"], "--delimiter must be tab, or one character"),
+        (["--delimiter", ""], "--delimiter must be tab, or one character"),
         (["--workers", "2"], "--workers is for --ray"),
         (["--int8", "--bf16", "always"], "exclude each other"),
         (["--text-column", "note"], "no column 'note'"),
