@@ -40,14 +40,22 @@ demo: $(VENV)/.installed ## write notes, train on some, extract from others, sco
 	$(JNRF) synth $(DEMO)/dev --documents 8 --words 800 --seed 2
 	$(JNRF) synth $(DEMO)/unseen --documents 8 --words 800 --seed 3
 	$(JNRF) inspect $(DEMO)/train
+	@echo "--- training: about 3 minutes on two cores"
 	$(JNRF) train --train $(DEMO)/train --dev $(DEMO)/dev --out $(DEMO)/run --config $(DEMO_CONFIG)
 	$(JNRF) predict $(DEMO)/run/best $(DEMO)/unseen --out $(DEMO)/predictions
 	$(JNRF) evaluate $(DEMO)/unseen $(DEMO)/predictions
 	@echo
-	@echo "The page with curves, scores and marked-up notes: $(DEMO)/run/report.html"
-	@echo "Next, on your own brat folder (.txt and .ann side by side):"
+	@echo "--- what the model finds in a sentence: type, text, offsets, (how sure it is)"
+	$(JNRF) extract $(DEMO)/run/best $(DEMO_SENTENCE)
+	@echo
+	@echo "The page with scores, curves and marked-up notes: $(DEMO)/run/report.html"
+	@echo "The model on a page in the browser, and over HTTP:"
+	@echo "  $(JNRF) serve $(DEMO)/run/best"
+	@echo "Next, on your own folder of notes (.txt and .ann side by side); a tenth of the notes is held"
+	@echo "out of training and scored at the end:"
 	@echo "  $(JNRF) inspect YOUR_FOLDER"
 	@echo "  $(JNRF) train --train YOUR_FOLDER --out runs/mine"
+DEMO_SENTENCE := "Started warfarin 5 mg daily for atrial fibrillation."
 DEMO_CONFIG := python/jnrf/configs/demo.yaml
 
 test: $(VENV)/.installed ## run every test that this machine can run

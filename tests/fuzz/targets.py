@@ -24,7 +24,7 @@ import tokenizers
 import torch
 from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 
-from jnrf.corpora import brat, columns, tokens
+from jnrf.corpora import brat, columns, open_corpus, tokens
 from jnrf.corpora import json as json_documents
 from jnrf.corpora.schema import learn_schema
 from jnrf.examples import encode_document
@@ -34,7 +34,7 @@ from jnrf.prediction.sources.csv_files import Csv
 from jnrf.prediction.sources.json_lines import JsonLines
 from jnrf.prediction.sources.parquet import Parquet
 from jnrf_ext.config import JNRFConfig
-from jnrf_ext.document import Document, Mention
+from jnrf_ext.document import Document, Mention, Relation
 from jnrf_ext.document_dict import document_from_dict
 from jnrf_ext.errors import InputError
 from jnrf_ext.model import JNRF
@@ -117,7 +117,7 @@ def check_document(document: Document) -> None:
     written = refused(document.to_brat)
     if written is not None:
         (folder() / "again.ann").write_bytes(written.encode())
-        again = brat.annotate(document.id, document.text, folder() / "again.ann")
+        again = brat.annotate(document.id, document.text, folder() / "again.ann", heads={})
         assert spans(again) == spans(document)
         assert again.to_brat() == brat_twice(again)
 
@@ -125,15 +125,22 @@ def check_document(document: Document) -> None:
 def brat_twice(document: Document) -> str:
     """The standoff of a document that was written and read."""
     (folder() / "twice.ann").write_bytes(document.to_brat().encode())
-    return brat.annotate(document.id, document.text, folder() / "twice.ann").to_brat()
+    path = folder() / "twice.ann"
+    return brat.annotate(document.id, document.text, path, heads={}).to_brat()
 
 
 def spans(document: Document) -> list[tuple]:
-    """Types and places of mentions, and what relations join."""
+    """Types and places of mentions, and what relations join in which roles."""
     return [
         *((m.id, m.type, m.fragments) for m in document.mentions),
-        *((r.id, r.type, r.head, r.tail) for r in document.relations),
+        *((r.id, r.type, *_arguments(r)) for r in document.relations),
     ]
+
+
+def _arguments(relation: Relation) -> list[tuple[str, str]]:
+    """Roles and mentions; the names of the roles decide which comes first, not the line."""
+    arguments = [(relation.head_role, relation.head), (relation.tail_role, relation.tail)]
+    return arguments if relation.head_role == relation.tail_role else sorted(arguments)
 
 
 # ------------------------------------------------------------------ corpora
@@ -148,19 +155,43 @@ def brat_files(data: bytes) -> None:
         "on_mismatch": picker.choose(("count", "raise")),
     }
     text, _, annotations = picker.bytes().partition(b"\n---\n")
-    (folder() / "note.txt").write_bytes(text)
-    (folder() / "note.ann").write_bytes(annotations)
-    paths = (folder() / "note.txt", folder() / "note.ann")
-    document = refused(brat.read_document, *paths, **options)
+    files = _write_files("note", txt=text, ann=annotations)
+    document = refused(brat.read_document, *files, **options)
     if document is None:
         return
     check_document(document)
     # What was kept is sound: it reads again without complaint.
-    (folder() / "kept.ann").write_bytes(document.to_brat().encode())
-    (folder() / "kept.txt").write_bytes(document.text.encode())
-    kept = (folder() / "kept.txt", folder() / "kept.ann")
+    kept = _write_files("kept", txt=document.text.encode(), ann=document.to_brat().encode())
     again = brat.read_document(*kept, newlines="raw", on_mismatch="raise")
     assert again.to_brat() == document.to_brat()
+
+
+def bionlp_files(data: bytes) -> None:
+    """A .txt, an .a1 and an .a2, parted by lines of ``---``; the same lines in an .ann."""
+    picker = Picker(data)
+    on_error = picker.choose(("raise", "count"))
+    end = picker.choose((b"\n", b"\r\n", b"\r"))
+    parts = [*picker.bytes().split(b"\n---\n", 2), b"", b""][:3]
+    text, first, second = parts[0], *(part.replace(b"\n", end) for part in parts[1:])
+    txt, *paths = _write_files("bionlp", txt=text, a1=first, a2=second)
+    document = refused(brat.read_document, txt, paths, on_error)
+    if document is None:
+        return
+    check_document(document)
+    assert refused(open_corpus, txt.parent, on_error) == [document]
+    if not any(b"\r" in part or b"\xef\xbb\xbf" in part for part in (first, second)):
+        one = _write_files("one", txt=text, ann=first + b"\n" + second)
+        assert brat.read_document(*one, on_error) == document
+
+
+def _write_files(name: str, **contents: bytes) -> list[Path]:
+    """The files of one document, alone in a folder: others may decide on roles."""
+    place = folder() / name
+    place.mkdir(exist_ok=True)
+    paths = [place / f"note.{suffix}" for suffix in contents]
+    for path, content in zip(paths, contents.values(), strict=True):
+        path.write_bytes(content)
+    return paths
 
 
 def _read_and_write(path: Path, read: Callable, write: Callable) -> None:
@@ -613,7 +644,7 @@ def model_tokenizer(data: bytes) -> None:
 TARGETS: dict[str, Callable[[bytes], None]] = {
     target.__name__: target
     for target in (
-        *(brat_files, token_json, json_files, bio_columns, file_names),
+        *(brat_files, bionlp_files, token_json, json_files, bio_columns, file_names),
         *(json_lines, csv_rows, parquet_texts),
         *(text_offsets, labels, tokenizer_json),
         *(model_config, encoder_config, model_weights, model_tokenizer),
@@ -625,8 +656,14 @@ _NOTE = b"iron 81 mg\r\nfor pain\n---\nT1\tDrug 0 4\tiron\nT2\tDose 5 10\t81 mg\
 SEEDS: dict[str, list[bytes]] = {
     "brat_files": [
         b"\0\0\0" + _NOTE + b"R1\tDose-Drug Arg1:T2 Arg2:T1\n",
+        b"\1\0\0" + _NOTE + b"T3\tX 5 18\t81 mg\r for\nR1\tIs B:T2 A:T1\r\nR2\tIs A:T1 B:T3\r",
         b"\1\1\0" + _NOTE + b"E1\tX:T1 Y:T2\nR1\tZ Arg1:E1 Arg2:T2\n*\tSame T1 T2\nA1\tN E1 v\n",
         b"\1\0\1" + _NOTE + b"N1\tRef T1 Rx:1\tiron\n#1\tNote T1\tsure?\nT3\tA 0 2;3 4\tir n\n",
+    ],
+    "bionlp_files": [
+        b"\0\0" + _NOTE + b"\n---\nE1\tX:T1 Theme:T2\nR1\tIs To:T1 From:T2\nR2\tIs B:T1 A:T2\n",
+        b"\1\1" + _NOTE + b"\n---\n*\tEquiv T1 T2\nM1\tSpeculation E1\nR1\tIs A:T1 A:T2\n",
+        b"\1\2" + _NOTE + b"\n---\nN1\tOnto Annotation:T1 Referent:OBT:1\nT3\tA 5 18\t81 mg\r for",
     ],
     "token_json": [
         b'[{"tokens": ["a", "b c"], "entities": [[0, 1, "X"], [1, 2, "Y"]],'

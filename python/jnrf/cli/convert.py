@@ -41,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
     from collections import Counter
 
     from jnrf.corpora import open_corpus
+    from jnrf.corpora.notices import tell_if_nothing
     from jnrf_ext.errors import InputError
 
     source, out = Path(args.corpus), Path(args.out)
@@ -48,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"IN and OUT are both {source}; write to another place")
     _check_name(out, args.to)
     documents = open_corpus(source, args.on_error, args.newlines)
+    tell_if_nothing(source, documents)
     lost = _write(documents, out, args.to, args.scheme)
     mentions = sum(len(document.mentions) for document in documents)
     relations = sum(len(document.relations) for document in documents)

@@ -49,10 +49,12 @@ def run(args: argparse.Namespace) -> int:
     import json
 
     from jnrf.corpora import open_corpus
+    from jnrf.corpora.notices import tell_if_nothing
     from jnrf.corpora.summary import summarize
 
     tokenizer, name = choose_tokenizer(args.tokenizer)
     documents = open_corpus(args.corpus, args.on_error, args.newlines)
+    tell_if_nothing(args.corpus, documents)
     summary = {"path": str(args.corpus), "tokenizer": name, **summarize(documents, tokenizer)}
     if args.json:
         print(json.dumps(summary, indent=1))

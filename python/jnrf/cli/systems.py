@@ -8,6 +8,10 @@ NAME = "systems"
 HELP = "list the systems that `jnrf train --system NAME` trains, and what each is made of"
 
 
+#: What is said of a system that tags mentions alone
+FINDS_NO_RELATIONS = "mentions only, no relations"
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """``--json`` for programs."""
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -49,7 +53,8 @@ def run(args: argparse.Namespace) -> int:
         console.print(row["name"], style="bold")
         console.print(f"  {row['title']}")
         console.print(f"  {row['paper']}")
-        lines = {"encoder": row["encoder"], "tags": row["tag_head"]}
+        finds = "mentions and relations" if "relations" in row["tasks"] else FINDS_NO_RELATIONS
+        lines = {"finds": finds, "encoder": row["encoder"], "tags": row["tag_head"]}
         lines |= {"relations": row["relation_head"], "shared": row["shared"], "parameters": sizes}
         for label, text in lines.items():
             console.print(f"  {label + ':':<12}{text}")

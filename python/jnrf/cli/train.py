@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from jnrf.training import settings
 from jnrf.training.config import TrainConfig
 from jnrf.training.launch import read_launch
+from jnrf_ext.errors import InputError
 
 if TYPE_CHECKING:
     from jnrf.training.team import Team
@@ -25,6 +26,19 @@ _SHORT = {
     "test": "data.test",
     "out": "run.out",
 }
+#: Settings that a first run is likely to change
+_FIRST = (
+    "data.holdout",
+    "model.embeddings",
+    "model.encoder",
+    "optim.lr",
+    "run.epochs",
+    "run.max_tokens",
+    "run.seed",
+    "run.device",
+    "run.patience",
+    "run.metric",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--print-config", action="store_true", help="print all settings as YAML, and stop"
     )
-    settings.add_overrides(parser, TrainConfig)
+    settings.add_overrides(parser, TrainConfig, _FIRST)
 
 
 def configuration(args: argparse.Namespace) -> TrainConfig:
@@ -66,12 +80,30 @@ def configuration(args: argparse.Namespace) -> TrainConfig:
     if given.get("data.auxiliary"):
         folders = settings.convert(given["data.auxiliary"], list[str], "data.auxiliary")
         given["data.auxiliary"] = [str(Path(folder).absolute()) for folder in folders]
-    file = settings.read_yaml(args.config) if args.config else {}
+    file = _read_file(args.config) if args.config else {}
     if args.system:
         file = settings.merge(load_system(args.system).settings, settings.flatten(file))
     if args.resume:
         return resumed_config(given.get("run.out"), settings.flatten(file) | given)
     return TrainConfig.from_dict(settings.merge(file, given))
+
+
+def _read_file(path: str) -> dict:
+    """The settings of a YAML file; what is wrong with it is told with its name."""
+    from jnrf.systems import system_names
+
+    file = settings.read_yaml(path)
+    if file.keys() & {"about", "base"}:
+        name = Path(path).stem
+        remedy = f"give --system {name}" if name in system_names() else "remove both"
+        raise InputError(
+            f"{path}: `about` and `base` are for the systems that come with jnrf; {remedy}"
+        )
+    try:
+        settings.from_dict(TrainConfig, file)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    return file
 
 
 def run(args: argparse.Namespace) -> int:
@@ -119,6 +151,10 @@ def _run(args: argparse.Namespace, team: Team | None = None) -> int:
     console = Console(soft_wrap=True, highlight=False, markup=False)
     if summary.headlines:
         console.print(summary.table())
+        for line in summary.explanation():
+            console.print(line)
+    elif not summary.finds_relations:
+        console.print(summary.no_relations())
     console.print(summary.costs())
     console.print(f"model   {folder.best}   (jnrf predict {folder.best} NOTES --out DIR)")
     console.print(f"report  {folder.report}")

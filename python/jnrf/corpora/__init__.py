@@ -16,11 +16,13 @@ def open_corpus(
 ) -> list[Document]:
     """The documents at ``path``, whatever the format: that is seen from what is there.
 
-    A folder of .txt (and .ann) files is brat, one of .json or .jsonl files is JSON, one of .tsv,
-    .conll, .bio, .iob (and the like) files is BIO columns; a single file of these kinds (a .txt
-    with the .ann beside it, if any) works too. JSON whose items have "tokens" is token JSON.
-    Documents are in their order, files in that of their names. ``on_error`` and ``newlines`` are
-    those of :func:`jnrf.corpora.brat.read_document`.
+    A folder of .txt (and .ann, or BioNLP's .a1 and .a2) files is brat, one of .json or .jsonl files
+    is JSON, one of .tsv, .conll, .bio, .iob (and the like) files is BIO columns; a single file of
+    these kinds (a .txt with the .ann beside it, if any) works too. JSON whose items have "tokens"
+    is token JSON. Documents are in their order, files in that of their names. ``on_error`` and
+    ``newlines`` are those of :func:`jnrf.corpora.brat.read_document`. Files of a folder that are
+    not read, and texts without annotations, are told in :class:`jnrf.corpora.notices.CorpusWarning`
+    warnings.
     """
     return read_corpus(path, on_error, newlines)[1]
 
@@ -29,15 +31,24 @@ def read_corpus(
     path: str | Path, on_error: str = "raise", newlines: str = "auto"
 ) -> tuple[str, list[Document]]:
     """What :func:`open_corpus` returns, after the name of the format (one of ``FORMATS``)."""
-    from jnrf.corpora import brat, columns, json
+    from jnrf.corpora import roles
 
-    path = Path(path)
+    format, documents = _read_corpus(Path(path), on_error, newlines)
+    if format == "json":
+        roles.agree(documents)
+    return format, documents
+
+
+def _read_corpus(path: Path, on_error: str, newlines: str) -> tuple[str, list[Document]]:
+    from jnrf.corpora import brat, columns, json, listing
+
     if not path.exists():
         raise InputError(f"no file or folder {path}; check the path")
     if path.is_dir():
         files = corpus_files(path)
-        if not files or files[0].suffix in (".txt", ".ann"):
+        if not files or listing.is_standoff(files[0]):
             return "brat", brat.read_folder(path, on_error, newlines)
+        _tell_not_read(path, files)
         if columns.is_columns(files[0]):
             return "columns", [d for file in files for d in columns.read_columns(file)]
         tokens, documents = json.read_json_folder(path)
@@ -47,30 +58,41 @@ def read_corpus(
         return "tokens" if tokens else "json", documents
     if columns.is_columns(path):
         return "columns", columns.read_columns(path)
-    if path.suffix in (".txt", ".ann"):
-        ann = path.with_suffix(".ann")
-        text = path.with_suffix(".txt")
-        given = ann if ann.exists() else None
-        return "brat", [brat.read_document(text, given, on_error, newlines)]
+    if listing.is_standoff(path):
+        documents = [brat.read_document(*listing.beside(path), on_error, newlines)]
+        brat.tell_unannotated(path, documents)
+        return "brat", documents
     raise InputError(
         f"{path} is neither a folder nor a .txt, .json, .jsonl or column file (.tsv, .conll, "
         ".bio); give a brat folder (NAME.txt with NAME.ann) or one of these"
     )
 
 
+def _tell_not_read(folder: Path, files: list[Path]) -> None:
+    from jnrf.corpora import listing, notices
+
+    read = set(files)
+    entries = (p for p in folder.iterdir() if not p.name.startswith(".") and p not in read)
+    if others := listing.count_others(entries):
+        kinds = ", ".join(sorted({file.suffix for file in files}))
+        notices.tell(
+            f"{folder}: not read: {listing.named_others(others)}; the corpus is its {kinds} files"
+        )
+
+
 def corpus_files(folder: Path) -> list[Path]:
     """The files of a folder that make it a corpus, sorted by name: those of one format.
 
-    The .txt and .ann files if there are any, else the files of columns, else the JSON. Raises
-    :class:`InputError` for a folder that cannot be read and for one with columns and JSON.
+    Texts and their annotation files if there are any, else the files of columns, else the JSON.
+    Raises :class:`InputError` for a folder that cannot be read and for one with columns and JSON.
     """
-    from jnrf.corpora import columns, json
+    from jnrf.corpora import columns, json, listing
 
     try:
         names = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
     except OSError as error:
         raise InputError(f"cannot read {folder}: {error.strerror}; check its permissions") from None
-    if brat := [p for p in names if p.suffix in (".txt", ".ann")]:
+    if brat := [p for p in names if listing.is_standoff(p)]:
         return brat
     in_columns, in_json = [[p for p in names if f(p)] for f in (columns.is_columns, json.is_json)]
     if in_columns and in_json:

@@ -1,18 +1,23 @@
 """brat standoff in and out: ``NAME.txt`` with ``NAME.ann`` beside it.
 
-The format is that of https://brat.nlplab.org/standoff.html, all line kinds included. Offsets count
+The format is that of https://brat.nlplab.org/standoff.html, all line kinds included. The BioNLP
+shared tasks have it in two files, ``NAME.a1`` and ``NAME.a2``, which are read as one. Offsets count
 code points. Two questions that the format leaves open are settled for each document by looking at
 what the mentions say: whether ``\\r\\n`` counts as one character, and whether a byte order mark
 counts. ``Document.text`` is the text in the reading that was chosen, so that offsets are right.
+Which argument of a relation is its head is settled for each folder (:mod:`jnrf.corpora.roles`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from jnrf.corpora import roles
 from jnrf.corpora.brat_lines import AnnotationFile
-from jnrf.corpora.encodings import how_to_convert, wide_encoding
+from jnrf.corpora.listing import look, split_name, unannotated, unannotated_in
+from jnrf.corpora.notices import UnannotatedWarning, tell
+from jnrf.corpora.texts import read_text
 from jnrf_ext.document import Document
 from jnrf_ext.errors import InputError
 from jnrf_ext.files import write_atomically
@@ -34,50 +39,36 @@ def read_folder(
 ) -> list[Document]:
     """All documents of a folder, sorted by id (the file name without its suffix).
 
-    A .txt without an .ann is a document without annotations; an .ann without a .txt is an error.
-    Subfolders are not entered. The settings are those of :func:`read_document`.
+    A .txt without an .ann (or an .a1 or .a2) is a document without annotations; annotations
+    without a .txt are an error. Subfolders are not entered. Such texts, and files that are not
+    read, are told in a :class:`jnrf.corpora.notices.CorpusWarning`. The settings are those of
+    :func:`read_document`.
     """
-    folder = Path(path)
-    try:
-        names = sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))
-    except FileNotFoundError:
-        raise InputError(f"no folder {folder}; check the path") from None
-    except NotADirectoryError:
-        raise InputError(f"{folder} is a file; give the folder that holds the .txt files") from None
-    except OSError as error:
-        raise InputError(f"cannot read {folder}: {error.strerror}; check its permissions") from None
-    texts = {name[:-4] for name in names if name.endswith(".txt")}
-    annotations = {name[:-4] for name in names if name.endswith(".ann")}
-    if lonely := sorted(annotations - texts):
-        more = f" (and {len(lonely) - 1} more such files)" if len(lonely) > 1 else ""
-        raise InputError(
-            f"{folder / lonely[0]}.ann has no {lonely[0]}.txt beside it{more}; "
-            "put the texts there, for offsets mean nothing without them"
-        )
-    if not texts:
-        below = [name for name in names if any((folder / name).glob("*.txt"))]
-        hint = f"; did you mean {folder / below[0]}?" if below else "; give a brat folder"
-        raise InputError(f"no .txt files in {folder}{hint}")
-    return [
-        read_document(
-            folder / f"{id}.txt",
-            folder / f"{id}.ann" if id in annotations else None,
-            on_error,
-            newlines,
-            on_mismatch,
-        )
-        for id in sorted(texts)
+    folder = look(path)
+    folder.tell_others()
+    documents = [
+        _read(text, folder.annotations.get(id, ()), on_error, newlines, on_mismatch)
+        for id, text in folder.texts.items()
     ]
+    roles.orient_by_folder(documents, folder.path)
+    tell_unannotated(folder.path, documents)
+    return documents
+
+
+def tell_unannotated(path: Path, documents: Sequence[Document]) -> None:
+    """Give a notice of the documents read from ``path`` that have no annotation file."""
+    if lonely := unannotated(path, documents):
+        tell(unannotated_in(path, lonely, len(documents)), UnannotatedWarning)
 
 
 def read_document(
     txt_path: str | Path,
-    ann_path: str | Path | None,
+    ann_path: str | Path | Sequence[str | Path] | None,
     on_error: str = "raise",
     newlines: str = "auto",
     on_mismatch: str = "count",
 ) -> Document:
-    """One document; ``ann_path=None`` for a text without annotations.
+    """One document; ``ann_path`` is an .ann, the .a1 and .a2 of a text, or None for neither.
 
     ``on_error``: what to do about a line that is malformed, repeats an id, refers to an unknown
     id or has offsets outside the text: "raise" :class:`InputError` ("path:line: what; remedy"), or
@@ -88,66 +79,73 @@ def read_document(
     offsets. ``Mention.text`` always is what the text has there.
 
     Relations whose arguments are events join the events' triggers; what the line said stays in
-    ``head_ref`` and ``tail_ref``. Fragments come out sorted.
+    ``head_ref`` and ``tail_ref``. The other files of the folder are asked where role names do not
+    say which argument is the head. Fragments come out sorted.
     """
-    _check_choice("on_error", on_error, ("raise", "count"))
-    _check_choice("newlines", newlines, ("auto", "raw", "translated"))
-    _check_choice("on_mismatch", on_mismatch, ("raise", "count"))
-    txt_path = Path(txt_path)
-    id = txt_path.name.removesuffix(".txt")
-    if not _is_unicode(id):
-        raise InputError(f"{shown(txt_path)}: its name is not UTF-8; rename the file")
-    document = Document(id, read_text(txt_path))
-    path = None if ann_path is None else Path(ann_path)
-    return _annotated(document, path, txt_path, on_error, newlines, on_mismatch)
+    txt_path, files = Path(txt_path), _paths(ann_path)
+    document = _read(txt_path, files, on_error, newlines, on_mismatch)
+    if files:
+        roles.orient_by_folder([document], files[0].parent)
+    return document
 
 
-def annotate(id: str, text: str, ann_path: str | Path) -> Document:
-    """The document of a text in memory and an .ann file, read as :func:`read_document` does."""
-    path = Path(ann_path)
-    return _annotated(Document(id, text), path, path, "raise", "auto", "count")
+def _paths(given: str | Path | Sequence[str | Path] | None) -> tuple[Path, ...]:
+    if given is None:
+        return ()
+    return (Path(given),) if isinstance(given, str | Path) else tuple(map(Path, given))
 
 
-def _annotated(
-    document: Document,
-    ann_path: Path | None,
-    named: Path,
+def _read(
+    txt_path: Path,
+    ann_paths: Sequence[Path],
     on_error: str,
     newlines: str,
     on_mismatch: str,
 ) -> Document:
-    content = "" if ann_path is None else read_text(ann_path).removeprefix(_BOM)
-    file = AnnotationFile(content, ann_path or named, document, on_error)
+    """A document whose relations have the arguments in the order of their lines."""
+    _check_choice("on_error", on_error, ("raise", "count"))
+    _check_choice("newlines", newlines, ("auto", "raw", "translated"))
+    _check_choice("on_mismatch", on_mismatch, ("raise", "count"))
+    id, _ = split_name(txt_path.name)
+    if not _is_unicode(id):
+        raise InputError(f"{shown(txt_path)}: its name is not UTF-8; rename the file")
+    document = Document(id, read_text(txt_path))
+    _annotate(document, ann_paths, on_error, newlines, on_mismatch)
+    return document
+
+
+def annotate(
+    id: str,
+    text: str,
+    ann_path: str | Path | Sequence[str | Path],
+    heads: roles.HeadRoles | None = None,
+    on_error: str = "raise",
+) -> Document:
+    """The document of a text in memory and its annotations, read as :func:`read_document` does.
+
+    ``heads``: which roles are heads, in place of what the folder of the annotations says.
+    """
+    document, files = Document(id, text), _paths(ann_path)
+    _annotate(document, files, on_error, "auto", "count")
+    if heads is not None:
+        roles.orient([document], heads)
+    elif files:
+        roles.orient_by_folder([document], files[0].parent)
+    return document
+
+
+def _annotate(
+    document: Document, paths: Sequence[Path], on_error: str, newlines: str, on_mismatch: str
+) -> None:
+    contents = [(path, read_text(path).removeprefix(_BOM)) for path in paths]
+    file = AnnotationFile(contents, document, on_error)
     _choose_reading(document, file, newlines)
     file.fill(on_mismatch)
-    return document
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise InputError(f"{name} is {value!r}; choose one of {', '.join(choices)}")
-
-
-def read_text(path: Path) -> str:
-    """The text of a UTF-8 file as it is, line ends included; else :class:`InputError`."""
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"no file {path}; check the path") from None
-    except IsADirectoryError:
-        raise InputError(f"{path} is a folder; a file is needed there") from None
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}; check its permissions") from None
-    if wide := wide_encoding(data):
-        raise InputError(f"{path}: not UTF-8 but {wide}; {how_to_convert(data, path.name)}")
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise InputError(
-            f"{path}:{line}: not UTF-8: byte 0x{data[error.start]:02x} at position {error.start}; "
-            f"{how_to_convert(data, path.name)}"
-        ) from None
 
 
 def _choose_reading(document: Document, file: AnnotationFile, newlines: str) -> None:

@@ -1,4 +1,4 @@
-"""The lines of one brat .ann file, parsed and checked against each other and against the text.
+"""The lines of a document's annotation files, parsed and checked, one against another and the text.
 
 Two steps, because lines may come in any order: :meth:`AnnotationFile.__init__` takes the lines
 apart, :meth:`AnnotationFile.fill` resolves what they refer to.
@@ -7,10 +7,14 @@ apart, :meth:`AnnotationFile.fill` resolves what they refer to.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
+from jnrf.corpora.line_ends import split_lines
+from jnrf.corpora.roles import head_by_name, parse_arguments
 from jnrf_ext.document import (
     Attribute,
     Document,
@@ -25,10 +29,11 @@ from jnrf_ext.errors import InputError
 from jnrf_ext.shown import shown
 from jnrf_ext.standoff import fragments_text
 
-_LINE_END = re.compile(r"\r\n|\n|\r")
 # Numbers of more digits than any text is long would be slow, or too long for int().
 _SPANS = re.compile(r"\d{1,15} +\d{1,15}(?: *; *\d{1,15} +\d{1,15})*", re.ASCII)
 _USUAL_ID = re.compile(r"\*|[TREAMN#]\d{1,15}", re.ASCII)
+#: BioNLP names the parts of a normalization: N1<tab>Type Annotation:T1 Referent:Source:id.
+_TARGET, _REFERENCE = "Annotation:", "Referent:"
 _FORMS = {
     "T": "T1<tab>Type 0 4<tab>text",
     "R": "R1<tab>Type Arg1:T1 Arg2:T2",
@@ -52,28 +57,54 @@ class MentionLine:
     said: str
 
 
-class AnnotationFile:
-    """One .ann file taken apart. ``on_error``: "raise", or "count" into ``document.warnings``."""
+class FaultyLine(InputError):
+    """A line of an annotation file that cannot be used; lines like it can be counted instead."""
 
-    def __init__(self, content: str, path: Path, document: Document, on_error: str) -> None:
-        self.path = path
+    #: How ``jnrf inspect``, ``convert`` and ``evaluate`` spell the choice to count them
+    COUNTED = "--on-error count"
+
+    def spelled(self, choice: str) -> InputError:
+        """This error as another command has it, where ``choice`` has such lines counted."""
+        return InputError(str(self).replace(f"({self.COUNTED})", f"({choice})"))
+
+
+class AnnotationFile:
+    """The annotations of one document taken apart.
+
+    ``files`` are their paths and contents: one .ann, or an .a1 and an .a2, whose lines are read as
+    those of one file. ``on_error``: "raise", or "count" into ``document.warnings``.
+    """
+
+    def __init__(
+        self, files: Sequence[tuple[Path, str]], document: Document, on_error: str
+    ) -> None:
         self.document = document
         self.on_error = on_error
         self.mention_lines: list[MentionLine] = []
+        # Lines are numbered through all files.
         self.lines: list[tuple[int, str]] = []
         self.seen: dict[str, int] = {}
-        for number, line in enumerate(_LINE_END.split(content), 1):
+        self.paths = [path for path, _ in files]
+        contents = [split_lines(content) for _, content in files]
+        self.ends = list(accumulate(map(len, contents)))
+        for number, line in enumerate((line for lines in contents for line in lines), 1):
             if line.startswith("T"):
                 self._take_mention(number, line)
             elif line and not line.isspace():
                 self.lines.append((number, line))
 
+    def place(self, number: int) -> tuple[Path, int]:
+        """The file of a line, and the line's number there."""
+        file = bisect_right(self.ends, number - 1)
+        return self.paths[file], number - (self.ends[file - 1] if file else 0)
+
     def fault(self, number: int, kind: str, what: str, remedy: str) -> None:
         """Raise, or count under ``kind`` what makes line ``number`` unusable."""
         if self.on_error == "raise":
-            raise InputError(
-                f"{self.path}:{number}: {what}; {remedy}, or have such lines counted "
-                "(--on-error count; in training --data.malformed count)"
+            path, line = self.place(number)
+            raise FaultyLine(
+                f"{path}:{line}: {what}; {remedy}, or have such lines counted "
+                f"({FaultyLine.COUNTED})"
             )
         self.document.warnings[kind] += 1
 
@@ -83,7 +114,9 @@ class AnnotationFile:
 
     def _is_new(self, number: int, id: str) -> bool:
         if id in self.seen:
-            what = f"{_named(id)} is that of line {self.seen[id]} already"
+            path, line = self.place(self.seen[id])
+            other = "" if path == self.place(number)[0] else f" of {path.name}"
+            what = f"{_named(id)} is that of line {line}{other} already"
             self.fault(number, "duplicate id (the first is kept)", what, "give it another number")
             return False
         self.seen[id] = number
@@ -145,8 +178,9 @@ class AnnotationFile:
         if not _agrees(mention, text):
             has = fragments_text(text, mention.fragments)
             if on_mismatch == "raise":
+                path, line = self.place(mention.line)
                 raise InputError(
-                    f"{self.path}:{mention.line}: {_named(mention.id)} says something else "
+                    f"{path}:{line}: {_named(mention.id)} says something else "
                     f"({len(mention.said):,} characters) than the text has at "
                     f"{shown(_spans(mention.fragments))} ({len(has):,}); mend the offsets"
                 )
@@ -170,31 +204,32 @@ class AnnotationFile:
             self.document.events.append(Event(id, type, trigger, arguments))
 
     def _drop_events_that_point_nowhere(self) -> None:
-        # Dropping one may leave another pointing at nothing, hence until nothing changes.
-        while True:
-            known = self.mention_ids | self.triggers.keys()
-            lost = [
-                (event, ref)
-                for event in self.document.events
-                for ref in [r for _, r in event.arguments if r not in known][:1]
-            ]
-            if not lost:
-                return
-            for event, ref in lost:
-                self._points_nowhere(self.seen.pop(event.id), "event", event.id, ref)
-                del self.triggers[event.id]
-            kept = self.triggers
-            self.document.events = [event for event in self.document.events if event.id in kept]
+        # Dropping one may leave another pointing at nothing.
+        events = {event.id: event for event in self.document.events}
+        users: dict[str, list[Event]] = {}  # events that have this one among their arguments
+        lost: list[tuple[Event, str]] = []
+        for event in events.values():
+            refs = [ref for _, ref in event.arguments if ref not in self.mention_ids]
+            for ref in refs:
+                users.setdefault(ref, []).append(event)
+            lost += [(event, ref) for ref in refs if ref not in events][:1]
+        for event, ref in lost:  # which grows on the way
+            if event.id not in events:
+                continue
+            self._points_nowhere(self.seen.pop(event.id), "event", event.id, ref)
+            del events[event.id], self.triggers[event.id]
+            lost += [(user, event.id) for user in users.get(event.id, ())]
+        self.document.events = list(events.values())
 
     def _add_relation(self, number: int, line: str) -> None:
         id, _, rest = line.partition("\t")
         parts = rest.split()
-        roles = [part.rpartition(":") for part in parts[1:]]
-        if not _is_name(id) or len(roles) != 2 or not all(role and ref for role, _, ref in roles):
+        arguments = parse_arguments(parts[1:])
+        if not _is_name(id) or arguments is None:
             return self._malformed(number, line)
-        if [role for role, _, _ in roles] == ["Arg2", "Arg1"]:
-            roles.reverse()
-        (head_role, _, head_ref), (tail_role, _, tail_ref) = roles
+        (head_role, head_ref), (tail_role, tail_ref) = arguments
+        if head_by_name(head_role, tail_role) == tail_role != head_role:
+            (head_role, head_ref), (tail_role, tail_ref) = reversed(arguments)
         ends = []
         for ref in (head_ref, tail_ref):
             mention = ref if ref in self.mention_ids else self.triggers.get(ref)
@@ -231,6 +266,8 @@ class AnnotationFile:
         if not _is_name(id) or len(middle.split()) != 3:
             return self._malformed(number, line)
         type, target, reference = middle.split()
+        if target.startswith(_TARGET) and reference.startswith(_REFERENCE):
+            target, reference = target[len(_TARGET) :], reference[len(_REFERENCE) :]
         if self._may_point_at(number, "normalization", id, target):
             entry = Normalization(id, type, target, reference, text)
             self.document.normalizations.append(entry)

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from jnrf.corpora.brat import check_file_name
-from jnrf.corpora.encodings import how_to_convert, wide_encoding
 from jnrf.corpora.tokens import from_items, holds_tokens
 from jnrf_ext.document import Document
 from jnrf_ext.document_dict import document_from_dict, document_to_dict
@@ -41,15 +40,11 @@ def read_json_or_tokens(path: str | Path) -> tuple[bool, list[Document]]:
 def _items(path: Path) -> list[tuple[object, str]]:
     """The parsed values of a file, each with where it stands."""
     try:
-        data = path.read_bytes()
-        if wide := wide_encoding(data):
-            raise InputError(f"{path}: not UTF-8 but {wide}; {how_to_convert(data, path.name)}")
-        content = data.decode("utf-8-sig")
+        content = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise InputError(f"no file {path}; check the path") from None
     except UnicodeDecodeError as error:
-        remedy = how_to_convert(data, path.name)
-        raise InputError(f"{path}: not UTF-8 at byte {error.start}; {remedy}") from None
+        raise InputError(f"{path}: not UTF-8 at byte {error.start}; convert the file") from None
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}; check its permissions") from None
     if path.suffix == ".jsonl":

@@ -17,7 +17,7 @@ from html import escape
 from importlib import resources
 from pathlib import Path
 
-from jnrf.report import sections
+from jnrf.report import overview, sections
 from jnrf.report.documents import document_data
 from jnrf.scoring.scores import Scores
 from jnrf_ext.document import Document
@@ -63,8 +63,8 @@ def render(
             "style_hash": content_hash(style),
             "script": script,
             "script_hash": content_hash(script),
-            "headline": sections.headline(scores),
-            "summary": sections.summary(summary),
+            "headline": overview.headline(scores, summary),
+            "costs": overview.costs(summary) if summary else "",
             "curves": sections.curves(history, summary),
             "scores": sections.scores(scores),
             "settings": sections.settings(settings),

@@ -1,4 +1,4 @@
-"""The parts of the page that need no script: headline, summary, curves, scores, settings."""
+"""The parts of the page below its overview that need no script: curves, scores, settings."""
 
 from __future__ import annotations
 
@@ -10,73 +10,25 @@ from jnrf.scoring.scores import Counts, Level, Rates, Scores
 
 _LEVELS = ("strict", "lenient")
 
-#: Summary keys that have a better name than their own, with how their numbers are written.
-_KNOWN = {
-    "epochs": ("Epochs", "{:,}"),
-    "best_epoch": ("Best epoch", "{:,}"),
-    "seconds": ("Training time", "{:,.0f} s"),
-    "seconds_per_epoch": ("Time an epoch", "{:,.1f} s"),
-    "tokens_per_epoch": ("Wordpieces an epoch", "{:,}"),
-    "tokens_per_second": ("Wordpieces/s", "{:,.0f}"),
-    "prediction_tokens": ("Wordpieces predicted on", "{:,}"),
-    "prediction_seconds": ("Prediction time", "{:,.1f} s"),
-    "prediction_tokens_per_second": ("Wordpieces/s, prediction", "{:,.0f}"),
-    "parameters": ("Parameters", "{:,}"),
-}
-
-
-def headline(scores: dict[str, Scores]) -> str:
-    """The four micro F1 of the first scores."""
-    if not scores:
-        return ""
-    name, first = next(iter(scores.items()))
-    cards = "".join(
-        f'<div class="card"><b>{getattr(first, task)[level].micro.f1:.3f}</b>'
-        f"<span>{task}, {level}</span></div>"
-        for task in ("relations", "mentions")
-        for level in ("lenient", "strict")
-    )
-    return f'<div class="cards main">{cards}</div><p class="note">Micro F1, {escape(name)}.</p>'
-
-
-def summary(values: dict) -> str:
-    """What the run cost, a card a number; nested dicts give a card each."""
-    cards = []
-    for key, value in values.items():
-        for name, number in value.items() if isinstance(value, dict) else [("", value)]:
-            if number is None:
-                continue
-            label, text = _described(key, number)
-            label = f"{label}, {name}" if name else label
-            size = "" if len(text) < 14 else ' class="long"'
-            cards.append(
-                f'<div class="card"><b{size}>{escape(text)}</b><span>{escape(label)}</span></div>'
-            )
-    return f'<div class="cards">{"".join(cards)}</div>'
-
-
-def _described(key: str, value: object) -> tuple[str, str]:
-    """A label and a text for a summary value; units as the key's ending says."""
-    label, pattern = _KNOWN.get(key, (key.replace("_", " ").capitalize(), None))
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return label.removesuffix(" joules").removesuffix(" bytes"), str(value)
-    if key.endswith("_bytes"):
-        return label.removesuffix(" bytes"), f"{value / 2**20:,.0f} MiB"
-    if key.endswith("_joules"):
-        return label.removesuffix(" joules"), f"{value / 3600:,.1f} Wh"
-    return label, (pattern or ("{:,}" if isinstance(value, int) else "{:,.4g}")).format(value)
-
 
 def curves(history: Sequence[dict], values: dict) -> str:
-    """Charts of the losses, of the scores of each document set, and of the speed."""
+    """Charts of the losses, of the scores of each document set, and of the speed.
+
+    Those of relations are left out where ``values`` say that the model finds none.
+    """
+    relations = values.get("finds_relations", True)
     losses: dict[str, list] = {}
     sets: dict[str, dict[str, list]] = {}
     speed: dict[str, list] = {}
     for number, row in enumerate(history, start=1):
         epoch = row.get("epoch", number)
         for key, value in row.items():
+            if not relations and key.startswith("relation"):
+                continue
             if isinstance(value, dict):
                 for inner, figure in value.items():
+                    if not relations and inner.startswith("relation"):
+                        continue
                     _add(sets.setdefault(key, {}), inner.replace("_", ", "), epoch, figure)
             elif key.endswith("loss"):
                 _add(losses, key.replace("_", " "), epoch, value)

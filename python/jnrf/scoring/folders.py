@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from jnrf.corpora import corpus_files, open_corpus, read_corpus
+from jnrf.corpora import corpus_files, open_corpus, read_corpus, roles
 from jnrf.corpora.brat import annotate, read_text
+from jnrf.corpora.listing import (
+    BIONLP,
+    StandoffFolder,
+    is_annotations,
+    list_files,
+    named_others,
+    split_name,
+)
+from jnrf.corpora.notices import nothing_in, tell, tell_if_nothing
 from jnrf.scoring.columns import Annotations
 from jnrf.scoring.official_files import read_annotations
 from jnrf.scoring.same_text import with_text_of
@@ -32,11 +42,10 @@ def read_official(gold_dir: Path, pred_dir: Path) -> Sides:
         if names:
             print(f"Files skipped in {folder}:")
             print(", ".join(f"{name}.ann" for name in names))
-    return (
-        {name: read_annotations(gold[name]) for name in common},
-        {name: read_annotations(predicted[name]) for name in common},
-        skipped,
-    )
+    read_gold = {name: read_annotations(gold[name]) for name in common}
+    if not any(annotations.span_ids for annotations in read_gold.values()):
+        tell(nothing_in(gold_dir, len(common)))
+    return read_gold, {name: read_annotations(predicted[name]) for name in common}, skipped
 
 
 def read_corrected(
@@ -47,41 +56,63 @@ def read_corrected(
     Before these the gold's format (:func:`jnrf.corpora.read_corpus`). Either side may have any
     format. Predicted .ann files need no .txt of their own: they are read with the gold's text.
     A text that comes with predictions may differ from the gold's in white space only; their offsets
-    are then made the gold's.
+    are then made the gold's. Heads of relations are decided by the roles that are heads in the gold
+    (:mod:`jnrf.corpora.roles`). Raises :class:`InputError` for a gold without any mention.
     """
     format, gold = read_corpus(gold_path)
+    if not any(document.mentions for document in gold):
+        raise InputError(nothing_in(gold_path, len(gold)))
     by_id = {document.id: document for document in gold}
-    if pred_path.is_dir() and any(p.suffix == ".ann" for p in pred_path.iterdir()):
-        files = _files(pred_path)
-        _require(by_id.keys() & files.keys(), gold_path, pred_path, gold, files)
-        texts = gold_path if format == "brat" and gold_path.is_dir() else None
+    heads = roles.of_documents(gold)
+    if pred_path.is_dir() and (files := list_files(pred_path)).annotations:
+        names = files.annotations.keys()
+        _require(by_id.keys() & names, gold_path, pred_path, gold, names)
+        texts = list_files(gold_path) if format == "brat" and gold_path.is_dir() else None
         predicted = [
-            _read_with_text_of(texts, by_id[name], path)
-            for name, path in files.items()
+            _read_with_text_of(texts, by_id[name], paths, files.texts.get(name), heads)
+            for name, paths in files.annotations.items()
             if name in by_id
         ]
-        return format, gold, predicted, sorted(files.keys() - by_id.keys())
+        tell_if_nothing(pred_path, predicted)
+        return format, gold, predicted, sorted(names - by_id.keys())
     if pred_path.is_dir() and not corpus_files(pred_path):
         raise InputError(
             f"{pred_path} has no .ann files, nor JSON or columns; give a folder of predictions"
         )
     documents = open_corpus(pred_path)
     _require({d.id for d in documents} & by_id.keys(), gold_path, pred_path, gold, documents)
+    roles.orient(documents, heads)
+    tell_if_nothing(pred_path, documents)
     predicted = [with_text_of(d, by_id[d.id].text) for d in documents if d.id in by_id]
     return format, gold, predicted, sorted(d.id for d in documents if d.id not in by_id)
 
 
-def _read_with_text_of(texts: Path | None, gold: Document, path: Path) -> Document:
-    """``texts`` has the gold's .txt files where there are such: the reading is chosen anew."""
-    text = gold.text if texts is None else read_text(texts / f"{gold.id}.txt")
-    own = path.with_suffix(".txt")
-    if own.exists() and (other := read_text(own)) != text:
-        return with_text_of(annotate(gold.id, other, path), gold.text)
-    document = annotate(gold.id, text, path)
+def _read_with_text_of(
+    gold_files: StandoffFolder | None,
+    gold: Document,
+    paths: Sequence[Path],
+    own_text: Path | None,
+    heads: roles.HeadRoles,
+) -> Document:
+    """Predictions for a gold document; ``own_text`` is the .txt beside them, if any.
+
+    ``gold_files`` are the gold's where these are standoff: the reading of the text is then chosen
+    anew, and a BioNLP prediction that is an .a2 alone refers to the mentions of the gold's .a1.
+    """
+    text = gold.text
+    if gold_files is not None:
+        text = read_text(gold_files.texts[gold.id])
+        if [split_name(path.name)[1] for path in paths] == [BIONLP[1]]:
+            given = gold_files.annotations.get(gold.id, ())
+            paths = (*(path for path in given if split_name(path.name)[1] == BIONLP[0]), *paths)
+    if own_text is not None and (other := read_text(own_text)) != text:
+        return with_text_of(annotate(gold.id, other, paths, heads), gold.text)
+    document = annotate(gold.id, text, paths, heads)
     if document.mentions and document.text != gold.text:
         raise InputError(
-            f"{path}: its offsets count line ends or the byte order mark otherwise than the gold's "
-            f"do; convert the gold texts to plain line feeds without a mark, and predict again"
+            f"{paths[-1]}: its offsets count line ends or the byte order mark otherwise than the "
+            "gold's do; convert the gold texts to plain line feeds without a mark, and predict "
+            "again"
         )
     return document
 
@@ -93,6 +124,9 @@ def _files(folder: Path) -> dict[str, Path]:
     files = {p.stem: p for p in folder.glob("*.ann") if not p.name.startswith(".")}
     if not files:
         raise InputError(f"{folder} has no .ann files; give a folder of brat annotations")
+    others = Counter(p.suffix for p in folder.iterdir() if is_annotations(p) and p.suffix != ".ann")
+    if others:
+        tell(f"{folder}: not read: {named_others(others)}; the official script reads .ann alone")
     return files
 
 

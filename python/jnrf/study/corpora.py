@@ -13,8 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from jnrf.corpora import open_corpus
+from jnrf.corpora.annotated import IN_STUDY, Unannotated, read_annotated
 from jnrf.corpora.json import write_json
+from jnrf.corpora.notices import tell
+from jnrf.corpora.roles import agree
 from jnrf.study.fields import Fields
 from jnrf_ext.document import Document
 from jnrf_ext.errors import InputError
@@ -149,12 +151,25 @@ def check_sources(corpus: Corpus, where: str) -> None:
             )
 
 
-def build(corpus: Corpus, out: Path, folds: int | None, on_error: str = "raise") -> None:
+def build(
+    corpus: Corpus,
+    out: Path,
+    folds: int | None,
+    malformed: str = "raise",
+    unannotated: Unannotated = "error",
+) -> None:
     """Write the documents of the parts that are not there yet.
 
-    ``on_error`` is that of :func:`~jnrf.corpora.open_corpus`. Raises :class:`InputError` where
-    there are too few documents, or two of one id.
+    ``malformed`` and ``unannotated`` are those of :func:`~jnrf.corpora.annotated.read_annotated`.
+    Raises :class:`InputError` where there are too few documents, or two of one id.
     """
+
+    def read(path: str) -> list[Document]:
+        documents, notices = read_annotated(path, malformed, unannotated, IN_STUDY)
+        for notice in notices:
+            tell(notice)
+        return documents
+
     parts = corpus.parts(out, folds)
     if not corpus.made:
         return
@@ -162,13 +177,16 @@ def build(corpus: Corpus, out: Path, folds: int | None, on_error: str = "raise")
     if all(Path(path).exists() for path in wanted):
         return
     if corpus.documents:
-        documents = [d for path in corpus.documents for d in open_corpus(path, on_error)]
-        held_out = open_corpus(corpus.held_out, on_error) if corpus.held_out else []
+        documents = [d for path in corpus.documents for d in read(path)]
+        held_out = read(corpus.held_out) if corpus.held_out else []
+        agree(documents, held_out)
         sets_of = _splitter(corpus, documents, held_out)
     else:
 
         def sets_of(fold: int | None) -> dict[str, list[Document]]:
-            return {n: open_corpus(_filled(p, fold), on_error) for n, p in corpus.given.items()}
+            sets = {name: read(_filled(path, fold)) for name, path in corpus.given.items()}
+            agree(*sets.values())
+            return sets
 
     for part in parts:
         for name, documents in sets_of(part.fold).items():

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from jnrf.corpora import open_corpus
+from jnrf.corpora.annotated import read_annotated
 from jnrf.corpora.brat_lines import AnnotationFile
+from jnrf.corpora.roles import agree, has_open_roles, of_documents, orient
+from jnrf.corpora.texts import read_text
 from jnrf.scoring import entities, n2c2, relations
 from jnrf.scoring.scores import Counts
 from jnrf.study.metrics import Metric
@@ -25,16 +27,15 @@ def read_predictions(folder: Path, name: str, gold: Sequence[Document]) -> list[
     predicted = []
     for document in gold:
         path = RunFolder(folder).predictions / name / f"{document.id}.ann"
-        try:
-            content = path.read_text(encoding="utf-8")
-        except OSError as error:
+        if not path.exists():
             raise InputError(
-                f"{path}: {error.strerror}; the predictions are not those of the gold documents: "
+                f"{path}: no such file; the predictions are not those of the gold documents: "
                 f"remove {folder} to run it again"
-            ) from error
+            )
         found = Document(document.id, document.text)
-        AnnotationFile(content, path, found, "raise").fill("count")
+        AnnotationFile([(path, read_text(path))], found, "raise").fill("count")
         predicted.append(found)
+    orient(predicted, of_documents(gold))
     return predicted
 
 
@@ -67,10 +68,20 @@ class DocumentSets:
     """Gold documents by path, each read once: many runs share them."""
 
     def __init__(self) -> None:
-        self._read: dict[tuple[str, str], list[Document]] = {}
+        self._read: dict[tuple[str, ...], list[Document]] = {}
 
-    def __call__(self, path: str, on_error: str) -> list[Document]:
-        """The documents at ``path``, as a run with that ``data.malformed`` reads them."""
-        if (path, on_error) not in self._read:
-            self._read[path, on_error] = open_corpus(path, on_error)
-        return self._read[path, on_error]
+    def __call__(self, data: dict, name: str) -> list[Document]:
+        """The documents of a set ("dev" or "test") as a run with these ``data`` settings has them.
+
+        Relations have the head that the run's training documents decide
+        (:func:`jnrf.corpora.roles.agree`).
+        """
+        # Runs of before the setting took such texts as empty.
+        choices = (data["malformed"], data.get("unannotated", "empty"))
+        key = (data[name], data["train"], *choices)
+        if key not in self._read:
+            documents, _ = read_annotated(data[name], *choices)
+            if has_open_roles(documents):
+                agree(read_annotated(data["train"], *choices)[0], documents)
+            self._read[key] = documents
+        return self._read[key]

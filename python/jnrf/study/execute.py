@@ -28,8 +28,10 @@ def run_study(
     with runner.StudyLock(out) as lock:
         plan.check_unchanged(runs)
         for corpus in study.corpora.values():
-            on_error = (study.settings | corpus.settings).get("data.malformed", "raise")
-            corpora.build(corpus, out, study.folds, str(on_error))
+            given = study.settings | corpus.settings
+            malformed = str(given.get("data.malformed", "raise"))
+            unannotated = str(given.get("data.unannotated", "error"))
+            corpora.build(corpus, out, study.folds, malformed, unannotated)
         reader = Reader(study, runs)
         write_study(reader, out)
         progress = StudyProgress(runs)

@@ -103,7 +103,8 @@ def _words(
     words = [f"--system={system.system}"]
     words += [f"--{n}={p}" for n in ("train", "dev", "test") if (p := getattr(part, n))]
     words.append(f"--run.seed={seed}")
-    for key, value in study.settings_of(system, corpus).items():
+    # A study's runs train on all that their corpus names, as published splits mean it.
+    for key, value in ({"data.holdout": 0.0} | study.settings_of(system, corpus)).items():
         words.append(f"--{key}={_word(value, others)}")
     return words
 

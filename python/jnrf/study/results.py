@@ -137,7 +137,7 @@ class Reader:
         key = (str(result.run.folder), documents, metric.name)
         if key not in self._counts:
             data = result.run.config["data"]
-            gold = self._documents(data[documents], data["malformed"])
+            gold = self._documents(data, documents)
             predicted = read_predictions(result.run.folder, documents, gold)
             self._counts[key] = document_counts(metric, gold, predicted)
         return self._counts[key]

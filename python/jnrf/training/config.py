@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field, make_dataclass
 from typing import Literal
 
+from jnrf.corpora.annotated import Unannotated
 from jnrf.training import settings
 from jnrf_ext.config import JNRFConfig
 from jnrf_ext.errors import InputError
@@ -33,8 +34,9 @@ class DataConfig:
     dev: str | None = None
     #: The documents scored once, at the end
     test: str | None = None
-    #: Share of the training documents held out as dev where no dev folder is given
-    holdout: float = 0.0
+    #: Share of the training documents held out as dev where no dev folder is given: 0 is none,
+    #: auto a tenth, rounded up, of five documents or more
+    holdout: float | Literal["auto"] = "auto"
     #: tokenizer.json, an installed package that has one, or null: the embeddings' own where they
     #: are pretrained, else one trained on the training documents
     tokenizer: str | None = None
@@ -44,6 +46,9 @@ class DataConfig:
     schema: str | None = None
     #: A malformed annotation line stops the run (raise), or is counted and left out (count)
     malformed: Literal["raise", "count"] = "raise"
+    #: Texts without an annotation file stop the run (error), are notes without any mention (empty),
+    #: or are left out (skip); in training, dev and test documents alike
+    unannotated: Unannotated = "error"
     #: A mention of several fragments becomes its hull, its largest fragment, or one a fragment
     discontinuous: Literal["hull", "largest", "split"] = "hull"
     #: Which of two overlapping mentions keeps its tokens
@@ -232,7 +237,7 @@ def check(config: TrainConfig) -> None:
     for key, least, including, greatest in _RANGES:
         section, name = key.split(".")
         value = getattr(getattr(config, section), name)
-        if value is None:
+        if value is None or isinstance(value, str):  # null, or auto
             continue
         # Written as "not within" so that NaN is refused as well.
         if not ((value >= least) if including else (value > least)):

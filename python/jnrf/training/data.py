@@ -10,10 +10,12 @@ from pathlib import Path
 
 import torch
 
-from jnrf.corpora import open_corpus
+from jnrf.corpora import roles
+from jnrf.corpora.annotated import read_annotated
 from jnrf.corpora.schema import learn_schema
 from jnrf.examples import Example, ExampleOptions, encode_document, split_at_segments
 from jnrf.training.config import DataConfig
+from jnrf.training.holdout import default_count, hold_out
 from jnrf_ext import JNRF
 from jnrf_ext.config import JNRFConfig
 from jnrf_ext.document import Document
@@ -33,38 +35,29 @@ class Corpora:
     test: list[Document]
     #: Those of each of ``data.auxiliary``
     auxiliary: list[list[Document]] = field(default_factory=list)
+    #: How many documents of dev come from the training folder
+    held_out: int = 0
     #: What a person should know about them, a line each
     remarks: list[str] = field(default_factory=list)
 
 
 def read_corpora(config: DataConfig, seed: int) -> Corpora:
-    """Read the folders; hold out a share of the training documents as dev where that was chosen."""
+    """Read the folders; hold out a share of the training documents where there is no dev folder."""
     if not config.train:
         raise InputError("no training documents: give --train DIR")
+    remarks: list[str] = []
     corpora = Corpora(
-        *(_read(folder, config) for folder in (config.train, config.dev, config.test))
+        *(_read(folder, config, remarks) for folder in (config.train, config.dev, config.test))
     )
-    corpora.auxiliary = [_read(path, config) for path in config.auxiliary]
+    corpora.auxiliary = [_read(path, config, remarks) for path in config.auxiliary]
+    corpora.remarks += remarks
+    roles.agree(corpora.train, corpora.dev, corpora.test, *corpora.auxiliary)
     if not any(document.text.strip() for document in corpora.train):
         raise InputError(
             f"{config.train} holds no text to train on; check that it is the right folder"
         )
-    if config.holdout and not config.dev:
-        count = round(config.holdout * len(corpora.train))
-        if not 0 < count < len(corpora.train):
-            raise InputError(
-                f"data.holdout: {config.holdout} of {len(corpora.train)} documents leaves none to "
-                "train on or none to hold out; give --dev DIR, or another share"
-            )
-        held = set(random.Random(seed).sample(range(len(corpora.train)), count))
-        corpora.dev = [d for i, d in enumerate(corpora.train) if i in held]
-        corpora.train = [d for i, d in enumerate(corpora.train) if i not in held]
-        corpora.remarks.append(f"{count} training documents held out as dev (data.holdout)")
     if not corpora.dev:
-        corpora.remarks.append(
-            "no dev documents: the last weights will be taken as the best; "
-            "--dev DIR or --data.holdout 0.1 lets the best epoch be chosen"
-        )
+        _hold_out(corpora, config, seed)
     for name in ("train", "dev", "test"):
         malformed = Counter()
         for document in getattr(corpora, name):
@@ -74,8 +67,42 @@ def read_corpora(config: DataConfig, seed: int) -> Corpora:
     return corpora
 
 
-def _read(folder: str | None, config: DataConfig) -> list[Document]:
-    return open_corpus(folder, on_error=config.malformed) if folder else []
+def _hold_out(corpora: Corpora, config: DataConfig, seed: int) -> None:
+    """Move a share of the training documents to dev, or say why none is."""
+    total = len(corpora.train)
+    if config.dev:
+        count, why = 0, f"{config.dev} holds none"
+    elif config.holdout == "auto":
+        count, why = default_count(corpora.train), f"too few to hold one out of {total}"
+    else:
+        count, why = round(config.holdout * total), "data.holdout is 0"
+        if config.holdout and not 0 < count < total:
+            raise InputError(
+                f"data.holdout: {config.holdout} of {total} documents leaves none to "
+                "train on or none to hold out; give --dev DIR, or another share"
+            )
+    if not count:
+        corpora.remarks.append(
+            "no dev documents: the last weights will be taken as the best, without a score "
+            f"({why}; --dev DIR lets the best epoch be chosen)"
+        )
+        return
+    held = set(hold_out(corpora.train, count, seed))
+    corpora.dev = [d for i, d in enumerate(corpora.train) if i in held]
+    corpora.train = [d for i, d in enumerate(corpora.train) if i not in held]
+    corpora.held_out = count
+    corpora.remarks.append(
+        f"dev: {count:,} of the {total:,} training documents are held out to choose the best epoch "
+        "and score it (--dev DIR gives others, --data.holdout 0 trains on all)"
+    )
+
+
+def _read(folder: str | None, config: DataConfig, remarks: list[str]) -> list[Document]:
+    if not folder:
+        return []
+    documents, said = read_annotated(folder, config.malformed, config.unannotated)
+    remarks += said
+    return documents
 
 
 def choose_schema(config: DataConfig, documents: list[Document]) -> Schema:

@@ -130,6 +130,10 @@ def _costs(
         tokens_per_second=round(state.all_tokens / max(state.all_seconds, 1e-9), 1),
         peak_memory_bytes=state.peak_memory_bytes,
         energy_joules="not available" if energy is None else round(energy, 1),
+        documents=prepared.documents,
+        held_out=prepared.held_out,
+        finds_relations=prepared.finds_relations,
+        relations_ignored=prepared.relations_ignored,
     )
 
 

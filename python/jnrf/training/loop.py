@@ -87,6 +87,8 @@ def _train(config: TrainConfig, resume: bool, team: Team) -> RunSummary:
     bar = TrainingProgress(total, state.all_tokens, run.epochs, quiet=not team.leads)
     for line in (*prepared.remarks, curves.note):
         bar.say(line)
+    if prepared.dev:
+        bar.say("a line an epoch; * marks the best one on dev so far, which is kept as best/")
 
     asked = False  # one of several processes was asked to stop, and all know it
 
@@ -157,7 +159,7 @@ def _train(config: TrainConfig, resume: bool, team: Team) -> RunSummary:
                 bar.say(dropped_line(row, config.model.selection_room))
             log.append(row)
             curves.add(row, state.step)
-            bar.say(epoch_line(row, run.epochs, state, bar))
+            bar.say(epoch_line(row, run.epochs, state, bar, prepared.finds_relations))
             costs = team.gather((peak_memory_bytes(device), meter.joules()))
             state.peak_memory_bytes = max(state.peak_memory_bytes, *(peak for peak, _ in costs))
             known = [joules for _, joules in costs if joules is not None]
@@ -234,15 +236,22 @@ def dropped_line(row: dict, room: float) -> str:
     )
 
 
-def epoch_line(row: dict, epochs: int, state: RunState, bar: TrainingProgress) -> str:
-    """What a person reads after an epoch."""
-    losses = f"(tags {row['tag_loss']:.4f}, relations {row['relation_loss']:.4f})"
-    parts = [f"epoch {row['epoch']}/{epochs}", f"loss {row['loss']:.4f} {losses}"]
+def epoch_line(
+    row: dict, epochs: int, state: RunState, bar: TrainingProgress, relations: bool = True
+) -> str:
+    """What a person reads after an epoch; without ``relations`` of mentions alone."""
+    losses = f"tags {row['tag_loss']:.4f}"
+    if relations:
+        losses += f", relations {row['relation_loss']:.4f}"
+    parts = [f"epoch {row['epoch']}/{epochs}", f"loss {row['loss']:.4f} ({losses})"]
     if "dev" in row:
         dev = row["dev"]
+        shown = [
+            f"{task} {dev[f'{task}_lenient']:.3f}/{dev[f'{task}_strict']:.3f}"
+            for task in (("mentions", "relations") if relations else ("mentions",))
+        ]
         parts.append(
-            f"dev F1 mentions {dev['mentions_lenient']:.3f}/{dev['mentions_strict']:.3f}, "
-            f"relations {dev['relations_lenient']:.3f}/{dev['relations_strict']:.3f} lenient/strict"
+            f"dev F1 {', '.join(shown)} lenient/strict"
             + (" *" if state.best_epoch == row["epoch"] else "")
         )
     parts.append(f"{row['tokens_per_second']:,.0f} tokens/s, {bar.time_left()} left")

@@ -44,6 +44,13 @@ class Prepared:
     fingerprint: str
     #: The model is that of the run's last checkpoint
     resumed: bool
+    #: Documents in train, dev and test; how many of dev were held out of the training folder
+    documents: dict[str, int]
+    held_out: int
+    #: Not where the system, or the training documents, have none
+    finds_relations: bool
+    #: Relations of the training documents, which such a system ignores
+    relations_ignored: int = 0
     #: What a person should know, a line each
     remarks: list[str] = field(default_factory=list)
 
@@ -59,11 +66,17 @@ def prepare(config: TrainConfig, last: Path | None) -> Prepared:
     remarks += said
     tokens = sum(len(example) for example in examples)
     metric = config.run.metric
-    without = len(schema.relations) == 1 or model.relation_head is None
-    if metric.startswith("relations") and without:
+    finds_relations = len(schema.relations) > 1 and model.relation_head is not None
+    ignored = 0
+    if not finds_relations:
         metric = metric.replace("relations", "mentions")
-        why = "in the model" if model.relation_head is None else "in the training documents"
-        remarks.append(f"no relations {why}: tags alone, judged by {metric}")
+        if model.relation_head is None:
+            ignored = sum(len(document.relations) for document in corpora.train)
+            remarks.append(mentions_only(config.run.system, ignored))
+        else:
+            remarks.append("no relations in the training documents: mentions alone are learnt")
+        if metric != config.run.metric:
+            remarks.append(f"the best epoch is judged by {metric}, not by {config.run.metric}")
     for name in ("dev", "test"):
         remarks += data.unseen_labels(name, getattr(corpora, name), schema)
     return Prepared(
@@ -75,10 +88,25 @@ def prepare(config: TrainConfig, last: Path | None) -> Prepared:
         tokens=tokens,
         auxiliary_tokens=sum(map(len, auxiliary)),
         metric=metric,
-        fingerprint=_fingerprint(examples + auxiliary),
+        fingerprint=_fingerprint(examples + auxiliary, corpora.dev if corpora.held_out else []),
         resumed=resumed,
+        documents={
+            name: len(documents)
+            for name in ("train", "dev", "test")
+            if (documents := getattr(corpora, name))
+        },
+        held_out=corpora.held_out,
+        finds_relations=finds_relations,
+        relations_ignored=ignored,
         remarks=[*_facts(model, schema, examples, tokens), *corpora.remarks, *remarks],
     )
+
+
+def mentions_only(system: str, ignored: int) -> str:
+    """One line on a system without a relation head; ``ignored`` relations of gold go unused."""
+    unused = f": the {ignored:,} relations of the training documents are ignored" if ignored else ""
+    remedy = "; `jnrf systems` lists the systems that find relations" if ignored else ""
+    return f"{system} finds mentions only, no relations{unused}{remedy}"
 
 
 def build_model(config: TrainConfig, corpora: data.Corpora) -> JNRF:
@@ -207,11 +235,13 @@ def _facts(model: JNRF, schema: Schema, examples: list[Example], tokens: int) ->
     ]
 
 
-def _fingerprint(examples: list[Example]) -> str:
-    """A hash of what the loop sees of the examples, order included."""
+def _fingerprint(examples: list[Example], held_out: list[Document]) -> str:
+    """A hash of what the loop sees of the examples, order included, and of what was held out."""
     digest = hashlib.sha256()
     for example in examples:
         for array in (example.encoded.ids, example.encoded.surface, example.tags, example.pairs):
             digest.update(len(array).to_bytes(8, "little"))
             digest.update(array.tobytes())
+    for document in held_out:
+        digest.update(f"held out: {document.id}\n".encode())
     return digest.hexdigest()

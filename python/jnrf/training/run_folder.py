@@ -89,6 +89,8 @@ def open_folder(out: str | None, resume: bool) -> RunFolder:
 def resumed_config(out: str | None, given: dict[str, str]) -> TrainConfig:
     """The settings of the run in ``out``; what is given beside must not make it another run."""
     saved = settings.read_yaml(open_folder(out, resume=True).config)
+    # A run of before this setting took texts without annotations as empty.
+    saved.setdefault("data", {}).setdefault("unannotated", "empty")
     before = TrainConfig.from_dict(saved)
     after = TrainConfig.from_dict(settings.merge(saved, given | {"run.out": out}))
     for section in dataclasses.fields(TrainConfig):

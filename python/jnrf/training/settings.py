@@ -12,6 +12,7 @@ import difflib
 import inspect
 import types
 import typing
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -42,7 +43,7 @@ def help_texts(cls: type) -> dict[str, str]:
             if comment and colon and name.isidentifier():
                 texts[name] = " ".join(comment)
             comment = []
-    return texts | getattr(cls, "inherited_help", {})
+    return getattr(cls, "inherited_help", {}) | texts
 
 
 @cache
@@ -52,9 +53,13 @@ def hints(cls: type) -> dict[str, Any]:
 
 
 def nearest(name: str, known: list[str]) -> str:
-    """A hint to the valid name that looks most like ``name``, or a list of them all."""
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+    """A hint to the valid name that looks most like ``name``, or a list of them all.
+
+    Upper and lower case count as equal.
+    """
+    folded = {valid.casefold(): valid for valid in reversed(known)}
+    close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
+    return f"did you mean {folded[close[0]]}?" if close else f"known are {', '.join(known)}"
 
 
 def convert(value: Any, hint: Any, key: str) -> Any:
@@ -65,10 +70,17 @@ def convert(value: Any, hint: Any, key: str) -> Any:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     text = str(value).strip()
     if origin in (typing.Union, types.UnionType):
-        if value is None or (type(None) in arguments and text.lower() in _NONE):
+        if type(None) in arguments and (value is None or text.lower() in _NONE):
             return None
+        literals = [a for a in arguments if typing.get_origin(a) is Literal]
+        words = [word for literal in literals for word in typing.get_args(literal)]
+        if text in words:
+            return text
         options = [a for a in arguments if a is not type(None)]
-        return convert(value, options[0], key)
+        try:
+            return convert(value, options[0], key)
+        except InputError as error:
+            raise InputError(f"{error}" + f", nor {' or '.join(words)}" * bool(words)) from None
     if origin is Literal:
         if value not in arguments:
             raise InputError(f"{key}: {text!r} is not a valid value; {nearest(text, [*arguments])}")
@@ -84,15 +96,13 @@ def convert(value: Any, hint: Any, key: str) -> Any:
         if text.lower() in _TRUE + _FALSE:
             return text.lower() in _TRUE
         raise InputError(f"{key}: {text!r} is not a yes or no; give true or false")
-    if hint in (int, float) and not isinstance(value, bool):
-        try:
-            return hint(text)
-        except ValueError:
-            kind = "a whole number" if hint is int else "a number"
-            raise InputError(f"{key}: {text!r} is not {kind}") from None
-    if hint is str and isinstance(value, (str, int, float)) and not isinstance(value, bool):
-        return text
-    raise InputError(f"{key}: {text!r} is not a valid value for a setting of type {hint}")
+    kinds = {int: "a whole number", float: "a number", str: "text"}
+    if isinstance(value, bool) or (hint is str and not isinstance(value, (str, int, float))):
+        raise InputError(f"{key}: {text!r} is not {kinds[hint]}")
+    try:
+        return hint(text)
+    except ValueError:
+        raise InputError(f"{key}: {text!r} is not {kinds[hint]}") from None
 
 
 def from_dict(cls: type[Config], data: Any, prefix: str = "") -> Config:
@@ -176,13 +186,18 @@ def flatten(data: dict[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def add_overrides(parser: argparse.ArgumentParser, cls: type) -> None:
-    """One option ``--section.name`` a setting, grouped by section; values are converted later."""
+def add_overrides(parser: argparse.ArgumentParser, cls: type, first: Sequence[str] = ()) -> None:
+    """One option ``--section.name`` a setting, grouped by section; values are converted later.
+
+    Those named in ``first`` are a group of their own, before the others.
+    """
     defaults = cls()
+    ahead = parser.add_argument_group("settings that matter first") if first else None
     for section in dataclasses.fields(cls):
         settings = hints(cls)[section.name]
-        group = parser.add_argument_group(f"{section.name} settings")
+        others = parser.add_argument_group(f"{section.name} settings")
         for setting in dataclasses.fields(settings):
+            group = ahead if f"{section.name}.{setting.name}" in first else others
             default = getattr(getattr(defaults, section.name), setting.name)
             shown = yaml.safe_dump(default, default_flow_style=True).split("\n")[0]
             text = help_texts(settings).get(setting.name, "").replace("%", "%%")

@@ -44,18 +44,51 @@ class RunSummary:
     #: Of the process that ended the run, scoring included; and of CUDA, None where not used
     peak_process_bytes: int | None = None
     peak_cuda_bytes: int | None = None
+    #: Documents in train, dev and test; how many of dev were held out of the training folder
+    documents: dict[str, int] = field(default_factory=dict)
+    held_out: int = 0
+    #: Not where the system, or the training documents, have none
+    finds_relations: bool = True
+    #: Relations of the training documents that such a system ignored
+    relations_ignored: int = 0
 
     def table(self) -> Table:
         """The headline scores, for a terminal."""
         table = Table(box=box.SIMPLE, title=f"Best epoch {self.best_epoch}", title_justify="left")
-        for column in ("micro F1", "mentions lenient", "strict", "relations lenient", "strict"):
-            table.add_column(column, justify="left" if column == "micro F1" else "right")
+        tasks = ("mentions", "relations") if self.finds_relations else ("mentions",)
+        table.add_column("micro F1")
+        for task in tasks:
+            table.add_column(f"{task} lenient", justify="right")
+            table.add_column("strict", justify="right")
         for name, modes in self.headlines.items():
             for mode, values in modes.items():
-                order = ("mentions_lenient", "mentions_strict", "relations_lenient")
-                cells = [f"{values[key]:.4f}" for key in (*order, "relations_strict")]
-                table.add_row(f"{name}, {mode}", *cells)
+                order = [f"{task}_{match}" for task in tasks for match in ("lenient", "strict")]
+                table.add_row(f"{name}, {mode}", *(f"{values[key]:.4f}" for key in order))
         return table
+
+    def explanation(self) -> list[str]:
+        """The words of :meth:`table`, a line each."""
+        lines = ["strict: type and both ends agree; lenient: type, and at least one character"]
+        if any(mode == "official" for modes in self.headlines.values() for mode in modes):
+            lines.append(
+                "corrected: each prediction counts for one gold item; official: the 2018 n2c2 "
+                "script's figures, quirks included, as published ones are"
+            )
+        if self.held_out:
+            lines.append(
+                f"dev: {self.held_out:,} documents held out of the training folder; they also "
+                "chose the best epoch, so expect a little less on new notes"
+            )
+        if not self.finds_relations:
+            lines.append(self.no_relations())
+        return lines
+
+    def no_relations(self) -> str:
+        """One line on a model that finds mentions alone."""
+        ignored = self.relations_ignored
+        return "this model finds mentions only, no relations" + (
+            f" ({ignored:,} relations of the training documents were ignored)" if ignored else ""
+        )
 
     def costs(self) -> str:
         """Time, speed and memory in one line."""

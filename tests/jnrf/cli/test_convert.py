@@ -143,3 +143,33 @@ def test_real_sentences_survive_other_formats(shared_data, tmp_path, source, for
     if through != "brat":
         names = {p.name for p in (shared_data / source).iterdir() if p.suffix != ".md"}
         assert {p.name for p in back.iterdir()} == names
+
+
+@pytest.mark.parametrize("command", ["inspect", "convert", "evaluate"])
+def test_what_finds_nothing_is_told_on_stderr(tmp_path, capsys, command):
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    (folder / "a.txt").write_text("iron")
+    (folder / "a.con").write_text("")
+    rest = {"inspect": ["--json"], "convert": [str(tmp_path / "out"), "--to", "json"]}
+    status = main([command, str(folder), *rest.get(command, [str(folder)])])
+    said = capsys.readouterr().err.splitlines()
+    assert said[:2] == [
+        f"jnrf {command}: warning: {folder}: not read: 1 .con; texts and annotations are NAME.txt "
+        "with NAME.ann, or with NAME.a1 and NAME.a2",
+        f"jnrf {command}: warning: {folder}: no .ann, .a1 or .a2 beside 1 of 1 texts: a",
+    ]
+    kind = "error" if command == "evaluate" else "warning"
+    assert said[2].startswith(f"jnrf {command}: {kind}: {folder}: no mention in its one document")
+    assert (len(said), status) == (3, 2 if command == "evaluate" else 0)
+
+
+def test_bionlp_files_become_brats(tmp_path):
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    (folder / "a.txt").write_text("iron")
+    (folder / "a.a1").write_text("T1\tDrug 0 4\tiron\n")
+    (folder / "a.a2").write_text("E1\tGiven:T1\nR1\tSame Theme:T1 Other:T1\n")
+    assert main(["convert", str(folder), str(tmp_path / "out"), "--to", "brat"]) == 0
+    written = "T1\tDrug 0 4\tiron\nE1\tGiven:T1\nR1\tSame Theme:T1 Other:T1\n"
+    assert (tmp_path / "out" / "a.ann").read_text() == written

@@ -158,7 +158,7 @@ def test_labels_that_a_format_cannot_hold_are_told_before_anything_is_made(
         (["--workers", "2"], "--workers is for --ray"),
         (["--int8", "--bf16", "always"], "exclude each other"),
         (["--text-column", "note"], "no column 'note'"),
-        (["--to", "xml"], "invalid choice"),
+        (["--to", "xml"], "'xml' is not a valid value"),
     ],
 )
 def test_mistakes_are_one_line_and_make_no_folder(model, tmp_path, capsys, args, message):

@@ -43,6 +43,17 @@ def test_a_person_reads_the_same(capsys):
     assert "jnrf train --system NAME" in said
 
 
+def test_what_a_system_finds_is_said_for_a_person_too(capsys):
+    rows = listed(capsys)
+    assert main(["systems"]) == 0
+    blocks = capsys.readouterr().out.split("parameters:")
+    for row, block in zip(rows, blocks, strict=False):
+        finds = "mentions and relations" if "relations" in row["tasks"] else "mentions only, no rel"
+        assert f"finds:      {finds}" in block
+        assert ("mentions only" in block) == (row["relation_head"] == "none")
+    assert {row["name"] for row in rows if row["tasks"] == "mentions"} >= {"transformer", "bert"}
+
+
 def test_sizes_are_counted_where_what_decides_them_is_installed(capsys):
     pytest.importorskip("transformers", reason="pip install transformers")
     counts = {row["name"]: row["parameters"] for row in listed(capsys)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from hypothesis import strategies as st
 
 from jnrf.corpora import open_corpus
 from jnrf.corpora.brat import read_document, read_folder, write_folder
+from jnrf.corpora.brat_lines import FaultyLine
 from jnrf.corpora.columns import write_columns
 from jnrf.corpora.json import write_json
+from jnrf.corpora.notices import UnannotatedWarning
 from jnrf.corpora.tokens import write_tokens
 from jnrf_ext.document import (
     Attribute,
@@ -254,6 +257,48 @@ def test_what_hangs_on_a_dropped_line_is_dropped_and_counted_too(tmp_path):
     )
 
 
+def chain(count: int) -> str:
+    """Events of which each has the next as its argument; the last one's is missing."""
+    events = (f"E{k}\tX:T1 Theme:E{k + 1} Theme:E{k + 1}\n" for k in range(1, count + 1))
+    return f"T1\tX 0 4\tiron\n{''.join(events)}"
+
+
+def test_a_chain_of_events_onto_a_missing_one_is_dropped_and_no_other_event(tmp_path):
+    ann = f"{chain(50)}E60\tX:T1 Y:E1 Z:E60\nE61\tX:T1 Y:E62\nE62\tX:T1 Y:E61\n"
+    document = read(tmp_path, "iron", ann, on_error="count")
+    assert document.warnings == Counter({"event to an unknown id": 51})
+    assert [event.id for event in document.events] == ["E61", "E62"]
+    with pytest.raises(InputError, match=r":51: event E50 refers to E51,"):
+        read(tmp_path, "iron", ann)
+
+
+def test_twice_the_chain_is_twice_the_work(tmp_path):
+    def calls(count: int) -> int:
+        seen = 0
+
+        def profile(*_) -> None:
+            nonlocal seen
+            seen += 1
+
+        write = chain(count)
+        sys.setprofile(profile)
+        try:
+            read(tmp_path, "iron", write, on_error="count")
+        finally:
+            sys.setprofile(None)
+        return seen
+
+    calls(1)  # what is done once
+    assert calls(400) < 2.2 * calls(200)
+
+
+def test_a_faulty_line_names_the_choice_as_each_command_spells_it(tmp_path):
+    with pytest.raises(FaultyLine, match=r"counted \(--on-error count\)$") as error:
+        read(tmp_path, "iron", "oops\n")
+    said = str(error.value.spelled("--data.malformed count"))
+    assert said.endswith("or have such lines counted (--data.malformed count)")
+
+
 def test_a_text_without_annotations_and_an_empty_ann_are_documents(tmp_path):
     (tmp_path / "b.txt").write_text("two")
     (tmp_path / "a.txt").write_text("one")
@@ -261,7 +306,9 @@ def test_a_text_without_annotations_and_an_empty_ann_are_documents(tmp_path):
     (tmp_path / "c.txt").write_text("")
     (tmp_path / "annotation.conf").write_text("[entities]\n")
     (tmp_path / "._a.txt").write_bytes(b"\xff resource fork")
-    assert read_folder(tmp_path) == [Document("a", "one"), Document("b", "two"), Document("c", "")]
+    with pytest.warns(UnannotatedWarning, match="beside 1 of 3 texts: b$"):
+        found = read_folder(tmp_path)
+    assert found == [Document("a", "one"), Document("b", "two"), Document("c", "")]
 
 
 def test_an_ann_without_its_txt_is_an_error(tmp_path):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from jnrf.corpora import open_corpus
 from jnrf.study.corpora import build, k_fold, shuffled
+from jnrf.study.counts import DocumentSets
 from jnrf_ext.document import Document
 from jnrf_ext.errors import InputError
 
@@ -114,3 +115,52 @@ def test_the_split_of_maccrobat_is_the_one_that_is_documented(data, read, shared
     names = sorted(path.stem for path in (shared_data / "maccrobat2020").glob("*.txt"))
     random.Random(2018).shuffle(names)
     assert ids(part.test) == names[160:]
+
+
+def test_a_study_takes_texts_without_annotations_as_its_settings_say(data, read, corpus, tmp_path):
+    (corpus / "note0.ann").unlink()
+    data["corpora"]["notes"] = {
+        "documents": str(corpus),
+        "split": {"seed": 1, "train": 3, "dev": 1, "test": 1},
+    }
+    own = read(data).corpora["notes"]
+    with pytest.raises(InputError, match=r"note0; .*\(data\.unannotated: skip under settings\)"):
+        build(own, tmp_path / "out", None)
+    with pytest.warns(UserWarning, match=r"left out \(data\.unannotated skip\)"):
+        build(own, tmp_path / "out", None, unannotated="skip")
+    [part] = own.parts(tmp_path / "out")
+    assert {id for path in (part.train, part.dev, part.test) for id in ids(path)} == {
+        f"note{number}" for number in range(1, 6)
+    }
+
+
+def test_a_study_names_malformed_lines_as_its_file_does(data, read, corpus, tmp_path):
+    with open(corpus / "note0.ann", "a") as file:
+        file.write("oops\n")
+    data["corpora"]["notes"] = {
+        "documents": str(corpus),
+        "split": {"seed": 1, "train": 3, "dev": 1, "test": 1},
+    }
+    own = read(data).corpora["notes"]
+    with pytest.raises(InputError, match=r"counted \(data\.malformed: count under settings\)"):
+        build(own, tmp_path / "out", None)
+    build(own, tmp_path / "out", None, malformed="count")
+
+
+def test_sets_of_a_study_agree_on_the_heads_of_relations(data, read, tmp_path):
+    for name, line in (("train", "R1\tIs B:T1 A:T2\n"), ("test", "R1\tIs A:T2 B:T1\n")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}.txt").write_text("a b")
+        content = f"T1\tX 0 1\ta\nT2\tX 2 3\tb\n{line}"
+        (tmp_path / name / f"{name}.ann").write_text(content)
+    given = {name: str(tmp_path / name) for name in ("train", "test")}
+    data["corpora"]["notes"] = given | {"limits": {"train_documents": 1}}
+    own = read(data).corpora["notes"]
+    build(own, tmp_path / "out", None)
+    [part] = own.parts(tmp_path / "out")
+    heads = [d.relations[0].head for path in (part.train, part.test) for d in open_corpus(path)]
+    assert heads == ["T1", "T1"]
+    # Where folders are read as they are, the gold is read as the run had it.
+    settings = given | {"malformed": "raise", "unannotated": "error"}
+    [gold] = DocumentSets()(settings, "test")
+    assert gold.relations[0].head == "T1"

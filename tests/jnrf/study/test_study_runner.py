@@ -191,6 +191,14 @@ def test_settings_that_training_would_refuse_are_refused_first(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_study_trains_on_all_documents_of_its_corpora_unless_told(data, read, tmp_path):
+    runs = plan.plan(read(data), tmp_path)
+    assert {run.config["data"]["holdout"] for run in runs} == {0.0}
+    data["settings"] = data.get("settings", {}) | {"data": {"holdout": 0.25}}
+    runs = plan.plan(read(data), tmp_path)
+    assert {run.config["data"]["holdout"] for run in runs} == {0.25}
+
+
 def test_a_system_that_is_not_shipped_is_refused_first(data, read, tmp_path):
     data["systems"]["ours"]["system"] = "no-such-system"
     with pytest.raises(InputError, match=r"mine.yaml: systems.ours on notes: .*no-such-system"):

@@ -95,6 +95,12 @@ def test_yaml_reads_an_exponent_without_a_point_as_the_number_it_means():
         ("run.deterministic", "maybe", "run.deterministic: 'maybe' is not a yes or no"),
         ("run.device", "gpu", "run.device: 'gpu' is not a valid value"),
         ("data.holdout", "1", "data.holdout: 1.0 must be at most 0.9"),
+        ("data.holdout", "none", "data.holdout: 'none' is not a number, nor auto"),
+        ("data.holdout", None, "data.holdout: 'None' is not a number, nor auto"),
+        ("data.holdout", True, "data.holdout: 'True' is not a number, nor auto"),
+        ("run.epochs", True, "run.epochs: 'True' is not a whole number"),
+        ("run.out", ["a"], r"run.out: .* is not text"),
+        ("run.out", False, "run.out: 'False' is not text"),
         ("model.pooling", "golden", "pooling='golden' is not known"),
         ("model.vocab_size", "7", "unknown setting model.vocab_size"),
     ],
@@ -102,6 +108,17 @@ def test_yaml_reads_an_exponent_without_a_point_as_the_number_it_means():
 def test_a_wrong_setting_is_named_with_what_would_be_right(key, value, message):
     with pytest.raises(InputError, match=message):
         config_of(**{key: value})
+
+
+@pytest.mark.parametrize(("value", "meant"), [("auto", "auto"), ("0", 0.0), (0, 0.0), ("0.2", 0.2)])
+def test_a_share_to_hold_out_may_be_chosen_or_left_to_the_run(value, meant):
+    assert config_of(**{"data.holdout": value}).data.holdout == meant
+
+
+def test_the_help_of_a_setting_is_that_of_a_run_not_of_the_model():
+    texts = settings.help_texts(ModelConfig)
+    assert texts["encoder"].startswith("Pretrained encoder in place of embeddings: ")
+    assert texts["num_layers"]
 
 
 def test_the_reference_behaviour_brings_the_settings_that_go_with_it():

@@ -212,3 +212,59 @@ def test_auxiliary_corpora_have_tags_and_tasks_of_their_own(tmp_path, documents)
     examples, _ = data.encode_auxiliary(corpora, model, DataConfig(auxiliary=paths), 0)
     assert [e.task for e in examples] == [1, 2, 2]
     assert [{kind for kind, *_ in e.spans} for e in examples] == [{"Gene"}, {"Cell"}, {"Cell"}]
+
+
+# ------------------------------------------------------------------ reading
+
+
+@pytest.mark.parametrize("name", ["train", "dev", "test"])
+def test_texts_without_annotations_are_told_in_every_set(tmp_path, name):
+    folders = {n: write_corpus(tmp_path / n, documents=2) for n in ("train", "dev", "test")}
+    (folders[name] / "note1.ann").unlink()
+    given = {n: str(folder) for n, folder in folders.items()}
+    with pytest.raises(InputError, match=rf"{name}: no \.ann.* beside 1 of 2 texts: note1; annot"):
+        data.read_corpora(DataConfig(**given), 0)
+    for choice, count in (("empty", 2), ("skip", 1)):
+        corpora = data.read_corpora(DataConfig(**given, unannotated=choice), 0)
+        assert len(getattr(corpora, name)) == count
+        assert any(f"(data.unannotated {choice})" in remark for remark in corpora.remarks)
+
+
+def test_gold_without_any_mention_is_an_error(tmp_path):
+    train = write_corpus(tmp_path / "train", documents=2)
+    dev = write_corpus(tmp_path / "dev", documents=1)
+    (dev / "note0.ann").write_text("")
+    with pytest.raises(InputError, match="dev: no mention in its one document; check"):
+        data.read_corpora(DataConfig(train=str(train), dev=str(dev)), 0)
+
+
+def test_files_that_are_not_read_are_remarked_on(tmp_path):
+    train = write_corpus(tmp_path / "train", documents=2)
+    (train / "note0.con").write_text("")
+    corpora = data.read_corpora(DataConfig(train=str(train)), 0)
+    assert any("train: not read: 1 .con" in remark for remark in corpora.remarks)
+
+
+def test_a_faulty_line_names_the_setting_and_the_setting_works(tmp_path):
+    train = write_corpus(tmp_path / "train", documents=2)
+    with open(train / "note0.ann", "a") as file:
+        file.write("oops\n")
+    with pytest.raises(InputError, match=r"counted \(--data\.malformed count\)$"):
+        data.read_corpora(DataConfig(train=str(train)), 0)
+    assert len(data.read_corpora(DataConfig(train=str(train), malformed="count"), 0).train) == 2
+
+
+def test_relations_of_all_sets_have_the_heads_of_the_training_documents(tmp_path):
+    folders = {n: write_corpus(tmp_path / n, documents=1) for n in ("train", "dev")}
+    for name, folder in folders.items():
+        path = folder / "note0.ann"
+        lines = path.read_text().replace("Arg1:", "Has:").replace("Arg2:", "Of:").splitlines()
+        for number, line in enumerate(lines):
+            if line.startswith("R") and name == "dev":
+                start, has, of = line.split(" ")
+                lines[number] = f"{start} {of} {has}"
+        path.write_text("\n".join(lines))
+    corpora = data.read_corpora(DataConfig(**{n: str(f) for n, f in folders.items()}), 0)
+    for documents in (corpora.train, corpora.dev):
+        assert {r.head_role for d in documents for r in d.relations} == {"Has"}
+    assert learn_schema(corpora.train).arguments == learn_schema(corpora.dev).arguments

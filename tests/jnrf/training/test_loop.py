@@ -1,5 +1,7 @@
 """The training loop: it learns, it stops and goes on, and it says what is wrong."""
 
+import dataclasses
+import itertools
 import json
 import os
 import signal
@@ -14,9 +16,11 @@ from safetensors.torch import save_file
 from tiny_corpus import TINY, write_corpus
 from tiny_encoders import write_encoder
 
+from jnrf.corpora import open_corpus
 from jnrf.training import loop, settings
 from jnrf.training.checkpoint import recover
 from jnrf.training.config import TrainConfig
+from jnrf.training.holdout import hold_out
 from jnrf.training.interrupt import Interrupted
 from jnrf.training.log import read_rows
 from jnrf_ext import JNRF
@@ -168,6 +172,58 @@ def test_a_corpus_without_relations_trains_the_tags_and_is_judged_by_mentions(
     summary = loop.train(configure(tmp_path / "run", corpus, **{"data.dev": str(corpus)}))
     assert summary.metric == "mentions_lenient"
     assert "no relations in the training documents" in capsys.readouterr().out
+
+
+def test_a_system_of_mentions_alone_says_that_it_ignores_relations(tmp_path, corpus, capsys):
+    own = {"data.dev": str(corpus), "model.relation_kind": "none", "run.system": "tagger"}
+    summary = loop.train(configure(tmp_path / "run", corpus, **own))
+    said = capsys.readouterr().out
+    assert (
+        "tagger finds mentions only, no relations: the 36 relations of the training documents are "
+        "ignored; `jnrf systems` lists the systems that find relations"
+    ) in said
+    assert "judged by mentions_lenient, not by relations_lenient" in said
+    epochs = [line for line in said.splitlines() if line.startswith("epoch ")]
+    assert len(epochs) == 2
+    assert not [line for line in epochs if "relations" in line]
+    assert (summary.finds_relations, summary.relations_ignored) == (False, 36)
+    page = (tmp_path / "run/report.html").read_text()
+    assert "This model finds mentions only, no relations." in page
+    assert "The 36 relations of the training documents were ignored." in page
+
+
+def test_the_mark_behind_an_epoch_is_explained(tmp_path, corpus, capsys):
+    loop.train(configure(tmp_path / "run", corpus, **{"data.dev": str(corpus)}))
+    assert "* marks the best one on dev so far" in capsys.readouterr().out
+
+
+def test_documents_held_out_by_default_are_scored_and_the_same_after_resuming(
+    tmp_path, monkeypatch
+):
+    corpus = write_corpus(tmp_path / "six", documents=6)
+    whole = loop.train(configure(tmp_path / "whole", corpus, **DROPOUT))
+    assert whole.documents == {"train": 5, "dev": 1}
+    assert whole.held_out == 1
+    assert whole.scores["dev"]["corrected"]["documents"] == 1
+
+    config = configure(tmp_path / "run", corpus, **DROPOUT)
+    take_step = loop.take_step
+    with monkeypatch.context() as patch:
+        calls = iter(range(100))
+
+        def fail_at_the_seventh(*args):
+            if next(calls) == 6:
+                raise InputError("stopped")
+            return take_step(*args)
+
+        patch.setattr(loop, "take_step", fail_at_the_seventh)
+        with pytest.raises(InputError, match="stopped"):
+            loop.train(config)
+    resumed = loop.train(config, resume=True)
+    assert resumed.scores == whole.scores
+    assert weights(tmp_path / "run/best") == weights(tmp_path / "whole/best")
+    held = [sorted((tmp_path / run / "predictions/dev").iterdir()) for run in ("run", "whole")]
+    assert [p.name for p in held[0]] == [p.name for p in held[1]]
 
 
 def test_one_document_is_enough(tmp_path):
@@ -343,6 +399,25 @@ def test_a_run_whose_documents_changed_is_not_resumed(tmp_path, corpus):
     with pytest.raises(InputError, match="training documents are not those"):
         loop.train(config, resume=True)
     assert recover(tmp_path / "run/last")
+
+
+def test_a_run_is_not_resumed_where_a_new_document_would_be_held_out(tmp_path):
+    """The training documents stay the very same ones then."""
+    corpus = write_corpus(tmp_path / "corpus", documents=4)
+    config = configure(tmp_path / "run", corpus)
+    loop.train(config)
+    (tmp_path / "run/summary.json").unlink()
+    [old, *_] = documents = open_corpus(corpus)
+    names = (f"new{number}" for number in itertools.count())
+    added = (dataclasses.replace(old, id=name) for name in names)
+    new = next(d for d in added if hold_out([*documents, d], 1, config.run.seed) == [4])
+    for kind in ("txt", "ann"):
+        (corpus / f"{new.id}.{kind}").write_bytes((corpus / f"note0.{kind}").read_bytes())
+    with pytest.raises(InputError, match="training documents are not those"):
+        loop.train(config, resume=True)
+    for kind in ("txt", "ann"):
+        (corpus / f"{new.id}.{kind}").unlink()
+    assert loop.train(config, resume=True).held_out == 0
 
 
 # ------------------------------------------------------------------ several corpora

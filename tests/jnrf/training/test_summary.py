@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import subprocess
 import sys
 
 import pytest
+from rich.console import Console
 
 from jnrf.training.run_folder import RunFolder
 from jnrf.training.summary import RunSummary, read_summary
@@ -43,3 +45,43 @@ def test_a_broken_summary_is_told_with_its_remedy(tmp_path):
 def test_reading_a_summary_loads_no_torch():
     code = "import sys, jnrf.training.summary; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+F1 = {"mentions_lenient": 0.5, "mentions_strict": 0.25, "relations_lenient": 0.125}
+HEADLINES = {"dev": {mode: F1 | {"relations_strict": 0.0625} for mode in ("corrected", "official")}}
+
+
+def printed(summary) -> str:
+    console = Console(file=io.StringIO(), width=120)
+    console.print(summary.table())
+    return console.file.getvalue()
+
+
+def test_the_table_has_both_tasks_and_what_its_words_mean():
+    summary = RunSummary(**(OLD | {"headlines": HEADLINES}))
+    for words in ("dev, corrected", "dev, official", "0.5000", "0.1250", "0.0625"):
+        assert words in printed(summary)
+    said = " ".join(summary.explanation())
+    for word in ("lenient:", "strict:", "corrected:", "official:"):
+        assert word in said
+    assert "held out" not in said
+    assert "no relations" not in said
+
+
+def test_scores_of_documents_held_out_are_called_that():
+    summary = RunSummary(**(OLD | {"headlines": HEADLINES}), held_out=3)
+    assert any(line.startswith("dev: 3 documents held out") for line in summary.explanation())
+
+
+def test_a_model_without_relations_shows_none_and_says_so():
+    summary = RunSummary(
+        **(OLD | {"headlines": HEADLINES}), finds_relations=False, relations_ignored=1234
+    )
+    table = printed(summary)
+    assert "mentions lenient" in table
+    assert "relations" not in table
+    assert "0.1250" not in table
+    assert summary.explanation()[-1] == (
+        "this model finds mentions only, no relations (1,234 relations of the training documents "
+        "were ignored)"
+    )

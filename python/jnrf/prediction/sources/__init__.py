@@ -10,6 +10,7 @@ from pathlib import Path
 from jnrf.corpora import corpus_files
 from jnrf.corpora.columns import is_columns
 from jnrf.corpora.json import is_json
+from jnrf.corpora.listing import is_annotations
 from jnrf.prediction.notes import Fault, Source
 from jnrf.prediction.receipts import ERRORS, KEPT, MARK
 from jnrf.prediction.sources.columns import Columns
@@ -123,7 +124,7 @@ def _look(
         first = next((f for f in files if isinstance(f, Path)), None)
         if first is not None and (kind != "tsv" or has_columns(first, columns)):
             return "csv" if kind == "tsv" else kind, files, others
-    files = [file for file in corpus_files(path) if file.suffix.lower() != ".ann"]
+    files = [file for file in corpus_files(path) if not is_annotations(file)]
     if not files:
         raise InputError(
             f"no .txt files in {path} or below, nor .jsonl, .csv, .parquet, JSON or columns; give "

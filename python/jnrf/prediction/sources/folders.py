@@ -14,7 +14,7 @@ from jnrf.prediction.receipts import ERRORS, KEPT
 #: Endings that are counted each by itself; a folder may have files of any number
 _MOST_ENDINGS = 1000
 #: What a folder holds beside notes as a matter of course: their annotations, and our lists
-_NOT_TOLD = (".ann", ERRORS, KEPT)
+_NOT_TOLD = (".ann", ".a1", ".a2", ERRORS, KEPT)
 
 
 def walk(

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from jnrf.corpora.encodings import how_to_convert, wide_encoding
+from jnrf.corpora.texts import conversion, other_encoding
 from jnrf.prediction.notes import Fault, Note, Part, Source, Stamp
 from jnrf_ext.errors import InputError
 
@@ -131,5 +131,5 @@ def lines_of(file: BinaryIO, path: Path) -> Iterator[bytes]:
 
 def check_encoding(start: bytes, path: Path) -> None:
     """Raise :class:`InputError` for a file that begins like one of UTF-16 or UTF-32."""
-    if wide := wide_encoding(start):
-        raise InputError(f"{path}: not UTF-8 but {wide}; {how_to_convert(start, path.name)}")
+    if (other := other_encoding(start)) is not None:
+        raise InputError(f"{path}: {other.upper()}, not UTF-8; {conversion(other, path)}")

@@ -86,7 +86,7 @@ def test_a_line_without_end_is_told(tmp_path, monkeypatch):
 
 def test_tables_of_utf_16_are_told_at_once(tmp_path):
     (tmp_path / "x.jsonl").write_bytes('{"id": 1, "text": "a"}\n'.encode("utf-16"))
-    with pytest.raises(InputError, match=r"not UTF-8 but utf-16; .* iconv -f utf-16 -t utf-8"):
+    with pytest.raises(InputError, match=r"UTF-16, not UTF-8; .* iconv -f utf-16 -t utf-8"):
         open_source(tmp_path)
 
 
