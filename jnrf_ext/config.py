@@ -117,8 +117,8 @@ class JNRFConfig:
     encoder_dropout: float | None = None
     #: Keep the encoder as it was pretrained.
     freeze_encoder: bool = False
-    #: What layers and heads work on: each wordpiece; each word, a run of letters and digits or one
-    #: other character; or each token between white space.
+    #: What layers and heads work on: each wordpiece; each word, a run of letters and digits, one
+    #: letter of a script without spaces or one other character; or each token between white space.
     units: str = "wordpiece"
     #: A word's row from its wordpieces: that of the first, or their mean.
     word_pooling: str = "first"

@@ -16,11 +16,24 @@ from jnrf_ext.document import (
     Note,
     Relation,
 )
+from jnrf_ext.document_checks import check
 from jnrf_ext.errors import InputError
-from jnrf_ext.shown import kind_of, shown
+from jnrf_ext.mention_text import Offsets, agrees, disagreement, fragments_text
+from jnrf_ext.shown import kind_of, named, shown
+from jnrf_ext.unread import count_unread, hold_annotations, told_names
 
 #: Scores are floats; a whole number may be none.
 _MOST_NUMBER = 1e300
+#: The fields of a document that hold annotations
+ANNOTATIONS = (
+    "mentions",
+    "relations",
+    "events",
+    "equivalences",
+    "attributes",
+    "normalizations",
+    "notes",
+)
 
 
 def document_to_dict(document: Document) -> dict:
@@ -79,16 +92,22 @@ def _compact(**fields: object) -> dict:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def document_from_dict(data: dict) -> Document:
+def document_from_dict(data: dict, offsets: str = "characters") -> Document:
     """Inverse of :func:`document_to_dict`.
 
-    Only ``id`` and ``text`` must be there. Raises :class:`InputError` naming the document and the
-    field where something is missing, of a wrong type, out of the text's bounds, or points nowhere.
+    Only ``id`` and ``text`` must be there. A mention whose ``text`` is not the one at its offsets
+    gets that one, and is counted in ``Document.warnings``; so is each field that is not known.
+    ``offsets`` is what the offsets count: "characters" (code points), "utf-16" or "utf-8" units.
+
+    Raises :class:`InputError` naming the document and the field where something is missing, of a
+    wrong type, out of the text's bounds, or points nowhere; and where the annotations are all in
+    fields that are not known.
     """
     if not isinstance(data, dict) or not {"id", "text"} <= data.keys():
+        found = f"; the fields are {told_names(data)}" if isinstance(data, dict) else ""
         raise InputError(
             'not a document: an object with at least "id" and "text" is needed; '
-            "`jnrf convert --to json` writes them"
+            f"`jnrf convert --to json` writes them{found}"
         )
     reader = _DictReader(data)
     document = Document(
@@ -110,8 +129,51 @@ def document_from_dict(data: dict) -> Document:
     if not counts:
         raise InputError(f"document {shown(document.id)!r}: warnings must map a kind to a count")
     document.warnings = Counter(warnings)
-    _check(document)
+    _tell_unread(reader, document)
+    claims = [(mention.fragments, mention.text) for mention in document.mentions if mention.text]
+    _move(document, offsets)
+    check(document, claims)
+    _check_texts(document, claims)
     return document
+
+
+def _tell_unread(reader: _DictReader, document: Document) -> None:
+    """Count the fields that were not read; an error if all annotations are in such fields."""
+    known = reader.known | {"warnings"}
+    others = {name: value for name, value in reader.data.items() if name not in known}
+    none_known = not any(name in reader.data for name in ANNOTATIONS)
+    if none_known and (names := hold_annotations(others)):
+        raise InputError(
+            f"{reader.where}: no {', '.join(ANNOTATIONS[:2])} or other annotations where they are "
+            f"expected, but fields that are not read: {told_names(names)}; rename them, or add "
+            '"mentions": [] to go on without'
+        )
+    count_unread(others, document.warnings)
+    document.warnings.update(reader.unread)
+
+
+def _move(document: Document, offsets: str) -> None:
+    """Make the fragments of all mentions count code points."""
+    units = Offsets(document.text, offsets)
+    for mention in document.mentions if offsets != "characters" else ():
+        moved = units.characters(mention.fragments)
+        if moved is None:
+            raise InputError(
+                f"document {shown(document.id)!r}: mention {named(mention.id)}: fragments "
+                f"{shown(list(mention.fragments))} are not between characters of the text, counted "
+                f"in {offsets.upper()} units; correct them, or name other units as --offsets"
+            )
+        mention.fragments = moved
+
+
+def _check_texts(document: Document, claims: list[tuple]) -> None:
+    """Count the mentions that claim another text than they have, and give them theirs."""
+    text = document.text
+    wrong = [m for m in document.mentions if m.text and not agrees(m.text, text, m.fragments)]
+    if wrong:
+        document.warnings[disagreement(text, claims)] += len(wrong)
+    for mention in wrong:
+        mention.text = fragments_text(text, mention.fragments)
 
 
 class _DictReader:
@@ -120,9 +182,17 @@ class _DictReader:
     def __init__(self, data: dict, where: str = "") -> None:
         self.data = data
         self.where = where or f"document {_id_of(data)}"
+        #: The names of the fields that were asked for
+        self.known: set[str] = set()
+        #: Fields of objects inside this one that were not
+        self.unread: Counter[str] = Counter()
+
+    def get(self, name: str, default: object = None) -> object:
+        self.known.add(name)
+        return self.data.get(name, default)
 
     def string(self, name: str, default: str | None = None) -> str:
-        value = self.data.get(name, default)
+        value = self.get(name, default)
         if not isinstance(value, str):
             raise InputError(f"{self.where}: {name} must be a string, not {kind_of(value)}")
         if not _is_encodable(value):
@@ -130,10 +200,10 @@ class _DictReader:
         return value
 
     def optional(self, name: str) -> str | None:
-        return None if self.data.get(name) is None else self.string(name)
+        return None if self.get(name) is None else self.string(name)
 
     def number(self, name: str) -> float | None:
-        value = self.data.get(name)
+        value = self.get(name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
             raise InputError(f"{self.where}: {name} must be a number, not {kind_of(value)}")
         if value is not None and not (abs(value) <= _MOST_NUMBER and math.isfinite(value)):
@@ -141,7 +211,7 @@ class _DictReader:
         return value
 
     def list(self, name: str) -> list:
-        value = self.data.get(name, [])
+        value = self.get(name, [])
         if not isinstance(value, list):
             raise InputError(f"{self.where}: {name} must be a list, not {kind_of(value)}")
         return value
@@ -158,6 +228,10 @@ class _DictReader:
             # type(), for True is an int to isinstance and no offset.
             if not isinstance(value, list | tuple) or [type(v) for v in value] != [kind, kind]:
                 raise InputError(f"{self.where}: {name} must be pairs of {kind.__name__}")
+            if kind is str and not all(map(_is_encodable, value)):
+                raise InputError(
+                    f"{self.where}: {name} hold half a surrogate pair; mend the encoding"
+                )
         return tuple(tuple(value) for value in values)
 
     def items(self, name: str, make: Callable[[_DictReader], object]) -> list:
@@ -166,7 +240,9 @@ class _DictReader:
             where = f"{self.where}: {name}[{number}]"
             if not isinstance(item, dict):
                 raise InputError(f"{where} must be an object, not {kind_of(item)}")
-            made.append(make(_DictReader(item, where)))
+            inner = _DictReader(item, where)
+            made.append(make(inner))
+            count_unread((n for n in item if n not in inner.known), self.unread, name)
         return made
 
 
@@ -237,73 +313,3 @@ def _note(item: _DictReader) -> Note:
     return Note(
         item.string("id"), item.string("type"), item.string("target"), item.string("text", "")
     )
-
-
-def _check(document: Document) -> None:
-    """What the rest of the package relies on: offsets inside the text, ids unique and known."""
-    where = f"document {shown(document.id)!r}"
-    mentions = set()
-    for mention in document.mentions:
-        flat = [offset for fragment in mention.fragments for offset in fragment]
-        ordered = all(s < e for s, e in mention.fragments) and flat == sorted(flat)
-        if not flat or not ordered or flat[0] < 0 or flat[-1] > len(document.text):
-            raise InputError(
-                f"{where}: mention {shown(mention.id)}: fragments {shown(list(mention.fragments))} "
-                f"are not in order inside the text of {len(document.text)} characters"
-            )
-        if mention.id in mentions:
-            raise InputError(
-                f"{where}: two mentions have the id {shown(mention.id)}; make ids unique"
-            )
-        mentions.add(mention.id)
-    for relation in document.relations:
-        for end in (relation.head, relation.tail):
-            if end not in mentions:
-                raise InputError(
-                    f"{where}: relation {shown(relation.id)} joins {shown(end)}, "
-                    "which no mention is"
-                )
-    _check_references(document, mentions, where)
-
-
-def _check_references(document: Document, mentions: set[str], where: str) -> None:
-    """Every other annotation is of one that is there, and no two have one id."""
-    events = {event.id for event in document.events}
-    joined = mentions | events
-    related = joined | {relation.id for relation in document.relations}
-    described = related | {
-        item.id for items in (document.attributes, document.normalizations) for item in items
-    }
-    references = [
-        *(("event", event.id, event.trigger, mentions) for event in document.events),
-        *(("event", e.id, ref, joined) for e in document.events for _, ref in e.arguments),
-        *(
-            ("relation", relation.id, ref, events)
-            for relation in document.relations
-            for ref in (relation.head_ref, relation.tail_ref)
-            if ref is not None
-        ),
-        *(("equivalence", e.type, ref, joined) for e in document.equivalences for ref in e.members),
-        *(("attribute", a.id, a.target, related) for a in document.attributes),
-        *(("normalization", n.id, n.target, related) for n in document.normalizations),
-        *(("note", n.id, n.target, described) for n in document.notes),
-    ]
-    for kind, id, ref, known in references:
-        if ref not in known:
-            raise InputError(
-                f"{where}: {kind} {shown(id)} refers to {shown(ref)}, which is no annotation that "
-                "it can refer to"
-            )
-    kinds = (
-        document.mentions,
-        document.relations,
-        document.events,
-        document.attributes,
-        document.normalizations,
-        document.notes,
-    )
-    for id, count in Counter(item.id for items in kinds for item in items).items():
-        if count > 1:
-            raise InputError(
-                f"{where}: {count} annotations have the id {shown(id)}; make ids unique"
-            )

@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 
 from jnrf_ext.errors import InputError
 from jnrf_ext.installed import find_in_package
+from jnrf_ext.shown import reason_without_quotes
 
 _KEY = "embeddings.word_embeddings.weight"
 _INDEX = "model.safetensors.index.json"
@@ -48,7 +49,8 @@ def _open_matrix(source: str | Path) -> Iterator[tuple[safe_open, str]]:
                 raise InputError(f"{path}: {name} has shape {shape}, a matrix is needed")
             yield weights, name
     except SafetensorError as error:
-        raise InputError(f"{path}: is not a safetensors file: {error}") from error
+        reason = reason_without_quotes(error)
+        raise InputError(f"{path}: is not a safetensors file: {reason}") from error
 
 
 def _locate(source: str | Path) -> Path:

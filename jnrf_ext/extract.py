@@ -21,7 +21,7 @@ from jnrf_ext.layers import RelationHead
 from jnrf_ext.mention_rows import allowed_classes
 from jnrf_ext.outline import Layout, Outline, lay_out, mention_rows, outline
 from jnrf_ext.selection import Selection
-from jnrf_ext.tagging import best_spans, decode_words, scored_spans, to_mentions
+from jnrf_ext.tagging import best_spans, decode_words, scored_spans, to_mentions, without_blanks
 from jnrf_ext.tokenizer import Encoded
 
 if TYPE_CHECKING:
@@ -202,10 +202,13 @@ def _to_host(tensor: Tensor) -> Tensor:
 def _spans(found: Pass, index: int, labels: list[str]) -> Spans:
     """The mentions of one document, in its rows."""
     start, end = found.bounds[index : index + 2]
+    text, rows = found.texts[index], found.outlines[index]
     log_probs = found.log_probs[start:end].numpy()
     if found.tags is None:
-        return best_spans(found.texts[index], found.outlines[index], log_probs, labels)
-    return scored_spans(found.tags[start:end].numpy(), log_probs, labels)
+        spans = best_spans(text, rows, log_probs, labels)
+    else:
+        spans = scored_spans(found.tags[start:end].numpy(), log_probs, labels)
+    return without_blanks(text, rows, spans)
 
 
 def _decode_standard(model: JNRF, found: Pass) -> list[Document]:
@@ -295,9 +298,10 @@ def _decode_reference(model: JNRF, found: Pass) -> list[Document]:
     documents = []
     for index, (start, end) in enumerate(pairwise(bounds)):
         pieces = encoded[index]
-        spans = decode_words(
+        words = decode_words(
             tags[start:end].numpy(), pieces.word_starts, schema.tags, scores[start:end].numpy()
         )
+        spans = without_blanks(texts[index], pieces, Spans.of_tuples(words))
         document = Document(ids[index], texts[index], to_mentions(texts[index], pieces, spans))
         word_of = np.cumsum(pieces.word_starts) - 1
         mention_of_word = {

@@ -49,11 +49,11 @@ def outline(text: str, encoded: Encoded, config: JNRFConfig) -> Outline:
     if config.units != "wordpiece":
         begins = encoded.word_starts
         if config.units == "word":
-            begins = _text.unit_starts(text, encoded.starts)
+            begins = _text.unit_starts(text, encoded.starts, encoded.ends)
         pieces = np.flatnonzero(begins).astype(np.int64)
         if len(encoded) and not begins[0]:  # a wordpiece of white space, which is no word's first
             pieces = np.insert(pieces, 0, 0)
-        starts, ends = starts[pieces], ends[np.append(pieces, len(encoded))[1:] - 1]
+        starts, ends = starts[pieces], _row_ends(text, encoded, pieces)
     segments = None
     if config.segments == "sentence" and len(encoded):
         first = sentence_starts(text, encoded)
@@ -62,6 +62,16 @@ def outline(text: str, encoded: Encoded, config: JNRFConfig) -> Outline:
     if config.character_size:
         words = [text[a:b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
     return Outline(starts, ends, pieces, segments, words)
+
+
+def _row_ends(text: str, encoded: Encoded, pieces: np.ndarray) -> np.ndarray:
+    """Where rows of wordpieces end: with their last wordpiece that is more than white space."""
+    last = np.append(pieces, len(encoded))[1:] - 1
+    blank = _text.blank(text, encoded.starts, encoded.ends)
+    if blank[last].any():
+        shown = np.maximum.accumulate(np.where(blank, -1, np.arange(len(blank))))[last]
+        last = np.where(shown < pieces, last, shown)
+    return encoded.ends[last]
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 
+from jnrf_ext import _text
 from jnrf_ext.tokenizer import Encoded
 
 #: Words whose full stop ends no sentence, lower case.
@@ -15,8 +16,10 @@ _ABBREVIATIONS = frozenset(
 _LAST_WORD = re.compile(r"\S*\Z")
 #: Characters looked back for a word: more than any abbreviation has, with what may be before it.
 _LOOK_BACK = 16
-_ENDS = frozenset(".!?")
-_CLOSING = frozenset("\"')]}”’»")
+_ENDS = frozenset(".!?。！？｡")
+_CLOSING = frozenset("\"')]}”’»）］｝」』】〕》〉")
+#: The ends of sentences in texts that set no space behind them, with what closes after them.
+_WIDE_END = re.compile(f"[。！？｡]+[{re.escape(''.join(sorted(_CLOSING)))}]*")
 
 
 def sentence_starts(text: str, encoded: Encoded) -> np.ndarray:
@@ -25,8 +28,8 @@ def sentence_starts(text: str, encoded: Encoded) -> np.ndarray:
     A blank line starts one. So does a line break or a space after a full stop, an exclamation or a
     question mark (closing quotes and brackets may follow), unless what follows starts with a lower
     case letter or what precedes is an abbreviation or an initial; and a line break after anything
-    but a comma or a word when what follows does not start with a lower case letter. Sentences never
-    split a word.
+    but a comma or a word when what follows does not start with a lower case letter. A full-width
+    full stop, exclamation or question mark ends one without a space. Sentences never split a word.
     """
     starts = np.zeros(len(encoded), bool)
     if not len(encoded):
@@ -37,7 +40,17 @@ def sentence_starts(text: str, encoded: Encoded) -> np.ndarray:
         starts[index] = gap == 3 or _starts(
             text, int(encoded.ends[index - 1]), int(encoded.starts[index]), gap == 2
         )
+    _start_behind_wide_ends(text, encoded, starts)
     return starts
+
+
+def _start_behind_wide_ends(text: str, encoded: Encoded, starts: np.ndarray) -> None:
+    ends = [match.end() for match in _WIDE_END.finditer(text)]
+    if not ends:
+        return
+    shown = np.flatnonzero(~_text.blank(text, encoded.starts, encoded.ends))
+    after = np.searchsorted(encoded.starts[shown], ends)
+    starts[shown[after[after < len(shown)]]] = True
 
 
 def _starts(text: str, before: int, after: int, line_break: bool) -> bool:
@@ -47,6 +60,11 @@ def _starts(text: str, before: int, after: int, line_break: bool) -> bool:
     # Some tokenizers have wordpieces of white space.
     while before > 0 and text[before - 1].isspace():
         before -= 1
+    # A letter counts, however its marks are written.
+    while before > 0 and _text.is_joining(text[before - 1]):
+        before -= 1
+    if before == 0:
+        return False
     at = before
     while at > 0 and text[at - 1] in _CLOSING:
         at -= 1
@@ -55,4 +73,5 @@ def _starts(text: str, before: int, after: int, line_break: bool) -> bool:
     if text[at - 1] != "." or line_break:
         return True
     word = _LAST_WORD.search(text[max(0, at - 1 - _LOOK_BACK) : at - 1])[0].lstrip("([\"'").lower()
-    return word not in _ABBREVIATIONS and not (len(word) == 1 and word.isalpha())
+    letters = [character for character in word if not _text.is_joining(character)]
+    return word not in _ABBREVIATIONS and not (len(letters) == 1 and letters[0].isalpha())

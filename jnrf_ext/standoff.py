@@ -7,28 +7,16 @@ their faults, which is ``jnrf.corpora.brat``; here is what a deployer needs to h
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
 
 from jnrf_ext import _text
+from jnrf_ext.brat_names import ID_LETTERS, is_word, names_after_colons
 from jnrf_ext.document import Document, Mention
 from jnrf_ext.document_dict import document_from_dict, document_to_dict
 from jnrf_ext.errors import InputError
-from jnrf_ext.shown import shown
+from jnrf_ext.mention_text import fragments_text, one_line
+from jnrf_ext.shown import shown, the_id
 
 __all__ = ["describe", "document_from_dict", "document_to_dict", "fragments_text", "to_brat"]
-
-#: A standoff line is one line: a line break inside a mention or a note becomes a space.
-_LINE_BREAKS = str.maketrans("\r\n", "  ")
-_WORD = re.compile(r"\S+")
-
-
-def fragments_text(text: str, fragments: Sequence[tuple[int, int]]) -> str:
-    """What a mention of these fragments says: joined by spaces, line breaks as spaces.
-
-    Offsets are code points of ``text``, half open. The result has the length brat expects:
-    that of the fragments, and one for each join.
-    """
-    return _one_line(" ".join(text[start:end] for start, end in fragments))
 
 
 def to_brat(document: Document) -> str:
@@ -53,13 +41,13 @@ def to_brat(document: Document) -> str:
     for equivalence in document.equivalences:
         lines.append(f"*\t{' '.join((equivalence.type, *equivalence.members))}\n")
     for attribute in document.attributes:
-        value = "" if attribute.value is None else f" {_one_line(attribute.value)}"
+        value = "" if attribute.value is None else f" {one_line(attribute.value)}"
         lines.append(f"{attribute.id}\t{attribute.type} {attribute.target}{value}\n")
     for entry in document.normalizations:
-        tail_text = f"\t{_one_line(entry.text)}" if entry.text else ""
+        tail_text = f"\t{one_line(entry.text)}" if entry.text else ""
         lines.append(f"{entry.id}\t{entry.type} {entry.target} {entry.reference}{tail_text}\n")
     for note in document.notes:
-        tail_text = f"\t{_one_line(note.text)}" if note.text else ""
+        tail_text = f"\t{one_line(note.text)}" if note.text else ""
         lines.append(f"{note.id}\t{note.type} {note.target}{tail_text}\n")
     return "".join((mentions, *lines))
 
@@ -71,52 +59,39 @@ def _has_more(document: Document) -> bool:
 
 
 def _check_names(document: Document) -> None:
-    kinds = {
-        "T": document.mentions,
-        "R": document.relations,
-        "E": document.events,
-        "AM": document.attributes,
-        "N": document.normalizations,
-        "#": document.notes,
-    }
-    for starts, items in kinds.items():
+    kinds = {kind: getattr(document, kind) for kind in ID_LETTERS}
+    where = f"document {shown(document.id)!r}"
+    remedy = "jnrf_ext.brat_names.BratNames().fit(document) gives others, as jnrf convert does"
+    for kind, items in kinds.items():
+        starts = ID_LETTERS[kind]
         for item in items:
-            if item.id[:1] not in starts or not _WORD.fullmatch(item.id):
+            if item.id[:1] not in starts or not is_word(item.id):
                 raise InputError(
-                    f"document {shown(document.id)!r}: brat cannot hold the id {shown(item.id)!r}; "
-                    f"it must start with {' or '.join(starts)} and have no white space"
+                    f"{where}: brat cannot hold {the_id(item.id)}; it must start with "
+                    f"{' or '.join(starts)} and have no white space; {remedy}"
                 )
     names = {item.type for items in (*kinds.values(), document.equivalences) for item in items}
     roles = {role for event in document.events for role, _ in event.arguments}
     roles.update(role for r in document.relations for role in (r.head_role, r.tail_role))
-    names.update(n.reference for n in document.normalizations)
     # A role ends at the last colon before the id that it names.
-    for ref in _names_after_colons(document):
-        if not _WORD.fullmatch(ref) or ":" in ref:
+    for ref in names_after_colons(document):
+        if not is_word(ref) or ":" in ref:
             raise InputError(
-                f"document {shown(document.id)!r}: brat cannot hold the id {shown(ref)!r} in an "
-                "event or relation; ids there have no colon"
+                f"{where}: brat cannot hold {the_id(ref)} in an event or relation; ids "
+                f"there have no colon; {remedy}"
+            )
+    for entry in document.normalizations:
+        if not is_word(entry.reference):
+            raise InputError(
+                f"{where}: brat cannot hold a reference of {len(entry.reference):,} characters; "
+                f"references there have no white space; {remedy}"
             )
     for name in sorted(names | roles):
-        if not _WORD.fullmatch(name):
+        if not is_word(name):
             raise InputError(
-                f"document {shown(document.id)!r}: brat cannot hold the name {shown(name)!r}; "
-                "names there have no white space, use _ instead"
+                f"{where}: brat cannot hold the name {shown(name)!r}; names there are not empty "
+                f"and have no white space; {remedy if name else 'name it'}"
             )
-
-
-def _names_after_colons(document: Document) -> Iterator[str]:
-    for event in document.events:
-        yield event.trigger
-        yield from (ref for _, ref in event.arguments)
-    for relation in document.relations:
-        yield relation.head_ref or relation.head
-        yield relation.tail_ref or relation.tail
-
-
-def _one_line(text: str) -> str:
-    # translate() goes through a table for each character, and few texts need it.
-    return text.translate(_LINE_BREAKS) if "\n" in text or "\r" in text else text
 
 
 def describe(document: Document, width: int = 60) -> str:

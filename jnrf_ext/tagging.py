@@ -89,9 +89,9 @@ def best_mentions(
     """The mentions of the most probable tags in which no word is cut and BIO holds.
 
     ``log_probs`` float32 [n, L] are the log-probabilities of ``labels`` at each wordpiece. A word
-    is a run of letters and digits, so punctuation is no part of it; its wordpieces get one tag
-    together. Returns (type, first, last_exclusive, score) in order; the score is the mean
-    probability over the mention's wordpieces of being tagged with its type.
+    (:mod:`jnrf_ext.words`) has no punctuation in it; its wordpieces get one tag together. Returns
+    (type, first, last_exclusive, score) in order; the score is the mean probability over the
+    mention's wordpieces of being tagged with its type.
     """
     return list(best_spans(text, encoded, log_probs, labels))
 
@@ -100,7 +100,7 @@ def best_spans(text: str, encoded: Encoded | Outline, log_probs, labels: Sequenc
     """:func:`best_mentions` as columns."""
     table = _label_table(tuple(labels))
     log_probs = np.ascontiguousarray(log_probs, np.float32)
-    starts = _text.unit_starts(text, encoded.starts)
+    starts = _text.unit_starts(text, encoded.starts, encoded.ends)
     found = _text.best_mentions(log_probs, starts, table.parts, table.types)
     return _with_scores(table, found, log_probs)
 
@@ -114,6 +114,23 @@ def scored_spans(tags, log_probs, labels: Sequence[str]) -> Spans:
     table = _label_table(tuple(labels))
     found = _text.decode_bio(tags, table.parts, table.types)
     return _with_scores(table, found, np.asarray(log_probs, np.float32))
+
+
+def without_blanks(text: str, rows: Encoded | Outline, spans: Spans) -> Spans:
+    """Spans without the rows of white space at their ends; those of nothing else are left out.
+
+    Some tokenizers have wordpieces of white space, or of no character, which may be tagged as any
+    other.
+    """
+    blank = _text.blank(text, rows.starts, rows.ends)
+    if not blank.any():
+        return spans
+    shown = np.append(np.flatnonzero(~blank), len(blank))
+    first = shown[np.searchsorted(shown, spans.first)]
+    last = np.append(-1, shown)[np.searchsorted(shown, spans.last)] + 1
+    kept = first < last
+    scores = None if spans.scores is None else spans.scores[kept]
+    return Spans(spans.names, spans.kinds[kept], first[kept], last[kept], scores)
 
 
 def _with_scores(table: _LabelTable, found: tuple, log_probs: np.ndarray) -> Spans:

@@ -20,7 +20,8 @@ from jnrf_ext import _text
 from jnrf_ext.errors import InputError
 from jnrf_ext.files import write_atomically
 from jnrf_ext.installed import find_in_package
-from jnrf_ext.shown import reason_of
+from jnrf_ext.shown import reason_without_quotes
+from jnrf_ext.unknown_words import Columns, cut_unknown
 from jnrf_ext.word_split import splits_at_whitespace
 
 #: Casing classes in ``Encoded.shapes``.
@@ -41,8 +42,10 @@ class Encoded:
     """The wordpieces of one text, in order; numpy arrays of one length n.
 
     ``starts`` and ``ends`` count code points of the original text, half open, both non-decreasing.
-    Wordpieces share a character only where a tokenizer of bytes cut it. ``word_starts`` marks the
-    first wordpiece of each whitespace word, ``shapes`` is the casing class (:data:`SHAPES`) of the
+    Combining marks, joiners and variation selectors that a tokenizer drops belong to the wordpiece
+    before them. Wordpieces share a character where one became several, as bytes or in a normalizer.
+    A wordpiece may have no character, or white space alone. ``word_starts`` marks the first
+    wordpiece of each whitespace word, ``shapes`` is the casing class (:data:`SHAPES`) of the
     original characters, ``gaps`` what stands before them (:data:`GAPS`).
     """
 
@@ -95,6 +98,8 @@ class Tokenizer:
         unknown = model.get("unk_token")
         #: Id of the unknown wordpiece, None for a tokenizer that knows every character.
         self.unknown_id: int | None = vocabulary.get(unknown, model.get("unk_id"))
+        #: Whether an unknown word is one wordpiece; other models have unknown characters
+        self._knows_words = model["type"] in ("WordPiece", "WordLevel")
 
     @classmethod
     def from_file(cls, path: str | Path) -> Tokenizer:
@@ -217,15 +222,25 @@ class Tokenizer:
     def _encode_whole(self, text: str) -> Encoded:
         """Ask the library for the whole text at once."""
         encoding = _ask(self._tokenizer.encode, text, add_special_tokens=False)
-        ids, starts, ends = _columns(encoding)
+        ids, starts, ends = self._cut_unknown(text, _columns(encoding))
         return _with_gaps(text, ids, *_text.describe_pieces(text, starts, ends))
 
-    def _encode_joined(self, words: list[str]):
+    def _cut_unknown(self, text: str, columns: Columns) -> Columns:
+        return cut_unknown(
+            text, columns, self.unknown_id, self._encode_parts if self._knows_words else None
+        )
+
+    def _encode_parts(self, parts: list[str]) -> list[Columns]:
+        encodings = _ask(self._tokenizer.encode_batch, parts, add_special_tokens=False)
+        return [_columns(encoding) for encoding in encodings]
+
+    def _encode_joined(self, words: list[str], cut: bool = True):
         """(counts, ids, starts, ends) of words, as in a text; offsets from each word's start."""
         lengths = np.fromiter(map(len, words), np.int64, len(words))
         word_ends = np.cumsum(lengths + 1)
-        joined = _ask(self._tokenizer.encode, " ".join(words), add_special_tokens=False)
-        ids, starts, ends = _columns(joined)
+        text = " ".join(words)
+        columns = _columns(_ask(self._tokenizer.encode, text, add_special_tokens=False))
+        ids, starts, ends = self._cut_unknown(text, columns) if cut else columns
         word = np.searchsorted(word_ends, starts, side="right")
         shift = (word_ends - lengths - 1)[word]
         counts = np.bincount(word, minlength=len(words))
@@ -235,9 +250,8 @@ class Tokenizer:
         """(counts, ids, starts, ends) of words, each tokenised as a text of its own."""
         words = [word.replace("#", "*") for word in words]
         if self._whole_words:
-            return self._encode_joined(words)
-        encodings = _ask(self._tokenizer.encode_batch, words, add_special_tokens=False)
-        columns = [_columns(encoding) for encoding in encodings]
+            return self._encode_joined(words, cut=False)
+        columns = self._encode_parts(words)
         counts = [len(ids) for ids, _, _ in columns]
         ids, starts, ends = map(np.concatenate, zip(*columns, strict=True))
         return np.array(counts), ids, starts, ends
@@ -258,11 +272,11 @@ def _ask(call, *arguments, **options):
         # A defect in its Rust code comes as a PanicException, which is no Exception.
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
-        reason = reason_of(error)
+        reason = reason_without_quotes(error)
         raise InputError(f"the tokenizer fails: {reason}") from error
 
 
-def _columns(encoding: tokenizers.Encoding) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _columns(encoding: tokenizers.Encoding) -> Columns:
     ids = np.array(encoding.ids, np.int32)
     # Twice as fast as np.array of the list of pairs.
     offsets = np.fromiter(chain.from_iterable(encoding.offsets), np.int32, 2 * len(ids))

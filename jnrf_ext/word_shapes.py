@@ -57,8 +57,10 @@ class WordShapes:
 def word_shapes(words: Sequence[str]) -> WordShapes:
     """The shapes of words of any length; characters other than printable ASCII share ids.
 
-    A space to a tilde have ids of their own, all others one for each Unicode category.
+    A space to a tilde have ids of their own, all others one for each Unicode category. Words are
+    read in Unicode's composed form (NFC), however their letters are written.
     """
+    words = [w if w.isascii() else unicodedata.normalize("NFC", w) for w in words]
     number: dict[str, int] = {}
     index = [number.setdefault(word, len(number)) for word in words]
     text = "".join(number)

@@ -6,11 +6,15 @@ known to be exact; everything else is tokenised as a whole.
 
 from __future__ import annotations
 
+import re
+
 # None of these looks further than one character and the combining marks that follow it.
 _LOCAL_NORMALIZERS = {"BertNormalizer", "Lowercase", "NFC", "NFD", "StripAccents"}
 # Each of these splits at every space, tab, line feed and carriage return, and drops them.
 _WHITESPACE_SPLITTERS = {"BertPreTokenizer", "Whitespace", "WhitespaceSplit"}
-_FURTHER_SPLITTERS = _WHITESPACE_SPLITTERS | {"Punctuation", "Digits"}
+_FURTHER_SPLITTERS = _WHITESPACE_SPLITTERS | {"Punctuation", "Digits", "letters"}
+# A split that sets letters apart, with their marks, and can find no white space.
+_LETTERS = re.compile(r"\[\w+\]\\p\{M\}\*")
 
 
 def splits_at_whitespace(description: dict) -> bool:
@@ -35,6 +39,9 @@ def _parts(component: dict | None, members: str) -> list[str]:
         return []
     if component["type"] == "Sequence":
         return [name for part in component[members] for name in _parts(part, members)]
+    if component["type"] == "Split" and component["behavior"] == "Isolated":
+        pattern = component["pattern"].get("Regex", "")
+        return ["letters" if _LETTERS.fullmatch(pattern) and not component["invert"] else "Split"]
     return [component["type"]]
 
 

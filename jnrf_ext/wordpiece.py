@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import tokenizers
-from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, trainers
 
+from jnrf_ext import _text
 from jnrf_ext.errors import InputError
 
 _UNKNOWN = "[UNK]"
@@ -21,6 +22,9 @@ def train_wordpiece(
     The library numbers the continuation characters ("##a") in the order of a hash map, and breaks
     ties between merges by those numbers, so that two runs differ. Here the whole alphabet is given
     to it in a fixed order, as special tokens, which become ordinary ones afterwards.
+
+    Letters of scripts that set no spaces between words are wordpieces of their own where the texts
+    have any: a longer wordpiece would hold parts of several words (:mod:`jnrf_ext.words`).
     """
     texts = list(texts)
     bare = _bert_style(models.WordPiece({_UNKNOWN: 0}, unk_token=_UNKNOWN), lowercase)
@@ -34,6 +38,11 @@ def train_wordpiece(
     )
     if not alphabet:
         raise InputError("there is no character to learn a vocabulary from; give some texts")
+    unspaced = "".join(
+        letter
+        for letter in filter(_text.is_unspaced, alphabet)
+        if not bare.normalizer.normalize_str(letter).startswith(" ")  # those it sets apart already
+    )
     first = [*special_tokens, *alphabet, *(_PREFIX + character for character in alphabet)]
     if vocab_size < len(first):
         raise InputError(
@@ -47,19 +56,31 @@ def train_wordpiece(
         show_progress=False,
         continuing_subword_prefix=_PREFIX,
     )
+    bare.pre_tokenizer = _splitter(unspaced)
     bare.train_from_iterator(texts, trainer)
     vocabulary = bare.get_vocab(with_added_tokens=True)
     trained = _bert_style(
         models.WordPiece(vocabulary, unk_token=_UNKNOWN, continuing_subword_prefix=_PREFIX),
         lowercase,
+        unspaced,
     )
     trained.add_special_tokens(list(special_tokens))
     return trained
 
 
-def _bert_style(model: models.Model, lowercase: bool) -> tokenizers.Tokenizer:
+def _bert_style(model: models.Model, lowercase: bool, unspaced: str = "") -> tokenizers.Tokenizer:
     tokenizer = tokenizers.Tokenizer(model)
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.pre_tokenizer = _splitter(unspaced)
     tokenizer.decoder = decoders.WordPiece(prefix=_PREFIX)
     return tokenizer
+
+
+def _splitter(unspaced: str) -> pre_tokenizers.PreTokenizer:
+    """Splits at white space and punctuation, and at each of some letters, with its marks."""
+    splitter = pre_tokenizers.BertPreTokenizer()
+    if not unspaced:
+        return splitter
+    # As :mod:`jnrf_ext.word_split` knows it.
+    letters = pre_tokenizers.Split(Regex(f"[{unspaced}]\\p{{M}}*"), "isolated")
+    return pre_tokenizers.Sequence([splitter, letters])

@@ -13,6 +13,7 @@
 #include "text/scores.h"
 #include "text/spans.h"
 #include "text/units.h"
+#include "text/words.h"
 
 namespace jnrf::text {
 
@@ -94,14 +95,65 @@ py::tuple py_decode_words(const Array<int64_t>& tags, const Array<bool>& word_st
   return to_tuple(mentions);
 }
 
-py::array_t<bool> py_unit_starts(const py::str& text, const Array<int32_t>& starts) {
-  const auto s = read(starts, "starts");
+py::array_t<bool> py_unit_starts(const py::str& text, const Array<int32_t>& starts,
+                                 const Array<int32_t>& ends) {
+  const auto s = read(starts, "starts"), e = read(ends, "ends");
+  if (s.size() != e.size()) throw InputError("starts and ends must have one length");
   const Characters characters = characters_of(text);
   py::array_t<bool> out(starts.size());
   const auto o = write(out);
   py::gil_scoped_release release;
-  unit_starts(characters, s, o);
+  unit_starts(characters, s, e, o);
   return out;
+}
+
+py::array_t<bool> py_blank(const py::str& text, const Array<int32_t>& starts,
+                           const Array<int32_t>& ends) {
+  const auto s = read(starts, "starts"), e = read(ends, "ends");
+  if (s.size() != e.size()) throw InputError("starts and ends must have one length");
+  const Characters characters = characters_of(text);
+  py::array_t<bool> out(starts.size());
+  const auto o = write(out);
+  py::gil_scoped_release release;
+  blank(characters, s, e, o);
+  return out;
+}
+
+py::tuple py_words(const py::str& text) {
+  const Characters characters = characters_of(text);
+  WordSpans words;
+  {
+    py::gil_scoped_release release;
+    words = words_of(characters);
+  }
+  return py::make_tuple(to_array(words.starts), to_array(words.ends));
+}
+
+py::tuple py_inner_words(const py::str& text, const Array<int32_t>& starts,
+                         const Array<int32_t>& ends) {
+  const auto s = read(starts, "starts"), e = read(ends, "ends");
+  if (s.size() != e.size()) throw InputError("starts and ends must have one length");
+  const Characters characters = characters_of(text);
+  std::vector<int64_t> spans;
+  std::vector<int32_t> places;
+  {
+    py::gil_scoped_release release;
+    for (const Cut& cut : inner_words(characters, s, e)) {
+      spans.push_back(cut.span);
+      places.push_back(cut.at);
+    }
+  }
+  return py::make_tuple(to_array(spans), to_array(places));
+}
+
+bool py_is_joining(const py::str& character) {
+  const Characters characters = characters_of(character);
+  return characters.size == 1 && is_joining(characters[0]);
+}
+
+bool py_is_unspaced(const py::str& character) {
+  const Characters characters = characters_of(character);
+  return characters.size == 1 && is_unspaced(characters[0]) && is_alphanumeric(characters[0]);
 }
 
 py::tuple py_best_mentions(const Array<float>& log_probs, const Array<bool>& starts,
@@ -169,6 +221,7 @@ py::tuple py_describe(const py::str& text, const Array<int32_t>& starts,
 
 PYBIND11_MODULE(_text, m) {
   using namespace jnrf::text;
+  read_marks();
   m.doc() = "Span alignment, BIO tags and a word cache for tokenizers, on plain arrays.";
   py::register_exception_translator([](std::exception_ptr pointer) {
     try {
@@ -184,7 +237,12 @@ PYBIND11_MODULE(_text, m) {
   m.def("decode_bio", &py_decode_bio, py::arg("tags"), py::arg("parts"), py::arg("types"));
   m.def("decode_words", &py_decode_words, py::arg("tags"), py::arg("word_starts"), py::arg("parts"),
         py::arg("types"));
-  m.def("unit_starts", &py_unit_starts, py::arg("text"), py::arg("starts"));
+  m.def("unit_starts", &py_unit_starts, py::arg("text"), py::arg("starts"), py::arg("ends"));
+  m.def("blank", &py_blank, py::arg("text"), py::arg("starts"), py::arg("ends"));
+  m.def("words", &py_words, py::arg("text"));
+  m.def("is_unspaced", &py_is_unspaced, py::arg("character"));
+  m.def("inner_words", &py_inner_words, py::arg("text"), py::arg("starts"), py::arg("ends"));
+  m.def("is_joining", &py_is_joining, py::arg("character"));
   m.def("best_mentions", &py_best_mentions, py::arg("log_probs"), py::arg("unit_starts"),
         py::arg("parts"), py::arg("types"));
   m.def("mention_scores", &py_mention_scores, py::arg("probabilities"), py::arg("parts"),

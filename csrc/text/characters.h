@@ -50,6 +50,22 @@ inline bool is_alphanumeric(char32_t c) {
   return Py_UNICODE_ISALNUM(c);  // looks into several tables
 }
 
+// Reads from Python which characters are marks. To be called once, with the GIL, before is_joining.
+void read_marks();
+
+// Whether `c` belongs to the character before it, whatever that is: combining marks, variation
+// selectors, joiners, what shows nothing inside a word (soft hyphen), the skin of an emoji.
+bool is_joining(char32_t c);
+
+// Whether `c` is of Hangul: a syllable, or a part of one in any of its forms.
+bool is_hangul(char32_t c);
+
+// Whether `c` is the vowel or the end of a Hangul syllable, which composition takes up.
+bool is_hangul_part(char32_t c);
+
+// Whether `c` is of a script that sets no spaces between words, digits and punctuation aside.
+bool is_unspaced(char32_t c);
+
 inline bool is_space(char32_t c) { return Py_UNICODE_ISSPACE(c); }
 
 // The characters at which every supported pre-tokenizer splits, whatever its normalizer does.

@@ -21,6 +21,45 @@ void gaps_in(const Char* text, const Char* end, std::span<const int32_t> starts,
   }
 }
 
+// Whether a wordpiece has no character that shows.
+bool is_blank(const Characters& text, int32_t start, int32_t end) {
+  while (start < end && is_space(text[start])) ++start;
+  return start == end;
+}
+
+// Where a wordpiece that ends at `end` ends with what a normalizer took away behind it, `next` at
+// most: what joins a character, and the parts of a Hangul syllable that were composed.
+int32_t reach(const Characters& text, int32_t end, int32_t next) {
+  while (end < next &&
+         (is_joining(text[end]) || (is_hangul_part(text[end]) && is_hangul(text[end - 1])))) {
+    ++end;
+  }
+  return end;
+}
+
+// Lets wordpieces that have had whitespace taken off end behind what their tokenizer dropped.
+void reach_over_dropped(const Characters& text, std::span<int32_t> starts,
+                        std::span<int32_t> ends) {
+  auto next = static_cast<int32_t>(text.size);
+  int32_t from = -1, to = -1;  // the last end that was moved
+  for (size_t i = starts.size(); i-- > 0;) {
+    if (is_blank(text, starts[i], ends[i])) {
+      continue;
+    }
+    if (ends[i] == from) {  // the wordpieces of one character end together
+      ends[i] = to;
+    } else if (const int32_t reached = reach(text, ends[i], next); reached > ends[i]) {
+      from = ends[i];
+      to = ends[i] = reached;
+      // What has no character stays behind what is before it.
+      for (size_t k = i + 1; k < starts.size() && ends[k] < reached; ++k) {
+        starts[k] = ends[k] = reached;
+      }
+    }
+    next = std::min(next, starts[i]);
+  }
+}
+
 }  // namespace
 
 Shape shape_of(const Characters& characters) {
@@ -28,6 +67,7 @@ Shape shape_of(const Characters& characters) {
   int64_t upper = 0, lower = 0;
   for (int64_t i = 0; i < characters.size; ++i) {
     const char32_t c = characters[i];
+    if (is_joining(c)) continue;  // the same however a letter is composed
     if (Py_UNICODE_ISDIGIT(c)) return kDigit;
     if (Py_UNICODE_ISUPPER(c) || Py_UNICODE_ISTITLE(c)) {
       if (i == 0) upper_first = true;
@@ -67,6 +107,18 @@ void describe_pieces(const Characters& text, std::span<int32_t> starts, std::spa
     word_starts[i] = new_word;
     new_word = false;
     shapes[i] = shape_of(text.part(start, end));
+  }
+  reach_over_dropped(text, starts, ends);
+}
+
+void blank(const Characters& text, std::span<const int32_t> starts, std::span<const int32_t> ends,
+           std::span<bool> out) {
+  for (size_t i = 0; i < starts.size(); ++i) {
+    if (starts[i] < 0 || ends[i] > text.size) {
+      throw InputError("row " + std::to_string(i) + " does not lie in the text of " +
+                       std::to_string(text.size) + " characters");
+    }
+    out[i] = is_blank(text, starts[i], std::max(starts[i], ends[i]));
   }
 }
 

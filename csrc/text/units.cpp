@@ -5,6 +5,7 @@
 #include <string>
 
 #include "text/error.h"
+#include "text/words.h"
 
 namespace jnrf::text {
 namespace {
@@ -146,25 +147,35 @@ class Paths {
   std::vector<uint8_t> from_inside_;
 };
 
-template <typename Char>
-void unit_starts_in(const Char* text, std::span<const int32_t> starts, std::span<bool> out) {
-  for (size_t i = 0; i < starts.size(); ++i) {
-    const int32_t at = starts[i];
-    out[i] = i == 0 || at == 0 || !is_alphanumeric(text[at]) || !is_alphanumeric(text[at - 1]);
+// A tokenizer may drop what a word begins with, so that the characters before tell nothing of it.
+bool space_between(const Characters& text, int64_t from, int64_t to) {
+  for (; from < to; ++from) {
+    if (is_space(text[from])) return true;
   }
+  return false;
 }
 
 }  // namespace
 
-void unit_starts(const Characters& text, std::span<const int32_t> starts, std::span<bool> out) {
+void unit_starts(const Characters& text, std::span<const int32_t> starts,
+                 std::span<const int32_t> ends, std::span<bool> out) {
+  int64_t covered = 0;  // where the last wordpiece of any character ends
   for (size_t i = 0; i < starts.size(); ++i) {
-    if (starts[i] < 0 || starts[i] >= text.size) {
-      throw InputError("wordpiece " + std::to_string(i) + " starts at " +
-                       std::to_string(starts[i]) + ", outside a text of " +
-                       std::to_string(text.size) + " characters");
+    const int32_t at = starts[i];
+    // A wordpiece of no character may stand behind the last one.
+    if (at < 0 || at > text.size || (at == text.size && ends[i] > at)) {
+      throw InputError("wordpiece " + std::to_string(i) + " starts at " + std::to_string(at) +
+                       ", outside a text of " + std::to_string(text.size) + " characters");
     }
+    if (i == 0) {
+      out[i] = true;
+    } else if (at < ends[i - 1]) {
+      out[i] = false;  // it shares a character with the one before
+    } else {
+      out[i] = at == text.size || space_between(text, covered, at) || !continues_word(text, at);
+    }
+    if (ends[i] > at) covered = ends[i];
   }
-  with_width(text, [&](const auto* characters) { unit_starts_in(characters, starts, out); });
 }
 
 Mentions best_mentions(std::span<const float> log_probs, std::span<const bool> starts,

@@ -10,10 +10,12 @@
 
 namespace jnrf::text {
 
-// Marks the wordpieces that do not continue a word: those whose first character and the character
-// before it are not both letters or digits. So punctuation is no part of a word, and "##" or any
-// other mark of a tokenizer need not be known. Throws InputError where a start is not in the text.
-void unit_starts(const Characters& text, std::span<const int32_t> starts, std::span<bool> out);
+// Marks the wordpieces that do not continue a word (text/words.h): those whose first character does
+// not, and which share none with the wordpiece before. So punctuation is no part of a word, and
+// "##" or any other mark of a tokenizer need not be known. `ends` are needed for the wordpieces of
+// one character and for those of none. Throws InputError where a start is not in the text.
+void unit_starts(const Characters& text, std::span<const int32_t> starts,
+                 std::span<const int32_t> ends, std::span<bool> out);
 
 // The mentions of the most probable sequence of BIO labels of units (words), where an I- follows
 // only a B- or I- of its type. `log_probs` [n, labels] are of wordpieces, n = starts.size(); a unit

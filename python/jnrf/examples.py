@@ -98,7 +98,7 @@ def encode_document(
     types = set(schema.entity_types)
     known = [mention for mention in document.mentions if mention.type in types]
     lost["mention of an unknown type"] += len(document.mentions) - len(known)
-    units = _row_units(known, rows, options, lost)
+    units = _row_units(document.text, known, rows, options, lost)
     tags, kept = encode_tags(
         len(rows), units.first, units.last, units.types, schema.tags, options.overlap
     )
@@ -145,13 +145,17 @@ class _Units:
 
 
 def _row_units(
-    mentions: list[Mention], rows: Outline, options: ExampleOptions, lost: Counter[str]
+    text: str,
+    mentions: list[Mention],
+    rows: Outline,
+    options: ExampleOptions,
+    lost: Counter[str],
 ) -> _Units:
     """Align mentions with rows, and bring discontinuous ones into BIO's reach."""
     bounds = [at for mention in mentions for fragment in mention.fragments for at in fragment]
     spans = np.array(bounds, np.int64).reshape(-1, 2)
     firsts, lasts = align(rows.starts, rows.ends, spans[:, 0], spans[:, 1])
-    _count_moved_boundaries(rows, spans, firsts, lasts, lost)
+    _count_moved_boundaries(text, rows, spans, firsts, lasts, lost)
     firsts, lasts = firsts.tolist(), lasts.tolist()
     first, last, owners = [], [], []
     at = 0
@@ -202,18 +206,29 @@ def _make_continuous(ranges: list[tuple[int, int]], policy: str) -> list[tuple[i
 
 
 def _count_moved_boundaries(
-    rows: Outline, spans: np.ndarray, firsts: np.ndarray, lasts: np.ndarray, lost: Counter[str]
+    text: str,
+    rows: Outline,
+    spans: np.ndarray,
+    firsts: np.ndarray,
+    lasts: np.ndarray,
+    lost: Counter[str],
 ) -> None:
-    """Count the fragments whose boundaries will come back elsewhere than they were written."""
+    """Count the fragments whose boundaries will come back elsewhere than they were written.
+
+    Those that a row goes beyond count as inside of it; of the others, what is left out decides.
+    """
     found = firsts >= 0
     if not found.any():
         return
     starts, ends = rows.starts[firsts[found]], rows.ends[lasts[found] - 1]
     wanted_starts, wanted_ends = spans[found].T
     inside = (starts < wanted_starts) | (ends > wanted_ends)
-    outside = (starts > wanted_starts) | (ends < wanted_ends)
-    lost["boundary inside a wordpiece"] += int(inside.sum())
-    lost["boundary on whitespace"] += int((outside & ~inside).sum())
+    lost[f"boundary inside a {'wordpiece' if rows.pieces is None else 'word'}"] += int(inside.sum())
+    outside = np.flatnonzero(((starts > wanted_starts) | (ends < wanted_ends)) & ~inside)
+    for i in outside.tolist():
+        left_out = text[wanted_starts[i] : starts[i]] + text[ends[i] : wanted_ends[i]]
+        what = "whitespace" if left_out.isspace() else "a character that the tokenizer drops"
+        lost[f"boundary on {what}"] += 1
 
 
 def _label_pairs(

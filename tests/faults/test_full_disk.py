@@ -257,6 +257,7 @@ def test_a_corpus_is_whole_once_there_is_room(jnrf, tmp_path, disk, to):
     words = ("convert", corpus, "OUT", "--to", to)
     if to == "synth":
         words = ("synth", "OUT", "--documents", 20, "--words", 400)
+    words += ("--overwrite",)  # what was written before there was no room left
 
     def run(out: Path, **options):
         return jnrf(*(out if word == "OUT" else word for word in words), **options)

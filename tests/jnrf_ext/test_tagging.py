@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jnrf_ext.errors import InputError
-from jnrf_ext.tagging import align, decode_tags, decode_words, encode_tags, to_mentions
+from jnrf_ext.found import Spans
+from jnrf_ext.tagging import (
+    align,
+    decode_tags,
+    decode_words,
+    encode_tags,
+    to_mentions,
+    without_blanks,
+)
 from jnrf_ext.tokenizer import Tokenizer
 
 LABELS = ["O", "B-ADE", "I-ADE", "B-Drug", "I-Drug"]
@@ -255,3 +263,35 @@ def test_mentions_carry_their_type_text_and_score(tokenizer):
     text = "ab  c"
     (mention,) = to_mentions(text, tokenizer.encode(text), [("Drug", 0, 2, 0.5)])
     assert (mention.id, mention.type, mention.text, mention.score) == ("T1", "Drug", "ab  c", 0.5)
+
+
+# ---------------------------------------------------------------- white space
+class Rows:
+    """Rows of a text " ab  c ": white space, a word, nothing, white space, a word, nothing."""
+
+    text = " ab  c "
+    starts = np.array([0, 1, 3, 3, 5, 7], np.int32)
+    ends = np.array([1, 3, 3, 5, 6, 7], np.int32)
+
+
+@pytest.mark.parametrize(
+    ("span", "expected"),
+    [
+        ((1, 2), (1, 2)),
+        ((0, 2), (1, 2)),
+        ((0, 6), (1, 5)),
+        ((1, 4), (1, 2)),
+        ((2, 5), (4, 5)),
+        ((1, 5), (1, 5)),  # what lies within stays
+        ((0, 1), None),
+        ((2, 4), None),
+        ((5, 6), None),
+    ],
+)
+def test_spans_lose_white_space_at_their_ends(span, expected):
+    others = [("ADE", 1, 2, 0.5), ("Drug", *span, 0.25)]
+    found = list(without_blanks(Rows.text, Rows, Spans.of_tuples(others)))
+    kept = [("Drug", *expected)] if expected else []
+    assert found == others[:1] + [(*mention, 0.25) for mention in kept]
+    bare = Spans.of_tuples([("Drug", *span)])
+    assert list(without_blanks(Rows.text, Rows, bare)) == kept

@@ -12,11 +12,12 @@ import pytest
 import tokenizers
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Regex, models, normalizers, pre_tokenizers, processors, trainers
 
 from jnrf_ext import _text
 from jnrf_ext.errors import InputError
 from jnrf_ext.tokenizer import SHAPES, Encoded, Tokenizer
+from jnrf_ext.words import word_spans
 
 CORPUS = [
     "He was given Aspirin 81 mg p.o. daily; the rash improved over several days.",
@@ -435,6 +436,43 @@ def test_training_with_and_without_case():
     cased = Tokenizer.train(CORPUS, 300, lowercase=False)
     assert cased.id_of("A") is not None
     assert Tokenizer.train(CORPUS, 300).id_of("A") is None
+
+
+@pytest.mark.parametrize("lowercase", [True, False])
+def test_training_sets_letters_of_scripts_without_spaces_apart(lowercase):
+    texts = ["カタカナ とても ที่ค่า took aspirin", "ကခ ខខ"] * 30
+    tokenizer = Tokenizer.train(texts, 300, lowercase)
+    assert tokenizer._whole_words
+    for text in texts:
+        encoded = tokenizer.encode(text)
+        starts, ends = word_spans(text)
+        assert set(starts.tolist()) <= set(encoded.starts.tolist())
+        assert set(ends.tolist()) <= set(encoded.ends.tolist())
+        assert columns(encoded) == columns(tokenizer._encode_whole(text))
+    assert tokenizer.pieces(tokenizer.encode("aspirin").ids) == ["aspirin"]
+
+
+def test_training_without_such_letters_splits_as_ever():
+    description = json.loads(Tokenizer.train([*CORPUS, "강남 हिन्दी"], 400).to_json())
+    assert description["pre_tokenizer"] == {"type": "BertPreTokenizer"}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "behavior", "invert", "whole"),
+    [
+        (Regex(r"[กข]\p{M}*"), "isolated", False, True),
+        (Regex(r"[กข]\p{M}*"), "isolated", True, False),
+        (Regex(r"[กข]\p{M}*"), "removed", False, False),
+        (Regex(r"[ก ข]\p{M}*"), "isolated", False, False),
+        (Regex(r"[^กข]\p{M}*"), "isolated", False, False),
+        (Regex(r"[\s]\p{M}*"), "isolated", False, False),
+        ("ก", "isolated", False, False),
+    ],
+)
+def test_only_a_split_at_letters_goes_word_by_word(pattern, behavior, invert, whole):
+    split = pre_tokenizers.Split(pattern, behavior, invert)
+    splitter = pre_tokenizers.Sequence([pre_tokenizers.BertPreTokenizer(), split])
+    assert with_parts(None, splitter)._whole_words == whole
 
 
 def test_training_needs_text_and_room():

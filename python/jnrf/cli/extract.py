@@ -23,16 +23,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Extract and print."""
     from jnrf.device import choose_device
-    from jnrf.prediction.labels import check_labels
     from jnrf_ext import JNRF
 
     model = JNRF.from_pretrained(args.model, device=choose_device(args.device))
-    check_labels(model.config.schema, args.to, "give --to json, which can")
     document = model.extract(args.text if args.text != "-" else _read_stdin())
+    if args.to == "brat":
+        document = _fitting_brat(document)
     forms = {"text": str, "json": lambda d: d.to_json(), "brat": lambda d: d.to_brat()}
     shown = forms[args.to](document)
     sys.stdout.write(shown if not shown or shown.endswith("\n") else shown + "\n")
     return 0
+
+
+def _fitting_brat(document):
+    """The document with names that brat can hold; those that changed are told."""
+    from jnrf_ext.brat_names import BratNames
+
+    names = BratNames()
+    fitting = names.fit(document)
+    for kind, count in (+names.changed).items():
+        print(f"jnrf extract: {count:,} x {kind}, as brat cannot hold it", file=sys.stderr)
+    return fitting
 
 
 def _read_stdin() -> str:

@@ -18,14 +18,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=int, default=0, metavar="S", help="the same seed gives the same notes"
     )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="write over notes in OUT that have the same names"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Generate, write, and say what there is."""
     from collections import Counter
+    from pathlib import Path
 
     from jnrf.corpora.brat import write_folder
-    from jnrf.corpora.synth import generate
+    from jnrf.corpora.places import brat_files, claim
+    from jnrf.corpora.synth import FIRST_ID, generate
 
     counts: Counter[str] = Counter()
 
@@ -36,6 +41,8 @@ def run(args: argparse.Namespace) -> int:
             counts["relations"] += len(document.relations)
             yield document
 
+    ids = (str(FIRST_ID + number) for number in range(args.documents))
+    claim(Path(args.out), brat_files(ids, Path(args.out)), args.overwrite)
     written = write_folder(counted(), args.out)
     print(
         f"{written} invented documents in {args.out}: {counts['words']:,} words, "

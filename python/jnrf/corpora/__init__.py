@@ -50,7 +50,7 @@ def _read_corpus(path: Path, on_error: str, newlines: str) -> tuple[str, list[Do
             return "brat", brat.read_folder(path, on_error, newlines)
         _tell_not_read(path, files)
         if columns.is_columns(files[0]):
-            return "columns", [d for file in files for d in columns.read_columns(file)]
+            return "columns", columns.read_columns(*files)
         tokens, documents = json.read_json_folder(path)
         return "tokens" if tokens else "json", documents
     if json.is_json(path):

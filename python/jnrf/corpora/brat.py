@@ -120,13 +120,14 @@ def annotate(
     ann_path: str | Path | Sequence[str | Path],
     heads: roles.HeadRoles | None = None,
     on_error: str = "raise",
+    newlines: str = "auto",
 ) -> Document:
     """The document of a text in memory and its annotations, read as :func:`read_document` does.
 
     ``heads``: which roles are heads, in place of what the folder of the annotations says.
     """
     document, files = Document(id, text), _paths(ann_path)
-    _annotate(document, files, on_error, "auto", "count")
+    _annotate(document, files, on_error, newlines, "count")
     if heads is not None:
         roles.orient([document], heads)
     elif files:

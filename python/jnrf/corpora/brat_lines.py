@@ -26,12 +26,11 @@ from jnrf_ext.document import (
     Relation,
 )
 from jnrf_ext.errors import InputError
-from jnrf_ext.shown import shown
+from jnrf_ext.shown import named, shown
 from jnrf_ext.standoff import fragments_text
 
 # Numbers of more digits than any text is long would be slow, or too long for int().
 _SPANS = re.compile(r"\d{1,15} +\d{1,15}(?: *; *\d{1,15} +\d{1,15})*", re.ASCII)
-_USUAL_ID = re.compile(r"\*|[TREAMN#]\d{1,15}", re.ASCII)
 #: BioNLP names the parts of a normalization: N1<tab>Type Annotation:T1 Referent:Source:id.
 _TARGET, _REFERENCE = "Annotation:", "Referent:"
 _FORMS = {
@@ -116,7 +115,7 @@ class AnnotationFile:
         if id in self.seen:
             path, line = self.place(self.seen[id])
             other = "" if path == self.place(number)[0] else f" of {path.name}"
-            what = f"{_named(id)} is that of line {line}{other} already"
+            what = f"{named(id)} is that of line {line}{other} already"
             self.fault(number, "duplicate id (the first is kept)", what, "give it another number")
             return False
         self.seen[id] = number
@@ -170,7 +169,7 @@ class AnnotationFile:
         flat = [offset for fragment in ordered for offset in fragment]
         if any(s >= e for s, e in ordered) or flat != sorted(flat) or flat[-1] > len(text):
             what = (
-                f"offsets {shown(_spans(mention.fragments))} of {_named(mention.id)} are not spans "
+                f"offsets {shown(_spans(mention.fragments))} of {named(mention.id)} are not spans "
                 f"inside the text of {len(text)} characters"
             )
             remedy = "start < end <= length, fragments apart, counted in characters from 0"
@@ -180,7 +179,7 @@ class AnnotationFile:
             if on_mismatch == "raise":
                 path, line = self.place(mention.line)
                 raise InputError(
-                    f"{path}:{line}: {_named(mention.id)} says something else "
+                    f"{path}:{line}: {named(mention.id)} says something else "
                     f"({len(mention.said):,} characters) than the text has at "
                     f"{shown(_spans(mention.fragments))} ({len(has):,}); mend the offsets"
                 )
@@ -287,15 +286,10 @@ class AnnotationFile:
         return self._is_new(number, id)
 
     def _points_nowhere(self, number: int, kind: str, id: str, ref: str) -> None:
-        names = f"{kind} {_named(id)} refers to {_named(ref)}"
+        names = f"{kind} {named(id)} refers to {named(ref)}"
         what = f"{names}, which is no annotation that it can refer to"
         remedy = "add the missing line or correct the id"
         self.fault(number, f"{kind} to an unknown id", what, remedy)
-
-
-def _named(id: str) -> str:
-    """An id for a message; where it is no usual one it may be a word of a note."""
-    return id if _USUAL_ID.fullmatch(id) else f"an id of {len(id):,} characters"
 
 
 def _is_name(word: str) -> bool:

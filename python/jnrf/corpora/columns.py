@@ -4,6 +4,10 @@ A token a line: the token is the first column, its tag the last, tabs or spaces 
 line ends a sentence, which is one document; its text is the tokens joined by single spaces, its id
 the file's name and the place in it (``test-0007``), or what a line ``# sent_id = ID`` before it
 says, as in CoNLL-U. Such files hold mentions only.
+
+Lines end as :func:`jnrf.corpora.lines.split_lines` has it. A line that starts with ``#`` is a row
+if it has a tab; without a tab, it is a row if it ends in a tag and has as many columns as the
+file's first line that does not start with ``#`` (two, if there is none). Else it is a comment.
 """
 
 from __future__ import annotations
@@ -17,14 +21,17 @@ from pathlib import Path
 import numpy as np
 
 from jnrf.corpora.brat import read_text
+from jnrf.corpora.gold_cuts import warn_of_gold_cuts
+from jnrf.corpora.lines import split_lines
 from jnrf.corpora.sentences import (
     Range,
-    check_type,
     files_to_write,
     place_ids,
     to_document,
     to_sentence,
 )
+from jnrf.corpora.tags import PARTS, is_tag, ranges_of
+from jnrf_ext.brat_names import BratNames
 from jnrf_ext.document import Document
 from jnrf_ext.errors import InputError
 from jnrf_ext.files import write_atomically
@@ -34,15 +41,16 @@ from jnrf_ext.tagging import encode_tags
 SUFFIXES = (".tsv", ".conll", ".bio", ".iob", ".iob2", ".iobes", ".bioes")
 SCHEMES = ("bio", "iobes")
 
-_TAG = re.compile(r"O|[BIES]-\S.*")
-_SPACES = re.compile(r"[ \t]+")
+_SPACES = re.compile(" +")
 _SENT_ID = re.compile(r"#\s*sent_id\s*=\s*(\S.*)")
 _DOCSTART = "-DOCSTART-"
+_DOCSTART_LEFT_OUT = "-DOCSTART- line (left out)"
+_COMMENT_LEFT_OUT = "comment line (left out)"
 
 
 def is_columns(path: Path) -> bool:
     """Whether the name says that a file holds columns."""
-    return path.suffix in SUFFIXES
+    return path.suffix.lower() in SUFFIXES
 
 
 @dataclass(slots=True)
@@ -52,26 +60,31 @@ class _Block:
     words: list[str] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
     id: str | None = None
-    skipped: int = 0
+    #: How many lines were left out before its end, by kind
+    skipped: Counter[str] = field(default_factory=Counter)
 
 
-def read_columns(path: str | Path) -> list[Document]:
-    """The sentences of a file, in its order.
+def read_columns(path: str | Path, *more: str | Path) -> list[Document]:
+    """The sentences of a file, or of several as one corpus, in their order.
 
-    Tags are BIO, or IOBES (S- a mention of one token, E- the last token of a longer one); an I- or
-    E- that continues no mention of its type starts one, as in IOB1. ``-DOCSTART-`` lines are
-    counted in ``Document.warnings`` of the sentence after them and left out, and so are comments:
-    lines that start with ``#`` and end in no tag. Raises :class:`InputError` naming file and line
-    for a line of one column and for another tag.
+    Tags are BIO, or IOBES (S- a mention of one token, E- the last token of a longer one), BILOU or
+    BMES, which spell the same with other letters; an I- or E- that continues no mention of its type
+    starts one, as in IOB1. ``-DOCSTART-`` lines and comments are left out, and counted in
+    ``Document.warnings`` of the sentence after them. Raises :class:`InputError` naming file and
+    line for a line of one column and for another tag.
     """
-    path = Path(path)
+    documents = [document for file in (path, *more) for document in _read(Path(file))]
+    warn_of_gold_cuts(documents)
+    return documents
+
+
+def _read(path: Path) -> list[Document]:
     blocks = _blocks(read_text(path).removeprefix("\ufeff"), path)
     ids = place_ids(path.name.removesuffix(path.suffix), len(blocks))
     documents = []
     for block, id in zip(blocks, ids, strict=True):
         document = to_document(block.id or id, block.words, ranges_of(block.tags))
-        if block.skipped:
-            document.warnings["-DOCSTART- line (left out)"] = block.skipped
+        document.warnings.update(block.skipped)
         documents.append(document)
     return documents
 
@@ -80,42 +93,39 @@ def _blocks(content: str, path: Path) -> list[_Block]:
     blocks = []
     block = _Block()
     known: set[str] = set()
-    for number, line in enumerate(content.split("\n"), 1):
+    lines = split_lines(content)
+    columns = None  # of a row, once that has to be known
+    for number, line in enumerate(lines, 1):
         if not line or line.isspace():
             if block.words or block.id is not None:
                 blocks.append(block)
                 block = _Block()
             continue
-        token, between, tag = line.rstrip("\r").partition("\t")
-        if between:
-            tag = tag.rpartition("\t")[2].strip(" ")
-        elif line[0] == "#" and (match := _SENT_ID.fullmatch(token.rstrip())):
-            block.id = match[1]
-            continue
-        else:
-            # Not split(): a space that does not break is part of a token.
-            fields = _SPACES.split(token.strip(" "))
-            token, tag = fields[0], fields[-1] if len(fields) > 1 else ""
-        docstart = line.startswith(_DOCSTART) and token.split()[0] == _DOCSTART
-        if not docstart and tag not in known:
-            if _TAG.fullmatch(tag):
-                known.add(tag)
-            elif line[0] == "#":
+        if line[0] == "#" and "\t" not in line:
+            if match := _SENT_ID.fullmatch(line.rstrip()):
+                block.id = match[1]
                 continue
-            else:
-                raise _fault(path, number, line, tag)
-        if docstart:
-            skipped = block.skipped + 1
+            if columns is None:
+                columns = _columns_of(lines)
+            fields = _fields(line)
+            if len(fields) != columns or not is_tag(fields[-1]):
+                block.skipped[_COMMENT_LEFT_OUT] += 1
+                continue
+        token, tag = _token_and_tag(line)
+        if line.startswith(_DOCSTART) and token.split()[0] == _DOCSTART:
             if block.words:
                 blocks.append(block)
                 block = _Block()
-                skipped = 1
-            block.skipped = skipped
-        elif not token:
+            block.skipped[_DOCSTART_LEFT_OUT] += 1
+            continue
+        if tag not in known:
+            if not is_tag(tag):
+                raise _fault(path, number, line, tag)
+            known.add(tag)
+        if not token:
             raise InputError(f"{path}:{number}: no token before the tag; write token, tab, tag")
-        else:
-            block.words.append(token)
-            block.tags.append(tag)
+        block.words.append(token)
+        block.tags.append(tag)
     if block.words or block.id is not None:
         blocks.append(block)
     elif block.skipped and blocks:
@@ -123,42 +133,40 @@ def _blocks(content: str, path: Path) -> list[_Block]:
     return blocks
 
 
+def _fields(line: str) -> list[str]:
+    """The columns of a line: between tabs if it has one, else between spaces."""
+    # Not split(): a space that does not break is part of a token.
+    return line.split("\t") if "\t" in line else _SPACES.split(line.strip(" "))
+
+
+def _token_and_tag(line: str) -> tuple[str, str]:
+    """The first and the last column; the tag is empty where there is one column alone."""
+    token, tab, rest = line.partition("\t")
+    if tab:
+        return token, rest.rpartition("\t")[2].strip(" ")
+    fields = _fields(line)
+    return fields[0], fields[-1] if len(fields) > 1 else ""
+
+
+def _columns_of(lines: list[str]) -> int:
+    """How many columns the first line has that cannot be a comment; 2 if there is none."""
+    rows = (line for line in lines if line and not line.isspace() and line[0] != "#")
+    return next((len(_fields(line)) for line in rows if not line.startswith(_DOCSTART)), 2)
+
+
 def _fault(path: Path, number: int, line: str, tag: str) -> InputError:
     if not tag:
         what, remedy = f"no tag in a line of {len(line):,} characters", "write token, tab, tag"
-    elif tag[0] in "BIES" and tag[1:] in ("", "-"):
+    elif tag[0] in PARTS and tag[1:] in ("", "-"):
         what, remedy = f"the tag {tag!r} names no type", f"write {tag[0]}-Type"
     else:
         what, remedy = (
             f"a tag of {len(tag):,} characters is not known",
             "write O, or B-, I-, E- or S-Type",
         )
+        if line[0] == "#":
+            remedy += ", or a comment without tabs"
     return InputError(f"{path}:{number}: {what}; {remedy}")
-
-
-def ranges_of(tags: Iterable[str]) -> list[Range]:
-    """The mentions that BIO or IOBES tags spell: (first, one past the last, type)."""
-    ranges: list[Range] = []
-    start, type = 0, ""  # of the mention that is open, if any
-    position = -1
-    for position, tag in enumerate(tags):
-        if tag == "O":
-            if type:
-                ranges.append((start, position, type))
-                type = ""
-            continue
-        part, name = tag[0], tag[2:]
-        if type and (part in "BS" or name != type):
-            ranges.append((start, position, type))
-            type = ""
-        if not type:
-            start, type = position, name
-        if part in "ES":
-            ranges.append((start, position + 1, type))
-            type = ""
-    if type:
-        ranges.append((start, position + 1, type))
-    return ranges
 
 
 def write_columns(
@@ -166,29 +174,34 @@ def write_columns(
     path: str | Path,
     scheme: str = "bio",
     durable: bool = True,
+    words: str = "split",
 ) -> Counter[str]:
     """Write documents as columns; returns what the format cannot hold, counted by kind.
 
     All into ``path`` when its name is that of a file of columns, else into a folder, one .tsv for
-    each file that the ids name (:func:`jnrf.corpora.sentences.by_file`). Words are cut at the edges
-    of mentions, white space becomes single spaces, a discontinuous mention its hull; of mentions
-    that overlap the longest stays. A ``# sent_id`` line is written where the place does not give
-    the id, and for a document without words. ``scheme``: "bio" or "iobes"; ``durable`` is that of
-    :func:`jnrf_ext.files.write_atomically`.
+    each file that the ids name (:func:`jnrf.corpora.sentences.by_file`). ``words`` are found as
+    :data:`jnrf.corpora.sentences.WORDS` says; a mention covers every word that it touches, white
+    space becomes single spaces, a discontinuous mention its hull; of mentions that overlap the
+    longest stays, and white space in a type is ``_``. A ``# sent_id`` line is written where the
+    place does not give the id, and for a document without words. ``scheme``: "bio" or "iobes";
+    ``durable`` is that of :func:`jnrf_ext.files.write_atomically`.
     """
     if scheme not in SCHEMES:
         raise InputError(f"scheme is {scheme!r}; choose one of {', '.join(SCHEMES)}")
     lost: Counter[str] = Counter()
-    for file, group in files_to_write(list(documents), Path(path), SUFFIXES):
+    documents = list(documents)
+    # Two types that would become one are told before anything is written.
+    names = BratNames(("entity type", m.type) for d in documents for m in d.mentions)
+    for file, group in files_to_write(documents, Path(path), SUFFIXES):
         lines: list[str] = []
         for document, id in zip(group, place_ids(file.stem, len(group)), strict=True):
-            rows = _rows(document, scheme, lost)
+            rows = _rows(document, scheme, lost, words, names)
             if document.id != id or not rows:
                 lines.append(_id_line(document.id))
             lines += rows
             lines.append("")
         write_atomically(file, "".join(f"{line}\n" for line in lines), durable)
-    return +lost
+    return +lost + names.changed
 
 
 def _id_line(id: str) -> str:
@@ -197,8 +210,10 @@ def _id_line(id: str) -> str:
     return f"# sent_id = {id}"
 
 
-def _rows(document: Document, scheme: str, lost: Counter[str]) -> list[str]:
-    sentence = to_sentence(document, lost)
+def _rows(
+    document: Document, scheme: str, lost: Counter[str], words: str, names: BratNames
+) -> list[str]:
+    sentence = to_sentence(document, lost, words)
     lost["relation"] += len(document.relations)
     if _DOCSTART in sentence.words:
         raise InputError(
@@ -207,6 +222,7 @@ def _rows(document: Document, scheme: str, lost: Counter[str]) -> list[str]:
         )
     tags = ["O"] * len(sentence.words)
     for first, last, type in _without_overlaps(document, sentence.ranges, len(tags), lost):
+        type = names.name("entity type", type)
         tags[first:last] = [f"B-{type}"] + [f"I-{type}"] * (last - first - 1)
         if scheme == "iobes":
             tags[last - 1] = f"{'S' if last - first == 1 else 'E'}-{type}"
@@ -219,8 +235,11 @@ def _without_overlaps(
     if not ranges:
         return ranges
     types = [type for _, _, type in ranges]
-    for type in set(types):
-        check_type(document, type)
+    if "" in types:
+        raise InputError(
+            f"document {shown(document.id)!r}: a mention has an empty type, which columns cannot "
+            "hold; name it"
+        )
     labels = ["O", *(f"{part}-{type}" for type in sorted(set(types)) for part in "BI")]
     bounds = np.array([entity[:2] for entity in ranges], np.int64)
     _, kept = encode_tags(length, bounds[:, 0], bounds[:, 1], types, labels)

@@ -1,22 +1,41 @@
 """Documents as JSON: .json (one document or a list), .jsonl (one a line), or a folder of these.
 
-Files of the same names may hold sentences of tokens instead (:mod:`jnrf.corpora.tokens`).
+Files of the same names may hold sentences of tokens instead (:mod:`jnrf.corpora.tokens`), PHEE
+(:mod:`jnrf.corpora.phee`) or what another tool exports (:mod:`jnrf.corpora.foreign`).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
+from jnrf.corpora import foreign, phee
 from jnrf.corpora.brat import check_file_name
+from jnrf.corpora.gold_cuts import warn_of_gold_cuts
+from jnrf.corpora.lines import split_lines
+from jnrf.corpora.sentences import place_ids
 from jnrf.corpora.tokens import from_items, holds_tokens
 from jnrf_ext.document import Document
 from jnrf_ext.document_dict import document_from_dict, document_to_dict
 from jnrf_ext.errors import InputError
 from jnrf_ext.files import write_atomically
+from jnrf_ext.mention_text import fragments_text
 
 SUFFIXES = (".json", ".jsonl")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Choices about what files leave open."""
+
+    #: What offsets of documents count: one of :data:`jnrf_ext.mention_text.UNITS`
+    offsets: str = "characters"
+    #: ``labels`` and ``words`` of :func:`jnrf.corpora.phee.from_items`
+    phee_labels: str = "n2c2"
+    phee_words: int | None = None
 
 
 def read_json(path: str | Path) -> list[Document]:
@@ -28,13 +47,43 @@ def read_json(path: str | Path) -> list[Document]:
     return [_document(item, where) for item, where in _items(Path(path))]
 
 
-def read_json_or_tokens(path: str | Path) -> tuple[bool, list[Document]]:
-    """The documents of a file in its order, and whether they are sentences of tokens."""
-    path = Path(path)
+def read_json_or_tokens(
+    path: str | Path, reading: Reading = Reading()
+) -> tuple[bool, list[Document]]:
+    """The documents of a file in its order, and whether they are sentences of tokens.
+
+    The first one says what form all have: ours, sentences of tokens (:mod:`jnrf.corpora.tokens`),
+    PHEE's (:mod:`jnrf.corpora.phee`) or another tool's (:mod:`jnrf.corpora.foreign`).
+    """
+    tokens, documents = _read(Path(path), reading)
+    if tokens:
+        warn_of_gold_cuts(documents)
+    return tokens, documents
+
+
+def _read(path: Path, reading: Reading) -> tuple[bool, list[Document]]:
     items = _items(path)
-    if items and holds_tokens(items[0][0]):
+    if not items:
+        return False, []
+    first = items[0][0]
+    of_tokens, of_phee = holds_tokens(first), phee.is_phee(first)
+    chosen = (reading.phee_labels, reading.phee_words)
+    if reading.offsets != Reading.offsets and (of_tokens or of_phee):
+        what = "sentences of tokens" if of_tokens else "PHEE, whose offsets count characters"
+        raise InputError(f"{path} holds {what}; leave out --offsets")
+    if chosen != (Reading.phee_labels, Reading.phee_words) and not of_phee:
+        raise InputError(f"{path} does not hold PHEE; leave out --phee-labels and --phee-words")
+    if of_tokens:
         return True, from_items(items, path.stem)
-    return False, [_document(item, where) for item, where in items]
+    if of_phee:
+        return False, phee.from_items(items, path.stem, *chosen)
+    ids: Iterable[str | None] = repeat(None)
+    if foreign.is_foreign(first):
+        ids = place_ids(path.stem, len(items))
+    return False, [
+        _document(item, where, reading.offsets, id)
+        for (item, where), id in zip(items, ids, strict=False)
+    ]
 
 
 def _items(path: Path) -> list[tuple[object, str]]:
@@ -47,14 +96,22 @@ def _items(path: Path) -> list[tuple[object, str]]:
         raise InputError(f"{path}: not UTF-8 at byte {error.start}; convert the file") from None
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}; check its permissions") from None
-    if path.suffix == ".jsonl":
-        # Only \n ends a line of JSON Lines: U+2028 may stand inside a string.
-        lines = [(n, line) for n, line in enumerate(content.split("\n"), 1) if line.strip()]
-        return [(_parse(line, path, n), f"{path}:{n}") for n, line in lines]
-    data = _parse(content, path, 1)
-    if isinstance(data, list):
-        return [(item, f"{path}: item {n}") for n, item in enumerate(data, 1)]
-    return [(data, str(path))]
+    if path.suffix.lower() != ".jsonl":
+        try:
+            data = _parse(content, path, 1)
+        except _MoreValues:
+            pass  # one a line, as spaCy, Hugging Face and PHEE write them under this name too
+        else:
+            if isinstance(data, list):
+                return [(item, f"{path}: item {n}") for n, item in enumerate(data, 1)]
+            return [(data, str(path))]
+    # Inside a string a line end of JSON is an escape, and U+2028 is none.
+    lines = [(n, line) for n, line in enumerate(split_lines(content), 1) if line.strip()]
+    return [(_parse(line, path, n), f"{path}:{n}") for n, line in lines]
+
+
+class _MoreValues(InputError):
+    """A file has a JSON value, and something after it."""
 
 
 def _parse(content: str, path: Path, line: int) -> object:
@@ -62,28 +119,41 @@ def _parse(content: str, path: Path, line: int) -> object:
         return json.loads(content)
     except json.JSONDecodeError as error:
         at = line + error.lineno - 1
-        raise InputError(f"{path}:{at}: not JSON ({error.msg}); mend the file") from None
+        kind = _MoreValues if error.msg == "Extra data" else InputError
+        raise kind(f"{path}:{at}: not JSON ({error.msg}); mend the file") from None
     except (RecursionError, ValueError) as error:
         # Brackets nested too deep, or a number of thousands of digits.
         raise InputError(f"{path}:{line}: unusable JSON ({error}); mend the file") from None
 
 
-def _document(data: object, where: str) -> Document:
+def _document(
+    data: object, where: str, offsets: str = "characters", foreign_id: str | None = None
+) -> Document:
+    """The document of a parsed value; with ``foreign_id`` it is another tool's."""
+    if foreign_id is None:
+        foreign.check_known(data, where)
     try:
-        return document_from_dict(data)
+        if foreign_id is None:
+            return document_from_dict(data, offsets)
+        document = document_from_dict(foreign.to_dict(data, foreign_id), offsets)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
+    for mention in document.mentions:
+        mention.text = mention.text or fragments_text(document.text, mention.fragments)
+    return document
 
 
-def read_json_folder(path: str | Path) -> tuple[bool, list[Document]]:
+def read_json_folder(path: str | Path, reading: Reading = Reading()) -> tuple[bool, list[Document]]:
     """All documents of a folder's .json and .jsonl files, and whether any are sentences of tokens.
 
     Documents come sorted by id, sentences in the order of their files by name.
     """
     files = sorted(p for p in Path(path).iterdir() if is_json(p) and not p.name.startswith("."))
-    read = [read_json_or_tokens(file) for file in files]
+    read = [_read(file, reading) for file in files]
     tokens = any(are_tokens for are_tokens, _ in read)
     documents = [document for _, group in read for document in group]
+    if tokens:
+        warn_of_gold_cuts(documents)
     return tokens, documents if tokens else sorted(documents, key=lambda d: d.id)
 
 
@@ -95,7 +165,7 @@ def is_json(path: Path) -> bool:
     """
     lists = ("errors.jsonl", "kept.jsonl")
     log = path.name in lists and (path.parent / ".jnrf-predict.json").exists()
-    return path.suffix in SUFFIXES and not log
+    return path.suffix.lower() in SUFFIXES and not log
 
 
 def write_json(documents: Iterable[Document], path: str | Path, durable: bool = True) -> int:
@@ -109,7 +179,7 @@ def write_json(documents: Iterable[Document], path: str | Path, durable: bool = 
     if not is_json(path):
         return _write_folder(documents, path, durable)
     lines = [json.dumps(document_to_dict(d), ensure_ascii=False) for d in documents]
-    if path.suffix == ".jsonl":
+    if path.suffix.lower() == ".jsonl":
         write_atomically(path, "".join(f"{line}\n" for line in lines), durable)
     else:
         write_atomically(path, "[\n" + ",\n".join(lines) + "\n]\n", durable)

@@ -1,8 +1,9 @@
 """Documents as sequences of words with labelled ranges, which token JSON and columns both hold.
 
-Reading: the words of a file, joined by single spaces, are the text. Writing: words are what stands
-between white space, cut further where a mention starts or ends, so that no boundary moves. What
-such a file cannot hold is counted by kind, in words, and told to the caller.
+Reading: the words of a file, joined by single spaces, are the text. Writing: the text alone decides
+where words are (``WORDS``), and a mention covers every word that it touches. Words cut at the edges
+of mentions would tell a model where mentions are, in training and in tests. What such a file cannot
+hold is counted by kind, in words, and told to the caller.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from itertools import accumulate
 from pathlib import Path
 
 from jnrf.corpora.brat import check_file_name
+from jnrf.corpora.tags import Range
 from jnrf_ext.document import Document, Mention
 from jnrf_ext.errors import InputError
-from jnrf_ext.shown import shown
+from jnrf_ext.words import word_spans
 
-#: (first word, one past the last, entity type)
-Range = tuple[int, int, str]
+#: Ways to find the words of a text: "split" by :func:`jnrf_ext.words.word_spans`, punctuation
+#: apart; "spaces" takes what stands between white space.
+WORDS = ("split", "spaces")
 
 _WORD = re.compile(r"\S+")
 _PLACE = re.compile(r"(.+)-(\d{4,})")
@@ -77,9 +80,12 @@ class Sentence:
     row_of: dict[str, int]
 
 
-def to_sentence(document: Document, lost: Counter[str]) -> Sentence:
-    """Words and ranges of a document; ``lost`` counts what changes on the way."""
-    starts, ends = _words(document, lost)
+def to_sentence(document: Document, lost: Counter[str], words: str = "split") -> Sentence:
+    """Words and ranges of a document; ``lost`` counts what changes on the way.
+
+    ``words`` is one of ``WORDS``.
+    """
+    starts, ends = _words(document.text, lost, words)
     text = document.text
     rows: dict[Range, int] = {}
     row_of: dict[str, int] = {}
@@ -90,33 +96,31 @@ def to_sentence(document: Document, lost: Counter[str]) -> Sentence:
             continue
         if len(mention.fragments) > 1:
             lost["discontinuous mention (written as its hull)"] += 1
-        if starts[first] != mention.start or ends[last - 1] != mention.end:
+        if starts[first] < mention.start or ends[last - 1] > mention.end:
+            lost["mention that starts or ends inside a word (written with the whole word)"] += 1
+        if starts[first] > mention.start or ends[last - 1] < mention.end:
             lost["white space at the edge of a mention"] += 1
         key = (first, last, mention.type)
         if key in rows:
             lost["mention equal to another (written once)"] += 1
         row_of[mention.id] = rows.setdefault(key, len(rows))
     _count_other_annotations(document, lost)
-    words = [text[start:end] for start, end in zip(starts, ends, strict=True)]
-    return Sentence(words, list(rows), row_of)
+    spelled = [text[start:end] for start, end in zip(starts, ends, strict=True)]
+    return Sentence(spelled, list(rows), row_of)
 
 
-def _words(document: Document, lost: Counter[str]) -> tuple[list[int], list[int]]:
+def _words(text: str, lost: Counter[str], words: str) -> tuple[list[int], list[int]]:
     """Where each word starts and ends."""
-    text = document.text
-    bounds = [match.span() for match in _WORD.finditer(text)]
-    starts, ends = [start for start, _ in bounds], [end for _, end in bounds]
+    if words not in WORDS:
+        raise InputError(f"words is {words!r}; choose one of {', '.join(WORDS)}")
     if " ".join(text.split()) != text:
         lost["text whose white space became single spaces"] += 1
-    edges = {at for m in document.mentions if m.start < m.end for at in (m.start, m.end)}
-    cuts = []
-    for at in edges.difference(starts, ends):
-        word = bisect_right(starts, at) - 1
-        if word >= 0 and at < ends[word]:
-            cuts.append(at)
-    if cuts:
-        lost["cut of a word at the edge of a mention"] += len(cuts)
-        starts, ends = sorted(starts + cuts), sorted(ends + cuts)
+    if words == "spaces":
+        bounds = [match.span() for match in _WORD.finditer(text)]
+        return [start for start, _ in bounds], [end for _, end in bounds]
+    starts, ends = (bounds.tolist() for bounds in word_spans(text))
+    cuts = sum(end == start for end, start in zip(ends, starts[1:], strict=False))
+    lost["space put between a word and what touches it, such as punctuation"] += cuts
     return starts, ends
 
 
@@ -128,15 +132,6 @@ def _count_other_annotations(document: Document, lost: Counter[str]) -> None:
     lost["note"] += len(document.notes)
 
 
-def check_type(document: Document, type: str) -> None:
-    """:class:`InputError` for a type that a file of columns cannot hold."""
-    if not _WORD.fullmatch(type):
-        raise InputError(
-            f"document {shown(document.id)!r}: columns cannot hold the name {shown(type)!r}; "
-            "names there have no white space, use _ instead"
-        )
-
-
 def files_to_write(
     documents: Sequence[Document], path: Path, suffixes: Sequence[str]
 ) -> list[tuple[Path, list[Document]]]:
@@ -146,7 +141,7 @@ def files_to_write(
     Raises :class:`InputError` where a file stands in the folder's place, and for an id that cannot
     name a file.
     """
-    if path.suffix in suffixes:
+    if path.suffix.lower() in suffixes:
         return [(path, list(documents))]
     if path.is_file():
         raise InputError(

@@ -7,7 +7,16 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from jnrf.corpora.summary import WAYS
+
 _SHOWN_PAIRS = 3
+_WAYS_SAID = (
+    "Shares are of all mentions, of the fragments of mentions (boundaries), of all relations, or "
+    "of all annotations of that kind. Words (model.units word) are runs of letters and digits, and "
+    "each letter of scripts that set no spaces; tokens (model.units token) are what white space "
+    "parts. Systems that tag wordpieces without a CRF find whole words too. The ends of sentences "
+    "matter to systems that cut there (model.segments sentence)."
+)
 
 
 def render(summary: dict) -> Group:
@@ -36,15 +45,15 @@ def render(summary: dict) -> Group:
     parts.append(_relations(relations, summary["schema"]))
     others = {kind: count for kind, count in summary["annotations"].items() if count}
     if others:
-        parts.append(_counts("Other annotations", "kind", others))
+        parts.append(_counts("Other annotations", "kind", others, shares=False))
     if summary["schema_problem"]:
         parts.append(Text(f"No labels to learn: {summary['schema_problem']}"))
-    lost = summary["not_representable"]
-    if lost is not None:
-        title = "What a model cannot represent"
-        parts.append(_counts(title, "kind", lost, "nothing is lost"))
     if summary["warnings"]:
-        parts.append(_counts("Warnings from reading", "kind", summary["warnings"]))
+        parts.append(_counts("Warnings from reading", "kind", summary["warnings"], shares=False))
+    if summary["lost"] is not None:
+        parts.append(_losses(summary["lost"]))
+        if summary["lost"]:
+            parts.append(Text(_WAYS_SAID))
     return Group(*parts)
 
 
@@ -71,13 +80,26 @@ def _lengths(summary: dict) -> Table:
     return table
 
 
-def _counts(title: str, what: str, counts: dict[str, int], empty: str = "") -> Table:
-    table = _table(title, what, "count", "share")
+def _counts(
+    title: str, what: str, counts: dict[str, int], empty: str = "", shares: bool = True
+) -> Table:
+    """Counts, with ``shares`` of their sum where they are parts of one whole."""
+    table = _table(title, what, "count", *(["share"] if shares else []))
     total = sum(counts.values())
     for name, count in counts.items():
-        table.add_row(Text(name), f"{count:,}", f"{count / total:.1%}")
+        table.add_row(Text(name), f"{count:,}", *([f"{count / total:.1%}"] if shares else []))
     if not counts:
-        table.add_row(empty, "0", "")
+        table.add_row(empty, "0")
+    return table
+
+
+def _losses(lost: dict[str, dict]) -> Table:
+    table = _table("What each way of tagging cannot represent", "kind", *WAYS)
+    for kind, counts in lost.items():
+        cells = (f"{counts[way]:,} {counts[way] / counts['total']:6.1%}" for way in WAYS)
+        table.add_row(Text(kind), *cells)
+    if not lost:
+        table.add_row("nothing is lost", *("0" for _ in WAYS))
     return table
 
 

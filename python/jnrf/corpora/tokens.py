@@ -3,7 +3,8 @@
 A list of ``{"tokens": [...], "entities": [[start, end, type], ...], "relations": [[head start, head
 end, tail start, tail end, type], ...]}``; positions are tokens, ends exclusive. Read as well: the
 form of SpERT (github.com/lavis-nlp/spert), ``{"type", "start", "end"}`` for entities and ``{"type",
-"head", "tail"}`` for relations, whose arguments are places in the list of entities.
+"head", "tail"}`` for relations, whose arguments are places in the list of entities; and that of
+Hugging Face's data sets and of TablERT, BIO or BILOU tags in place of the entities (``TAGS``).
 
 The text is the tokens joined by single spaces. The id is the file's name and the place in it
 (``test.CoNLL04-0007``), or what stands under ``"id"``.
@@ -16,18 +17,31 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from jnrf.corpora.sentences import Range, files_to_write, place_ids, to_document, to_sentence
+from jnrf.corpora.sentences import files_to_write, place_ids, to_document, to_sentence
+from jnrf.corpora.tags import Range, is_tag, ranges_of
 from jnrf_ext.document import Document, Relation
 from jnrf_ext.errors import InputError
 from jnrf_ext.files import write_atomically
 from jnrf_ext.shown import kind_of
+from jnrf_ext.unread import count_unread, hold_annotations, told_names
 
 SUFFIXES = (".json",)
+#: Fields that have a tag for each token; the first one that an item has is read.
+TAGS = ("ner_tags", "tags", "labels")
+#: SpERT's form has it too: the sentence's number in its source.
+_NOT_NEEDED = {"orig_id"}
+_ENTITY = ("start", "end", "type")
+_RELATION = ("head", "tail", "type")
 
 
 def holds_tokens(item: object) -> bool:
-    """Whether a parsed JSON value is a sentence of tokens, rather than a document's text."""
-    return isinstance(item, dict) and "tokens" in item and "text" not in item
+    """Whether a parsed JSON value is a sentence of tokens, rather than a document's text.
+
+    One with a text beside the tokens is a sentence if it has tags and no mentions.
+    """
+    if not isinstance(item, dict) or "tokens" not in item or "mentions" in item:
+        return False
+    return "text" not in item or any(isinstance(item.get(name), list) for name in TAGS[:2])
 
 
 def from_items(items: Sequence[tuple[object, str]], stem: str) -> list[Document]:
@@ -75,7 +89,7 @@ class _Item:
         id = self.data.get("id", place_id)
         if not isinstance(id, str):
             raise self.fault(f"'id' is {kind_of(id)}", "give a name in quotes, or leave it out")
-        ranges = [self._range(number, e) for number, e in enumerate(self._list("entities"), 1)]
+        ranges = self._ranges()
         document = to_document(id, self.tokens, ranges)
         places: dict[tuple[int, int], int] = {}
         for place, (start, end, _) in enumerate(ranges):
@@ -87,11 +101,50 @@ class _Item:
             document.relations.append(
                 Relation(f"R{number}", type, mentions[head].id, mentions[tail].id)
             )
+        self._tell_unread(document)
         return document
+
+    def _ranges(self) -> list[Range]:
+        """The mentions, from the entities or the tags."""
+        self.tagged = next((name for name in TAGS if name in self.data), None)
+        if "entities" in self.data or self.tagged is None:
+            self.tagged = None
+            return [self._range(number, e) for number, e in enumerate(self._list("entities"), 1)]
+        tags = self._list(self.tagged)
+        if len(tags) != len(self.tokens):
+            what = f"{len(tags):,} {self.tagged} for {len(self.tokens):,} tokens"
+            raise self.fault(what, "give each token one tag")
+        for position, tag in enumerate(tags):
+            if isinstance(tag, int):
+                raise self.fault(
+                    f"{self.tagged} are numbers",
+                    "write the names that they stand for, such as B-Drug (in Hugging Face's data "
+                    f'sets: dataset.features["{self.tagged}"].feature.names)',
+                )
+            if not isinstance(tag, str) or not is_tag(tag):
+                what = f"{self.tagged}[{position}] is {kind_of(tag)}, which is no tag"
+                raise self.fault(what, "write O, or B-, I-, E- or S-Type")
+        return ranges_of(tags)
+
+    def _tell_unread(self, document: Document) -> None:
+        """Count fields that are not read; an error if all annotations are in such fields."""
+        known = {"tokens", "id", "entities", "relations", self.tagged, *_NOT_NEEDED}
+        others = {name: value for name, value in self.data.items() if name not in known}
+        if "entities" not in self.data and self.tagged is None and (n := hold_annotations(others)):
+            raise self.fault(
+                f"no 'entities' or tags, but fields that are not read: {told_names(n)}",
+                f'rename them to entities or {", ".join(TAGS)}, or add "entities": [] to go on '
+                "without",
+            )
+        count_unread(others, document.warnings)
+        for name, read in (("entities", _ENTITY), ("relations", _RELATION)):
+            for item in self.data.get(name, ()):
+                if isinstance(item, dict):
+                    count_unread((n for n in item if n not in read), document.warnings, name)
 
     def _range(self, number: int, entity: object) -> Range:
         if isinstance(entity, dict):
-            entity = [entity.get(name) for name in ("start", "end", "type")]
+            entity = [entity.get(name) for name in _ENTITY]
         if not _is_row(entity, 2):
             raise self.fault(f"entity {number} is {kind_of(entity)}", "write [start, end, type]")
         start, end, type = entity
@@ -106,8 +159,11 @@ class _Item:
         self, number: int, relation: object, places: dict[tuple[int, int], int], entities: int
     ) -> tuple[int, int, str]:
         """The places of head and tail in the list of entities, and the type."""
+        if isinstance(relation, dict) and self.tagged is not None:
+            what = f"relation {number} names places in a list of entities that is not there"
+            raise self.fault(what, "write 'entities', or the positions of head and tail in tokens")
         if isinstance(relation, dict):
-            row = [relation.get(name) for name in ("head", "tail", "type")]
+            row = [relation.get(name) for name in _RELATION]
             if not _is_row(row, 2):
                 what = f"relation {number} is {kind_of(relation)}"
                 raise self.fault(what, 'write {"type": ..., "head": place, "tail": place}')
@@ -144,14 +200,18 @@ def _is_row(value: object, numbers: int) -> bool:
 
 
 def write_tokens(
-    documents: Iterable[Document], path: str | Path, durable: bool = True
+    documents: Iterable[Document],
+    path: str | Path,
+    durable: bool = True,
+    words: str = "split",
 ) -> Counter[str]:
     """Write documents as token JSON; returns what the format cannot hold, counted by kind.
 
     All into ``path`` when it ends in .json, else into a folder, one file for each that the ids name
-    (:func:`jnrf.corpora.sentences.by_file`). Words are cut at the edges of mentions, white space
-    becomes single spaces, a discontinuous mention its hull. An id stands in the file where its
-    place does not give it. ``durable`` is that of :func:`jnrf_ext.files.write_atomically`.
+    (:func:`jnrf.corpora.sentences.by_file`). ``words`` are found as
+    :data:`jnrf.corpora.sentences.WORDS` says; a mention covers every word that it touches, white
+    space becomes single spaces, a discontinuous mention its hull. An id stands in the file where
+    its place does not give it. ``durable`` is that of :func:`jnrf_ext.files.write_atomically`.
     """
     lost: Counter[str] = Counter()
     for file, group in files_to_write(list(documents), Path(path), SUFFIXES):
@@ -161,14 +221,14 @@ def write_tokens(
             for document, id in zip(group, ids, strict=True)
         ]
         for item, document in zip(items, group, strict=True):
-            item.update(_to_item(document, lost))
+            item.update(_to_item(document, lost, words))
         lines = ",\n".join(json.dumps(item, ensure_ascii=False) for item in items)
         write_atomically(file, f"[\n{lines}\n]\n", durable)
     return +lost
 
 
-def _to_item(document: Document, lost: Counter[str]) -> dict:
-    sentence = to_sentence(document, lost)
+def _to_item(document: Document, lost: Counter[str], words: str) -> dict:
+    sentence = to_sentence(document, lost, words)
     first_at: dict[tuple[int, int], int] = {}
     for row, (start, end, _) in enumerate(sentence.ranges):
         first_at.setdefault((start, end), row)

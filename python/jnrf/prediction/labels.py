@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import re
-
+from jnrf_ext.brat_names import BratNames, is_word
 from jnrf_ext.errors import InputError
 from jnrf_ext.schema import Schema
 from jnrf_ext.shown import shown
 
-_WORD = re.compile(r"\S+")
 
+def check_labels(schema: Schema, to: str) -> None:
+    """Raise :class:`InputError` where the format ``to`` cannot hold the labels of a model.
 
-def check_labels(schema: Schema, to: str, remedy: str = "give --to jsonl, which can") -> None:
-    """Raise :class:`InputError` where the format ``to`` cannot hold a label of a model.
-
-    Names in brat and in columns end at white space. ``remedy`` says what to do.
+    Names in brat and in columns end at white space. For brat it becomes ``_``, unless two names
+    become one by it.
     """
-    names = {"brat": [("entity type", t) for t in schema.entity_types]}
-    names["columns"] = names["brat"]
-    names["brat"] = [*names["brat"], *(("relation type", r) for r in schema.arguments)]
-    for kind, name in names.get(to, ()):
-        if not _WORD.fullmatch(name):
-            raise InputError(
-                f"{to} cannot hold the {kind} {shown(name)!r} of this model, for names there have "
-                f"no white space; {remedy}"
-            )
+    if to == "brat":
+        types = (("entity type", name) for name in schema.entity_types)
+        try:
+            BratNames((*types, *(("relation type", name) for name in schema.arguments)))
+        except InputError as error:
+            raise InputError(f"{error}, or give --to jsonl, which has both") from None
+    if to == "columns":
+        for name in schema.entity_types:
+            if not is_word(name):
+                raise InputError(
+                    f"columns cannot hold the entity type {shown(name)!r} of this model, for names "
+                    "there have no white space; give --to jsonl, which can"
+                )

@@ -24,6 +24,8 @@ class Note:
     place: str
     #: The file that it came from, below the input's folder
     file: str
+    #: How its words are found where predictions are tokens: one of jnrf.corpora.sentences.WORDS
+    words: str = "split"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from jnrf.prediction.notes import Note, Part
 from jnrf.prediction.receipts import RECEIPTS, Receipt
 from jnrf.prediction.written import STAGE
 from jnrf_ext import _text
+from jnrf_ext.brat_names import BratNames
 from jnrf_ext.document import Document
 from jnrf_ext.document_dict import document_to_dict
 from jnrf_ext.errors import InputError
@@ -115,12 +116,17 @@ class BratOutput(FolderOutput):
 
     def make(self, part, notes, found) -> Made:
         """See :class:`Output`."""
-        made = Made()
+        made, names = Made(), BratNames()
         for document in found:
-            unit = {f"{document.id}.ann": to_brat(document).encode()}
+            try:
+                content = to_brat(document)
+            except InputError:  # a label with white space
+                content = to_brat(names.fit(document))
+            unit = {f"{document.id}.ann": content.encode()}
             if ".txt" in self.endings:
                 unit = {f"{document.id}.txt": document.text.encode(), **unit}
             made.units.append(unit)
+        made.lost = dict(+names.changed)
         return made
 
 
@@ -150,7 +156,8 @@ class FileOutput(FolderOutput):
                 write_json(documents, path, durable=False)
             else:
                 write = write_tokens if self.to == "tokens" else write_columns
-                lost.update(write(documents, path, durable=False))
+                words = notes[numbers[0]].words  # alike in all notes of a file
+                lost.update(write(documents, path, durable=False, words=words))
             made.units.append({name: path.read_bytes()})
         shutil.rmtree(stage, ignore_errors=True)
         made.lost = dict(lost)

@@ -15,6 +15,7 @@ import numpy as np
 
 from jnrf_ext.document import Document, Mention, Relation
 from jnrf_ext.errors import InputError
+from jnrf_ext.shown import named, shown, the_id
 
 
 @dataclass(slots=True)
@@ -53,8 +54,8 @@ def from_document(document: Document, unique_ids: bool) -> Annotations:
         unknown = error.args[0]
         culprit = next(r.id for r in relations if unknown in (r.head, r.tail))
         raise InputError(
-            f"document {document.id}: relation {culprit} names {unknown}, which is no mention of "
-            f"it; add the mention or drop the relation"
+            f"document {shown(document.id)}: relation {named(culprit)} names {named(unknown)}, "
+            f"which is no mention of it; add the mention or drop the relation"
         ) from None
     return Annotations(
         name=document.id,
@@ -78,7 +79,8 @@ def _last_of_each_id(
     if unique_ids:
         [(twice, _)] = Counter(item.id for item in items).most_common(1)
         raise InputError(
-            f"document {document.id}: {kind} id {twice} is used more than once; give each its own"
+            f"document {shown(document.id)}: more than one {kind} has {the_id(twice)}; "
+            f"give each its own"
         )
     return list(by_id.values())
 

@@ -60,6 +60,8 @@ def spans_of(tags: Sequence[str]) -> list[tuple[str, int, int]]:
     for label in labels[1:]:
         prefix, _, name = label.partition("-")
         if prefix not in ("B", "I") or not name:
-            raise InputError(f"'{label}' is no BIO label; use O, B-Type and I-Type")
+            raise InputError(
+                f"a label of {len(label):,} characters is no BIO label; use O, B-Type and I-Type"
+            )
     number = {label: i for i, label in enumerate(labels)}
     return decode_tags(np.array([number[tag] for tag in tags], np.int64), labels)

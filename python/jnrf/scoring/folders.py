@@ -49,17 +49,19 @@ def read_official(gold_dir: Path, pred_dir: Path) -> Sides:
 
 
 def read_corrected(
-    gold_path: Path, pred_path: Path
+    gold_path: Path, pred_path: Path, on_error: str = "raise", newlines: str = "auto"
 ) -> tuple[str, list[Document], list[Document], list[str]]:
     """Gold documents, the predictions for them by id, and the names of predictions without gold.
 
     Before these the gold's format (:func:`jnrf.corpora.read_corpus`). Either side may have any
     format. Predicted .ann files need no .txt of their own: they are read with the gold's text.
     A text that comes with predictions may differ from the gold's in white space only; their offsets
-    are then made the gold's. Heads of relations are decided by the roles that are heads in the gold
-    (:mod:`jnrf.corpora.roles`). Raises :class:`InputError` for a gold without any mention.
+    are then made the gold's. ``on_error`` and ``newlines`` are those of
+    :func:`jnrf.corpora.brat.read_document`, for both sides. Heads of relations are decided by the
+    roles that are heads in the gold (:mod:`jnrf.corpora.roles`). Raises :class:`InputError` for a
+    gold without any mention.
     """
-    format, gold = read_corpus(gold_path)
+    format, gold = read_corpus(gold_path, on_error, newlines)
     if not any(document.mentions for document in gold):
         raise InputError(nothing_in(gold_path, len(gold)))
     by_id = {document.id: document for document in gold}
@@ -69,7 +71,9 @@ def read_corrected(
         _require(by_id.keys() & names, gold_path, pred_path, gold, names)
         texts = list_files(gold_path) if format == "brat" and gold_path.is_dir() else None
         predicted = [
-            _read_with_text_of(texts, by_id[name], paths, files.texts.get(name), heads)
+            _read_with_text_of(
+                texts, by_id[name], paths, files.texts.get(name), heads, on_error, newlines
+            )
             for name, paths in files.annotations.items()
             if name in by_id
         ]
@@ -79,7 +83,7 @@ def read_corrected(
         raise InputError(
             f"{pred_path} has no .ann files, nor JSON or columns; give a folder of predictions"
         )
-    documents = open_corpus(pred_path)
+    documents = open_corpus(pred_path, on_error, newlines)
     _require({d.id for d in documents} & by_id.keys(), gold_path, pred_path, gold, documents)
     roles.orient(documents, heads)
     tell_if_nothing(pred_path, documents)
@@ -93,6 +97,8 @@ def _read_with_text_of(
     paths: Sequence[Path],
     own_text: Path | None,
     heads: roles.HeadRoles,
+    on_error: str,
+    newlines: str,
 ) -> Document:
     """Predictions for a gold document; ``own_text`` is the .txt beside them, if any.
 
@@ -106,8 +112,8 @@ def _read_with_text_of(
             given = gold_files.annotations.get(gold.id, ())
             paths = (*(path for path in given if split_name(path.name)[1] == BIONLP[0]), *paths)
     if own_text is not None and (other := read_text(own_text)) != text:
-        return with_text_of(annotate(gold.id, other, paths, heads), gold.text)
-    document = annotate(gold.id, text, paths, heads)
+        return with_text_of(annotate(gold.id, other, paths, heads, on_error, newlines), gold.text)
+    document = annotate(gold.id, text, paths, heads, on_error, newlines)
     if document.mentions and document.text != gold.text:
         raise InputError(
             f"{paths[-1]}: its offsets count line ends or the byte order mark otherwise than the "

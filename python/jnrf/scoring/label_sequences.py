@@ -18,10 +18,19 @@ from jnrf_ext.document import Document
 from jnrf_ext.errors import InputError
 from jnrf_ext.schema import OUTSIDE
 from jnrf_ext.tagging import align, encode_tags
+from jnrf_ext.words import word_spans
 
-#: A token is a run of letters, digits and underscores, or one other character; or what stands
-#: between white space, which for token JSON and columns are the tokens of the file.
-TOKENS = {"words": re.compile(r"\w+|[^\w\s]"), "whitespace": re.compile(r"\S+")}
+
+def _between_spaces(text: str) -> tuple[np.ndarray, np.ndarray]:
+    spans = [match.span() for match in _SOLID.finditer(text)]
+    starts, ends = np.array(spans, np.int32).reshape(-1, 2).T
+    return np.ascontiguousarray(starts), np.ascontiguousarray(ends)
+
+
+_SOLID = re.compile(r"\S+")
+#: Tokens are the words that models work on; or what stands between white space, which for token
+#: JSON and columns are the tokens of the file.
+TOKENS = {"words": word_spans, "whitespace": _between_spaces}
 
 
 def label_sequences(documents: Sequence[Document], tokens: str = "words") -> list[list[str]]:
@@ -65,9 +74,7 @@ def _bounds(text: str, tokens: str) -> tuple[np.ndarray, np.ndarray]:
     """The characters of each token, int32 [n] each."""
     if tokens not in TOKENS:
         raise InputError(f"tokens is {tokens!r}; choose one of {', '.join(TOKENS)}")
-    spans = [match.span() for match in TOKENS[tokens].finditer(text)]
-    starts, ends = np.array(spans, np.int32).reshape(-1, 2).T
-    return np.ascontiguousarray(starts), np.ascontiguousarray(ends)
+    return TOKENS[tokens](text)
 
 
 def _labels(

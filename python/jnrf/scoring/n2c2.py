@@ -19,7 +19,7 @@ import numpy as np
 
 from jnrf.scoring import folders
 from jnrf.scoring.columns import Annotations, Codes, Columns, columns, from_document
-from jnrf.scoring.matching import matches, one_to_one, strict_codes
+from jnrf.scoring.matching import Matching, one_to_one
 from jnrf.scoring.scores import Counts, Level, Rates, Scores
 from jnrf_ext.document import Document
 from jnrf_ext.errors import InputError
@@ -147,29 +147,32 @@ def _official(gold: Columns, system: Columns, lenient: bool) -> tuple[np.ndarray
     A gold item belongs to the first system item that matches it. A system item that matches some
     gold item of another's does not count: neither right nor wrong.
     """
-    gold_rows, system_rows = matches(gold, system, lenient)
-    owner = np.full(len(gold), len(system))
-    np.minimum.at(owner, gold_rows, system_rows)
-    counted = np.ones(len(system), dtype=bool)
-    counted[system_rows[owner[gold_rows] < system_rows]] = False
-    right = np.zeros(len(system), dtype=bool)
-    right[system_rows] = True
+    matching = Matching(gold, system, lenient)
+    right = matching.gold_sizes[matching.system] > 0
+    first = np.full(len(matching.complete), len(system))
+    np.minimum.at(first, matching.system, np.arange(len(system)))
+    counted = ~right | (np.arange(len(system)) == first[matching.system])
+    for component in matching.partial():
+        taken = 0
+        for row, matches in zip(component.system.tolist(), component.adjacency, strict=True):
+            right[row] = matches != 0
+            counted[row] = not matches & taken
+            taken |= matches
     return counted, right & counted
 
 
 def _corrected(gold: Columns, system: Columns, lenient: bool) -> tuple[np.ndarray, np.ndarray]:
     """The same masks: all items count, and those of a largest one-to-one pairing are right."""
+    matching = Matching(gold, system, lenient)
+    # Where all match, the n-th system item is right when there are at least n gold ones.
+    order = np.argsort(matching.system, kind="stable")
+    ordered = matching.system[order]
+    nth = np.arange(len(ordered)) - np.searchsorted(ordered, ordered, side="left")
     right = np.zeros(len(system), dtype=bool)
-    if lenient:
-        right[one_to_one(*matches(gold, system, lenient=True))] = True
-    else:
-        gold_codes, system_codes = strict_codes(gold, system)
-        # The n-th system item of a key is right when gold has at least n of that key.
-        order = np.argsort(system_codes, kind="stable")
-        ordered = system_codes[order]
-        nth = np.arange(len(ordered)) - np.searchsorted(ordered, ordered, side="left")
-        of_key = np.bincount(gold_codes, minlength=ordered.max(initial=-1) + 1)
-        right[order] = nth < of_key[ordered]
+    right[order] = nth < matching.gold_sizes[ordered]
+    for component in matching.partial():
+        right[component.system] = False
+        right[component.system[one_to_one(component.adjacency)]] = True
     return np.ones(len(system), dtype=bool), right
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from jnrf.scoring.columns import Annotations
 from jnrf_ext.errors import InputError
+from jnrf_ext.shown import named
 
 #: Offsets beyond this are no offsets; the limit keeps the arithmetic of matching exact.
 _OFFSET_LIMIT = 1 << 31
@@ -33,7 +34,8 @@ def _to_stderr(message: str) -> None:
 def read_annotations(path: Path, complain: Callable[[str], None] = _to_stderr) -> Annotations:
     """The mentions and relations of one .ann file, in the script's order.
 
-    ``complain`` gets what the script prints about a mention that it cannot read: path and line.
+    ``complain`` gets a line, with file and number, about each mention that the script cannot read;
+    the script itself prints the mention's line, which may be a note's text.
     Raises :class:`InputError` for what makes the script crash: a broken number, a relation line of
     another shape, an argument that is no mention of the file, a first mention without offsets.
     """
@@ -41,9 +43,9 @@ def read_annotations(path: Path, complain: Callable[[str], None] = _to_stderr) -
         with path.open(encoding="utf-8") as file:
             lines = [line.strip() for line in file]
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 ({error.reason}); save it as UTF-8") from error
+        raise InputError(f"{path}: not UTF-8 ({error.reason}); save it as UTF-8") from None
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; check the path and its rights") from error
+        raise InputError(f"{path}: {error.strerror}; check the path and its rights") from None
     spans = _read_spans(path, lines, complain)
     rows = {identifier: row for row, identifier in enumerate(spans)}
     links: dict[str, tuple[str, str, int, int]] = {}
@@ -69,7 +71,10 @@ def _read_spans(
         if len(parts) == 3:
             fields = parts
         else:
-            complain(f"{path} {line}")
+            complain(
+                f"{where}: a mention of {len(parts)} tab-separated fields, not 3; the line before "
+                f"is read once more in its place, as the official script does"
+            )
         if fields is None:
             raise InputError(
                 f"{where}: a mention needs an id, type with offsets, and text, tabs between, and "
@@ -80,10 +85,13 @@ def _read_spans(
         if len(words) in (3, 4, 5):
             place = (words[0].strip(), _offset(where, words[1]), _offset(where, words[-1]))
         else:
-            complain(f"{path}\n{line}")
+            complain(
+                f"{where}: a mention of {_fragments(words)}, not 1 to 3; type and offsets of the "
+                f"line before stand in for its own, as the official script has it"
+            )
         if place is None:
             raise InputError(
-                f"{where}: '{middle}' is not a type and one to three fragments, and no line before "
+                f"{where}: a mention needs a type and one to three fragments, and no line before "
                 f"it can stand in, as the official script has it; mend the line"
             )
         spans[identifier] = (identifier.strip(), *place)
@@ -103,10 +111,15 @@ def _read_link(where: str, line: str, rows: dict[str, int]) -> tuple[str, str, i
     for role in roles:
         if role[1] not in rows:
             raise InputError(
-                f"{where}: {role[1]} is no mention of this file; the official script stops here: "
-                f"add the T line, or use --mode corrected, which follows events"
+                f"{where}: {named(role[1])} is no mention of this file; the official script stops "
+                f"here: add the T line, or use --mode corrected, which follows events"
             )
     return parts[0], words[0].strip(), rows[roles[0][1]], rows[roles[1][1]]
+
+
+def _fragments(words: list[str]) -> str:
+    """How many fragments the words of a T line's middle field are."""
+    return "no fragments" if len(words) < 3 else f"{len(words) - 2:,} fragments"
 
 
 def _transpose(items: dict[str, tuple[str, str, int, int]]) -> list[list]:
@@ -120,7 +133,7 @@ def _offset(where: str, text: str) -> int:
         value = _OFFSET_LIMIT
     if abs(value) >= _OFFSET_LIMIT:
         raise InputError(
-            f"{where}: '{text}' is no character offset; the official script stops here: mend the "
-            f"line"
+            f"{where}: an offset is no whole number below 2^31; the official script stops here: "
+            f"mend the line"
         ) from None
     return value

@@ -14,6 +14,7 @@ from jnrf.scoring.items import Item, count_equal, paired
 from jnrf.scoring.scores import Rates, TypeScores
 from jnrf_ext.document import Document
 from jnrf_ext.errors import InputError
+from jnrf_ext.shown import named, shown
 
 
 def score(
@@ -39,8 +40,8 @@ def _items(document: Document, entity_types: bool) -> list[Item]:
         return [(r.type, (arguments[r.head], arguments[r.tail])) for r in document.relations]
     except KeyError as error:
         raise InputError(
-            f"document {document.id}: a relation names {error.args[0]}, which is no mention of it; "
-            f"add the mention or drop the relation"
+            f"document {shown(document.id)}: a relation names {named(error.args[0])}, which is no "
+            f"mention of it; add the mention or drop the relation"
         ) from None
 
 

@@ -104,9 +104,18 @@ def _row(
     table.add_row(Text(name), str(counts.tp + counts.fn) if counts else "", *figures)
 
 
+#: A person reads these below the tables.
+_RULES = {
+    "official": "the 2018 n2c2 script's figures, quirks included, as published ones are",
+    "corrected": "each prediction counts for one gold item; what is missing counts too",
+}
+_LEVELS_EXPLAINED = "strict: type and both ends agree; lenient: type, and at least one character"
+
+
 def _notes(scores: Scores) -> list[str]:
     return [
-        f"{scores.documents} documents, {scores.mode} rules",
+        f"{scores.documents} documents, {scores.mode} rules: {_RULES[scores.mode]}",
+        _LEVELS_EXPLAINED,
         *one_sided(scores.missing, scores.skipped_gold, scores.skipped_predicted),
     ]
 

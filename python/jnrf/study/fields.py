@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jnrf.training import settings
 from jnrf_ext.errors import InputError
+from jnrf_ext.shown import kind_of
 
 #: Settings that a study gives each run itself
 OWN = ("data.train", "data.dev", "data.test", "run.out", "run.seed")
@@ -28,7 +29,7 @@ class Fields:
         if data is None:
             data = {}
         if not isinstance(data, dict):
-            raise self.error("", f"must be a mapping of `name: value` lines, not {data!r}")
+            raise self.error("", f"must be a mapping of `name: value` lines, not {kind_of(data)}")
         self.data = {str(name): value for name, value in data.items()}
 
     def where(self, name: str = "") -> str:

@@ -17,6 +17,7 @@ from jnrf.examples import Example, ExampleOptions, encode_document, split_at_seg
 from jnrf.training.config import DataConfig
 from jnrf.training.holdout import default_count, hold_out
 from jnrf_ext import JNRF
+from jnrf_ext.brat_names import BratNames, brat_name
 from jnrf_ext.config import JNRFConfig
 from jnrf_ext.document import Document
 from jnrf_ext.encoder import load_tokenizer
@@ -241,3 +242,18 @@ def unseen_labels(name: str, documents: list[Document], schema: Schema) -> list[
 
 def _counts(counter: Counter) -> str:
     return ", ".join(f"{kind} {count:,}" for kind, count in counter.most_common())
+
+
+def names_in_brat(schema: Schema) -> list[str]:
+    """A remark on the labels whose predictions brat has under another name, if there are any.
+
+    Raises :class:`InputError` where two labels would have one name there.
+    """
+    relations = [name for name in schema.relations if name != schema.no_relation]
+    labels = [("entity type", name) for name in schema.entity_types]
+    labels += [("relation type", name) for name in relations]
+    BratNames(labels)
+    changed = [name for _, name in labels if brat_name(name) != name]
+    if not changed:
+        return []
+    return [f"{len(changed)} labels with white space have _ for it in predictions (.ann files)"]

@@ -21,6 +21,7 @@ from jnrf.training.run_folder import RunFolder
 from jnrf.training.summary import RunSummary, read_summary
 from jnrf.training.team import ALONE, Team
 from jnrf_ext import JNRF
+from jnrf_ext.brat_names import BratNames
 from jnrf_ext.document import Document
 from jnrf_ext.files import UNFINISHED, write_atomically
 from jnrf_ext.standoff import to_brat
@@ -72,6 +73,7 @@ def _write(
 ) -> RunSummary:
     """Score the ``predictions``, given with the seconds they took, and write all files."""
     page_scores: dict[str, Scores] = {}
+    names = BratNames()  # what it changes is told as training starts
     shown: list[tuple[Document, Document]] = []
     for name, gold in (("dev", prepared.dev), ("test", prepared.test)):
         if not gold:
@@ -82,7 +84,7 @@ def _write(
         for document in predicted:
             # Sentences make thousands of files: not each waits for the disk.
             path = folder.predictions / name / f"{document.id}.ann"
-            write_atomically(path, to_brat(document), durable=False)
+            write_atomically(path, to_brat(names.fit(document)), durable=False)
         summary.headlines[name], summary.scores[name] = {}, {}
         for mode in MODES:
             scores = evaluation.score(gold, predicted, mode)

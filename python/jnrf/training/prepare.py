@@ -64,6 +64,7 @@ def prepare(config: TrainConfig, last: Path | None) -> Prepared:
     examples, remarks = data.encode(corpora.train, model, config.data, config.run.seed)
     auxiliary, said = data.encode_auxiliary(corpora.auxiliary, model, config.data, config.run.seed)
     remarks += said
+    remarks += data.names_in_brat(schema)
     tokens = sum(len(example) for example in examples)
     metric = config.run.metric
     finds_relations = len(schema.relations) > 1 and model.relation_head is not None
@@ -112,6 +113,7 @@ def mentions_only(system: str, ignored: int) -> str:
 def build_model(config: TrainConfig, corpora: data.Corpora) -> JNRF:
     """A new model for the labels of the training documents, pretrained where configured."""
     schema = data.choose_schema(config.data, corpora.train)
+    data.names_in_brat(schema)  # labels that would be one in predictions, before hours of training
     encoder = resolve_encoder(config.model.encoder)
     source = None if encoder else config.model.embeddings
     tokenizer = data.choose_tokenizer(config.data, corpora.train, source, encoder)

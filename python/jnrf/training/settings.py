@@ -20,6 +20,7 @@ from typing import Any, Literal, TypeVar
 import yaml
 
 from jnrf_ext.errors import InputError, system_reason
+from jnrf_ext.shown import kind_of, without_quotes
 
 Config = TypeVar("Config")
 _TRUE, _FALSE, _NONE = ("true", "yes", "on", "1"), ("false", "no", "off", "0"), ("none", "null", "")
@@ -109,7 +110,7 @@ def from_dict(cls: type[Config], data: Any, prefix: str = "") -> Config:
     """Build a (nested) dataclass from plain data; keys that it lacks are InputErrors."""
     if not isinstance(data, dict):
         where = prefix.rstrip(".") or "the configuration"
-        raise InputError(f"{where} must be settings as `name: value` lines, not {data!r}")
+        raise InputError(f"{where} must be settings as `name: value` lines, not {kind_of(data)}")
     names = [f.name for f in dataclasses.fields(cls)]
     values = {}
     for name, value in data.items():
@@ -160,7 +161,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "not UTF-8 text"
-        raise InputError(f"{path}{line}: not valid YAML ({problem})") from error
+        raise InputError(f"{path}{line}: not valid YAML ({without_quotes(problem)})") from error
     if data is not None and not isinstance(data, dict):
         raise InputError(f"{path}: holds no settings; `jnrf train --print-config` shows the format")
     return data or {}

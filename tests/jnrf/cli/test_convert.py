@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 from collections import Counter
 
 import pytest
 
+from jnrf.cli import convert as convert_command
 from jnrf.cli import main
-from jnrf.corpora import open_corpus
+from jnrf.corpora import open_corpus, phee, sentences
 from jnrf.corpora.json import write_json
+from jnrf_ext.document import Document
 
 ANN = (
     "T1\tDrug 0 4\tiron\n"
@@ -81,9 +85,9 @@ def test_mistakes_are_one_line_and_leave_all_as_it_was(
 
 @pytest.mark.parametrize("corpus", ["phee-n2c2/dev", "maccrobat2020"])
 def test_real_corpora_survive_brat_to_json_to_brat(shared_data, corpus, tmp_path):
-    source, json, brat = shared_data / corpus, tmp_path / "all.jsonl", tmp_path / "brat"
-    assert main(["convert", str(source), str(json), "--to", "json"]) == 0
-    assert main(["convert", str(json), str(brat), "--to", "brat"]) == 0
+    source, lines, brat = shared_data / corpus, tmp_path / "all.jsonl", tmp_path / "brat"
+    assert main(["convert", str(source), str(lines), "--to", "json"]) == 0
+    assert main(["convert", str(lines), str(brat), "--to", "brat"]) == 0
     for file in source.glob("*.ann"):
         lines, back = (
             Counter(line.rstrip() for line in path.read_bytes().decode().split("\n") if line)
@@ -138,11 +142,180 @@ def test_real_sentences_survive_other_formats(shared_data, tmp_path, source, for
         out = str(middle) if through == "tokens" else str(middle := tmp_path / "middle.jsonl")
         assert main(["convert", str(shared_data / source), out, "--to", through]) == 0
     assert open_corpus(middle) == documents
-    assert main(["convert", str(middle), str(back), "--to", format]) == 0
+    # JSON and brat do not say that their texts were tokens.
+    words = [] if through == "tokens" else ["--words", "spaces"]
+    assert main(["convert", str(middle), str(back), "--to", format, *words]) == 0
     assert open_corpus(back) == documents
     if through != "brat":
         names = {p.name for p in (shared_data / source).iterdir() if p.suffix != ".md"}
         assert {p.name for p in back.iterdir()} == names
+
+
+def convert(*words) -> int:
+    return main(["convert", *map(str, words)])
+
+
+def files(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+FORMATS = [
+    ("brat", "out", "a.ann"),
+    ("json", "out", "a.json"),
+    ("json", "out.jsonl", None),
+    ("tokens", "out", "a.json"),
+    ("tokens", "out.json", None),
+    ("columns", "out", "a.tsv"),
+    ("columns", "out.tsv", None),
+]
+
+
+@pytest.mark.parametrize(("format", "name", "file"), FORMATS)
+def test_what_stands_there_is_written_over_by_a_flag_alone(
+    corpus, tmp_path, capsys, format, name, file
+):
+    out = tmp_path / name
+    assert convert(corpus, out, "--to", format) == 0
+    made = out / file if file else out
+    expected = made.read_bytes()
+    made.write_text("corrected by hand")
+    assert convert(corpus, out, "--to", format) == 2
+    said = capsys.readouterr().err
+    assert made.read_text() == "corrected by hand"
+    assert "give another OUT, or --overwrite to write over files" in said
+    assert said.count("\n") == 1
+    assert convert(corpus, out, "--to", format, "--overwrite") == 0
+    assert made.read_bytes() == expected
+
+
+@pytest.mark.parametrize("format", ["brat", "json", "tokens", "columns"])
+@pytest.mark.parametrize("name", ["b.txt", "b.ANN", "old.json", "old.JSONL", "old.tsv"])
+def test_a_folder_with_other_documents_is_refused(corpus, tmp_path, capsys, format, name):
+    """They would be read as part of the corpus; neither is anything of it lost."""
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / name).write_text("old")
+    (out / "README.md").write_text("ours")
+    before = files(out)
+    for flags in ([], ["--overwrite"]):
+        assert convert(corpus, out, "--to", format, *flags) == 2
+        assert files(out) == before
+    said = capsys.readouterr().err.splitlines()
+    assert f"{out} holds {name}; give another OUT" in said[0]
+    assert f"{out} holds {name}, which would be read together with the new files" in said[1]
+    (out / name).unlink()  # as the second one says
+    assert convert(corpus, out, "--to", format) == 0
+    assert (out / "README.md").read_text() == "ours"
+
+
+def test_a_file_that_is_read_is_never_written_over(corpus, tmp_path, capsys):
+    assert convert(corpus, tmp_path / "in" / "a.json", "--to", "json") == 0
+    before = files(tmp_path / "in")
+    assert convert(tmp_path / "in" / "a.json", tmp_path / "in", "--to", "json", "--overwrite") == 2
+    assert "a.json is read, and would be written over; give another OUT" in capsys.readouterr().err
+    assert convert(corpus / "a.txt", corpus, "--to", "brat", "--overwrite") == 2
+    assert files(tmp_path / "in") == before
+    assert (corpus / "a.ann").read_text() == ANN
+
+
+def test_names_that_brat_cannot_hold_are_changed_and_counted(tmp_path, capsys):
+    sentence = {"tokens": ["Bob", "in", "Rome"], "relations": [[0, 1, 2, 3, "Located in"]] * 2}
+    sentence["entities"] = [[0, 1, "Person"], [2, 3, "A place"]]
+    (tmp_path / "x.json").write_text(json.dumps([sentence]))
+    assert convert(tmp_path / "x.json", tmp_path / "out", "--to", "brat") == 0
+    assert (tmp_path / "out" / "x-0001.ann").read_text() == (
+        "T1\tPerson 0 3\tBob\nT2\tA_place 7 11\tRome\n"
+        "R1\tLocated_in Arg1:T1 Arg2:T2\nR2\tLocated_in Arg1:T1 Arg2:T2\n"
+    )
+    assert capsys.readouterr().out.endswith(
+        "changed or left out, as --to brat cannot hold it:\n"
+        "  1 x entity type 'A place' (written A_place)\n"
+        "  2 x relation type 'Located in' (written Located_in)\n"
+    )
+
+
+def test_two_names_that_would_become_one_are_an_error_before_anything_is_written(tmp_path, capsys):
+    items = [{"tokens": ["a"], "entities": [[0, 1, type]]} for type in ("a b", "a_b")]
+    (tmp_path / "x.json").write_text(json.dumps(items))
+    assert convert(tmp_path / "x.json", tmp_path / "out", "--to", "brat") == 2
+    said = capsys.readouterr().err
+    assert "the entity types 'a b' and 'a_b' would become one" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_offsets_in_other_units_are_read_as_the_warning_says(tmp_path, capsys):
+    text = "\U0001f600 took aspirin"
+    mention = {"id": "T1", "type": "Drug", "fragments": [[8, 15]], "text": "aspirin"}
+    (tmp_path / "x.json").write_text(json.dumps({"id": "x", "text": text, "mentions": [mention]}))
+    assert convert(tmp_path / "x.json", tmp_path / "a", "--to", "brat") == 2  # past the end
+    assert "jnrf convert --offsets utf-16" in capsys.readouterr().err
+    (tmp_path / "x.json").write_text(
+        json.dumps({"id": "x", "text": f"{text} daily", "mentions": [mention]})
+    )
+    assert convert(tmp_path / "x.json", tmp_path / "b", "--to", "brat") == 0
+    assert "1 x mention text disagrees with the text" in (said := capsys.readouterr().out)
+    assert "jnrf convert --offsets utf-16" in said
+    assert convert(tmp_path / "x.json", tmp_path / "c", "--to", "brat", "--offsets", "utf-16") == 0
+    assert (tmp_path / "c" / "x.ann").read_text() == "T1\tDrug 7 14\taspirin\n"
+    assert "disagrees" not in capsys.readouterr().out
+
+
+def test_words_follow_the_source_unless_they_are_chosen(corpus, tmp_path):
+    (corpus / "a.txt").write_text("iron dark and stool, q.d.")
+    assert convert(corpus, tmp_path / "a.tsv", "--to", "columns") == 0
+    assert [d.text for d in open_corpus(tmp_path / "a.tsv")] == ["iron dark and stool , q . d ."]
+    assert convert(corpus, tmp_path / "b.tsv", "--to", "columns", "--words", "spaces") == 0
+    assert [d.text for d in open_corpus(tmp_path / "b.tsv")] == ["iron dark and stool, q.d."]
+    assert convert(tmp_path / "b.tsv", tmp_path / "b.json", "--to", "tokens") == 0
+    assert open_corpus(tmp_path / "b.json") == open_corpus(tmp_path / "b.tsv")
+
+
+def test_an_export_gives_no_mention_away(shared_data, tmp_path, capsys):
+    """The words of real documents are those of the same texts without mentions."""
+    bare = [Document(d.id, d.text) for d in open_corpus(shared_data / "phee-n2c2/dev")]
+    write_json(bare, tmp_path / "bare.json")
+    for source, name in ((shared_data / "phee-n2c2/dev", "gold"), (tmp_path / "bare.json", "bare")):
+        assert convert(source, tmp_path / f"{name}-out", "--to", "columns") == 0
+    words = [[d.text for d in open_corpus(tmp_path / f"{name}-out")] for name in ("gold", "bare")]
+    assert words[0] == words[1]
+    assert not any(d.warnings for d in open_corpus(tmp_path / "gold-out"))
+
+
+def test_choices_of_json_are_for_json(corpus, tmp_path, capsys):
+    for flags in (["--offsets", "utf-8"], ["--phee-labels", "own"], ["--phee-words", "9"]):
+        assert convert(corpus, tmp_path / "out", "--to", "brat", *flags) == 2
+        assert "are for .json and .jsonl files" in capsys.readouterr().err
+    assert convert(corpus, tmp_path / "out", "--to", "brat", "--phee-words", "0") == 2
+    assert "--phee-words must be at least 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("item", "flags", "complaint"),
+    [
+        ({"tokens": ["a"]}, ["--offsets", "utf-8"], "holds sentences of tokens; leave out --off"),
+        (
+            {"id": "1_1", "context": "a", "annotations": []},
+            ["--offsets", "utf-8"],
+            "holds PHEE, wh",
+        ),
+        ({"id": "a", "text": "a"}, ["--phee-words", "9"], "does not hold PHEE; leave out --phee"),
+        ({"tokens": ["a"]}, ["--phee-labels", "own"], "does not hold PHEE; leave out --phee"),
+    ],
+)
+def test_a_choice_that_a_file_has_no_use_for_is_an_error(tmp_path, capsys, item, flags, complaint):
+    (tmp_path / "x.json").write_text(json.dumps([item]))
+    assert convert(tmp_path / "x.json", tmp_path / "out", "--to", "brat", *flags) == 2
+    assert complaint in capsys.readouterr().err
+    assert convert(tmp_path / "x.json", tmp_path / "out", "--to", "brat") == 0  # as it says
+
+
+def test_the_choices_are_those_of_the_readers_and_writers():
+    """The command does not load these modules to show its help."""
+    parser = argparse.ArgumentParser()
+    convert_command.add_arguments(parser)
+    choices = {action.dest: action.choices for action in parser._actions}
+    assert choices["words"] == sentences.WORDS
+    assert choices["phee_labels"] == phee.LABELS
 
 
 @pytest.mark.parametrize("command", ["inspect", "convert", "evaluate"])

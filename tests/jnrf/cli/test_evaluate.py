@@ -161,6 +161,51 @@ def test_official_mode_is_for_n2c2_alone(folders):
         run(*folders, "--mode", "official", "--metric", "labels")
 
 
+@pytest.fixture(params=["gold", "pred"])
+def one_bad_line(request, folders):
+    """The two folders, with a mention behind the end of the text in one of them."""
+    with (folders[request.param == "pred"] / "a.ann").open("a") as file:
+        file.write("T2\tDrug 90 99\tx\n")
+    return folders
+
+
+@pytest.mark.parametrize("metric", ["n2c2", "entities", "all"])
+def test_a_faulty_line_is_an_error_or_counted_and_said(one_bad_line, capsys, metric):
+    with pytest.raises(InputError, match=r"a\.ann:2: offsets .*--on-error count"):
+        run(*one_bad_line, "--metric", metric)
+    assert run(*one_bad_line, "--metric", metric, "--on-error", "count") == 0
+    out = capsys.readouterr().out
+    assert out.count("as it was read:\n  1 x bad offsets\n") == 1
+
+
+@pytest.mark.parametrize("texts", ["with texts", "without texts"])
+def test_offsets_of_line_ends_are_read_as_asked_on_both_sides(tmp_path, texts, capsys):
+    for name in ("gold", "pred"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.txt").write_bytes(b"one\r\ntwo two")
+        (tmp_path / name / "a.ann").write_text("T1\tX 4 7\ttwo\n")
+    if texts == "without texts":
+        (tmp_path / "pred" / "a.txt").unlink()
+    sides = tmp_path / "gold", tmp_path / "pred"
+    for newlines, disagree in (("translated", 0), ("raw", 2)):
+        assert run(*sides, "--newlines", newlines) == 0
+        assert capsys.readouterr().out.count("mention text disagrees") == disagree
+
+
+@pytest.mark.parametrize("option", ["--on-error=raise", "--on-error=count", "--newlines=auto"])
+def test_official_mode_says_that_reading_options_do_not_apply(folders, option):
+    with pytest.raises(InputError, match=f"^{option.partition('=')[0]} does not apply to --mode"):
+        run(*folders, "--mode", "official", option)
+
+
+def test_what_the_columns_mean_is_said_by_the_help():
+    parser = argparse.ArgumentParser(prog="jnrf evaluate")
+    evaluate.add_arguments(parser)
+    said = " ".join(parser.format_help().split())
+    for word in ("strict: type and both ends", "lenient: the type is, and", "F1: their harmonic"):
+        assert word in said
+
+
 def test_predictions_on_another_text_or_without_common_ids_are_errors(tmp_path):
     gold = write("columns", tmp_path / "gold")
     write_tokens(

@@ -69,6 +69,61 @@ def test_what_the_model_cannot_represent_is_counted_by_kind(corpus, tokenizer, c
     assert lost["n-ary relation"] == 1
 
 
+@pytest.fixture
+def unspaced(tmp_path):
+    """Chinese, where white space parts nothing, and a mention over the end of a sentence."""
+    text = "予阿司匹林5毫克。华法林2片"
+    spans = [("Drug", 1, 5), ("Dose", 5, 8), ("Drug", 9, 12), ("Dose", 12, 14), ("Note", 6, 11)]
+    mentions = [Mention(f"T{i}", kind, ((a, b),)) for i, (kind, a, b) in enumerate(spans, 1)]
+    relations = [Relation("R1", "Of", "T2", "T1"), Relation("R2", "Of", "T4", "T3")]
+    write_folder([Document("a", text, mentions, relations)], tmp_path / "unspaced")
+    return tmp_path / "unspaced"
+
+
+def test_each_way_of_tagging_loses_its_own(unspaced, tmp_path, capsys):
+    Tokenizer.train(["予阿司匹林5毫克。华法林2片"], 200).save(tmp_path / "chinese.json")
+    data = inspected(capsys, unspaced, "--tokenizer", tmp_path / "chinese.json")
+    lost = data["lost"]
+    assert list(lost["overlapping mention"].values()) == ["mentions", 5, 2, 2, 4]
+    assert list(lost["relation on a lost mention"].values()) == ["relations", 2, 2, 2, 2]
+    assert lost["boundary inside a word"] == {
+        "of": "fragments",
+        "total": 5,
+        "wordpieces": 0,
+        "words": 0,
+        "tokens": 5,
+    }
+    assert lost["mention over the end of a sentence"]["words"] == 1
+    # Those of wordpieces alone, in documents that are not cut.
+    assert data["not_representable"] == {
+        "overlapping mention": 2,
+        "relation on a lost mention": 2,
+    }
+
+
+def test_shares_are_of_the_whole(corpus, tokenizer, capsys):
+    lost = inspected(capsys, corpus, "--tokenizer", tokenizer)["lost"]
+    assert {kind: (counts["of"], counts["total"]) for kind, counts in lost.items()} == {
+        "discontinuous mention": ("mentions", 3),
+        "n-ary relation": ("equivalences", 1),
+        "overlapping mention": ("mentions", 3),
+        "relation on a lost mention": ("relations", 1),
+    }
+    assert main(["inspect", str(corpus), "--tokenizer", str(tokenizer)]) == 0
+    shown = {" ".join(line.split()) for line in capsys.readouterr().out.splitlines()}
+    assert "discontinuous mention 1 33.3% 1 33.3% 1 33.3%" in shown
+    assert "n-ary relation 1 100.0% 1 100.0% 1 100.0%" in shown
+    assert "equivalences 1" in shown
+
+
+def test_a_corpus_of_which_nothing_is_lost(tmp_path, tokenizer, capsys):
+    document = Document("a", "iron tablets", [Mention("T1", "Drug", ((0, 4),))])
+    write_folder([document], tmp_path / "sound")
+    assert main(["inspect", str(tmp_path / "sound"), "--tokenizer", str(tokenizer)]) == 0
+    assert "nothing is lost" in capsys.readouterr().out
+    assert inspected(capsys, tmp_path / "sound", "--tokenizer", tokenizer)["lost"] == {}
+
+
 def test_tables_fit_80_columns_and_show_the_schema(corpus, tokenizer, capsys):
     assert main(["inspect", str(corpus), "--tokenizer", str(tokenizer)]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -119,33 +119,45 @@ def test_files_that_are_no_notes_are_told_by_their_endings(model, tmp_path, caps
     assert said.out.startswith("2 documents in ")
 
 
-@pytest.mark.parametrize("label", ["Drug", "Strength-Drug"])
-def test_labels_that_a_format_cannot_hold_are_told_before_anything_is_made(
-    model, tmp_path, capsys, label
-):
-    spaced = tmp_path / "spaced"
-    shutil.copytree(model, spaced)
-    config = (spaced / "config.json").read_text()
-    assert label in config
-    if label == "Drug":
-        config = config.replace('"B-Drug"', '"B-Dr ug"').replace('"I-Drug"', '"I-Dr ug"')
-        config = config.replace('"Drug"', '"Dr ug"')
-    else:
-        config = config.replace(f'"{label}"', '"Strength Dr ug"')
-    (spaced / "config.json").write_text(config)
+def renamed(model, folder, names):
+    """A copy of a model whose types have other names."""
+    shutil.copytree(model, folder)
+    config = (folder / "config.json").read_text()
+    for old, new in names.items():
+        assert f'"{old}"' in config
+        config = config.replace(f'"{old}"', f'"{new}"')
+        config = config.replace(f'"B-{old}"', f'"B-{new}"').replace(f'"I-{old}"', f'"I-{new}"')
+    (folder / "config.json").write_text(config)
+    return str(folder)
+
+
+def test_white_space_in_labels_becomes_a_line_in_brat_and_is_counted(model, tmp_path, capsys):
+    spaced = renamed(model, tmp_path / "m", {"Drug": "Dr ug", "Strength-Drug": "of  drug"})
     notes, out = write_corpus(tmp_path / "notes"), tmp_path / "out"
-    assert predict(str(spaced), notes, "--out", out) == 2
-    said = capsys.readouterr().err
-    assert "brat cannot hold the" in said
-    assert "ug' of this model" in said
-    assert said.endswith("give --to jsonl, which can\n")
-    assert len(said.splitlines()) == 1
-    assert not out.exists()
-    assert predict(str(spaced), notes, "--out", out, "--to", "jsonl") == 0
+    assert predict(spaced, notes, "--out", out) == 0
+    said = capsys.readouterr().out
+    assert "x entity type 'Dr ug' (written Dr_ug) (--to brat cannot hold it)" in said
+    assert "x relation type 'of  drug' (written of_drug) (--to brat cannot hold it)" in said
+    assert predict(model, notes, "--out", tmp_path / "plain") == 0
+    plain = visible(tmp_path / "plain")["note0.ann"].decode()
+    expected = plain.replace("\tDrug ", "\tDr_ug ").replace("\tStrength-Drug ", "\tof_drug ")
+    assert visible(out)["note0.ann"].decode() == expected != plain
     capsys.readouterr()
-    assert main(["extract", str(spaced), SENTENCE, "--to", "brat"]) == 2
-    assert capsys.readouterr().err.endswith("give --to json, which can\n")
-    assert main(["extract", str(spaced), SENTENCE, "--to", "json"]) == 0
+    text = (notes / "note0.txt").read_text()
+    assert main(["extract", spaced, text, "--to", "brat"]) == 0
+    assert "\tDr_ug " in capsys.readouterr().out
+
+
+def test_labels_that_a_format_cannot_hold_are_told_before_anything_is_made(model, tmp_path, capsys):
+    spaced = renamed(model, tmp_path / "m", {"Drug": "a b", "Strength": "a_b"})
+    notes, out = write_corpus(tmp_path / "notes"), tmp_path / "out"
+    for to, said in (("brat", "would become one"), ("columns", "--to jsonl, which can")):
+        assert predict(spaced, notes, "--out", out, "--to", to) == 2
+        told = capsys.readouterr().err
+        assert said in told
+        assert len(told.splitlines()) == 1
+        assert not out.exists()
+    assert predict(spaced, notes, "--out", out, "--to", "jsonl") == 0
 
 
 @pytest.mark.parametrize(
@@ -205,3 +217,12 @@ def test_no_text_reaches_a_log(model, tmp_path, caplog, capsys):
     assert predict(model, source, "--out", tmp_path / "out") == 0
     said = capsys.readouterr()
     assert "SECRET" not in caplog.text + said.out + said.err
+
+
+@pytest.mark.parametrize("to", ["tokens", "columns"])
+def test_tokens_of_the_input_stay_as_they_are(model, tmp_path, to):
+    """They are not cut anew at punctuation, or the predictions would not fit the gold tokens."""
+    sentence = Document("x-0001", "He took IL-2 81mg/day , b.i.d. for pain .")
+    write_tokens([sentence], tmp_path / "x.json", words="spaces")
+    assert predict(model, tmp_path / "x.json", "--out", tmp_path / "out", "--to", to) == 0
+    assert [d.text for d in open_corpus(tmp_path / "out")] == [sentence.text]

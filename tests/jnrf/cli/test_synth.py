@@ -33,6 +33,20 @@ def test_the_same_seed_writes_the_same_bytes(tmp_path):
         assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes()
 
 
+def test_notes_that_stand_there_are_written_over_by_a_flag_alone(tmp_path):
+    out = tmp_path / "notes"
+    run(out, "--documents", 2, "--words", 200)
+    expected = (out / "100002.ann").read_bytes()
+    (out / "100002.ann").write_text("corrected by hand")
+    with pytest.raises(InputError, match="give another OUT, or --overwrite"):
+        run(out, "--documents", 2, "--words", 200)
+    assert (out / "100002.ann").read_text() == "corrected by hand"
+    run(out, "--documents", 2, "--words", 200, "--overwrite")
+    assert (out / "100002.ann").read_bytes() == expected
+    with pytest.raises(InputError, match=r"holds 100002\.ann and 1 more, which would be read"):
+        run(out, "--documents", 1, "--words", 200, "--overwrite")
+
+
 def test_impossible_requests_write_nothing(tmp_path):
     with pytest.raises(InputError, match="at least 1"):
         run(tmp_path / "notes", "--documents", 0)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from word_documents import word_documents
 
 from jnrf.corpora import open_corpus, read_corpus
-from jnrf.corpora.columns import ranges_of, read_columns, write_columns
+from jnrf.corpora.columns import read_columns, write_columns
 from jnrf.corpora.tokens import write_tokens
 from jnrf.scoring.entities import spans_of
 from jnrf_ext.document import Document, Mention, Relation
@@ -70,42 +70,17 @@ def test_bio_and_iobes_spell_the_same_mentions_of_a_real_file(shared_data, tmp_p
     assert open_corpus(tmp_path / "devel.iobes") == documents
 
 
-@pytest.mark.parametrize(
-    ("tags", "ranges"),
-    [
-        ("B-X I-X O", [(0, 2, "X")]),
-        ("B-X B-X", [(0, 1, "X"), (1, 2, "X")]),
-        ("I-X I-X O I-X", [(0, 2, "X"), (3, 4, "X")]),
-        ("I-X B-X I-X", [(0, 1, "X"), (1, 3, "X")]),
-        ("B-X I-Y", [(0, 1, "X"), (1, 2, "Y")]),
-        ("S-X S-X", [(0, 1, "X"), (1, 2, "X")]),
-        ("B-X I-X E-X I-X", [(0, 3, "X"), (3, 4, "X")]),
-        ("B-X E-Y", [(0, 1, "X"), (1, 2, "Y")]),
-        ("B-X S-Y O", [(0, 1, "X"), (1, 2, "Y")]),
-        ("E-X O", [(0, 1, "X")]),
-        ("B-co-morbidity I-co-morbidity", [(0, 2, "co-morbidity")]),
-        ("", []),
-    ],
-)
-def test_ranges_that_tags_spell(tags, ranges):
-    assert ranges_of(tags.split()) == ranges
-
-
-@given(st.lists(st.sampled_from(("O", "B-X", "I-X", "B-Y", "I-Y")), max_size=9))
-def test_bio_is_read_as_conlleval_reads_it(tags):
-    assert [(type, *place) for *place, type in ranges_of(tags)] == spans_of(tags)
-
-
 @given(
     st.lists(word_documents(overlaps=False, relations=False), max_size=4),
     st.sampled_from(("bio", "iobes")),
 )
 def test_documents_of_words_survive_either_scheme(tmp_path_factory, documents, scheme):
     path = tmp_path_factory.mktemp("columns") / "x.conll"
-    assert not write_columns(documents, path, scheme)
+    assert not write_columns(documents, path, scheme, words="spaces")
     assert open_corpus(path) == documents
     again = path.with_name("y.conll")
-    write_columns(open_corpus(path), again, "bio" if scheme == "iobes" else "iobes")
+    other = "bio" if scheme == "iobes" else "iobes"
+    write_columns(open_corpus(path), again, other, words="spaces")
     assert read_columns(again) == documents
 
 
@@ -115,7 +90,7 @@ def test_of_overlapping_mentions_a_longest_stays_and_the_rest_is_counted(
     tmp_path_factory, documents
 ):
     path = tmp_path_factory.mktemp("columns") / "x.tsv"
-    lost = write_columns(documents, path)
+    lost = write_columns(documents, path, words="spaces")
     back = open_corpus(path)
     assert [d.text for d in back] == [d.text for d in documents]
     missing = 0
@@ -164,6 +139,76 @@ def test_comments_are_left_out_but_a_number_sign_may_be_a_token(tmp_path):
     assert second.text == "# x"
 
 
+def test_comments_are_counted(tmp_path):
+    content = "# newdoc\n#\n# pos O x\nrat\tB-S\n\n# end\n"
+    [document] = opened(tmp_path, content)
+    assert document.text == "rat"
+    assert document.warnings == {"comment line (left out)": 4}
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("# NN B-X", "# a"),  # as many columns as the other rows, and a tag
+        ("#1 NN O", "#1 a"),
+        ("# O", "a"),  # a comment that ends in a letter that is a tag, too
+        ("# blood group is O", "a"),
+        ("# NN X", "a"),
+        ("#\tO", "# a"),  # a tab makes a row, whatever the others have
+        ("#\tNN\tB-X", "# a"),
+    ],
+)
+def test_a_line_that_starts_with_a_number_sign_is_a_row_or_a_counted_comment(tmp_path, line, words):
+    for content in (f"{line}\na NN O\n", f"-DOCSTART- -X- O\n\n{line}\na NN O\n"):
+        [document] = opened(tmp_path, content)
+        assert document.text == words
+        comments = document.warnings["comment line (left out)"]
+        assert len(document.text.split()) + comments == 2
+
+
+@pytest.mark.parametrize("tag", ["X-Drug", "Drug", "drug O!", ""])
+def test_a_token_with_a_number_sign_and_a_wrong_tag_does_not_vanish(tmp_path, tag):
+    with pytest.raises(InputError, match=r"x\.tsv:2: ") as error:
+        opened(tmp_path, f"a\tO\n#\t{tag}\n")
+    assert "\n" not in str(error.value)
+
+
+_TOKENS = st.text("#ab=-\u2028\x0b\x0c\x85\xa0 ", max_size=4).map("#".__add__) | st.just("b")
+_SENTENCES = st.lists(
+    st.lists(st.tuples(_TOKENS, st.sampled_from(("O", "B-X", "U-Y"))), min_size=1),
+    min_size=1,
+    max_size=4,
+)
+_ENDS = ("\n", "\r\n", "\r")
+#: An empty line after a "\r" must not make a "\r\n" of it.
+_TWO_ENDS = ("\n\n", "\r\n\r\n", "\r\r", "\n\r", "\r\n\n", "\n\r\n", "\r\n\r")
+
+
+@given(_SENTENCES, st.data())
+def test_line_ends_of_any_system_and_number_signs_change_nothing(tmp_path_factory, sentences, data):
+    """One file may mix line ends; a token that starts with # is a token."""
+    folder = tmp_path_factory.mktemp("ends")
+    rows = [[f"{token}\t{tag}" for token, tag in sentence] for sentence in sentences]
+    plain = "\n\n".join("\n".join(lines) for lines in rows)
+    mixed = ""
+    for *lines, last in rows:
+        mixed += "".join(line + data.draw(st.sampled_from(_ENDS)) for line in lines)
+        mixed += last + data.draw(st.sampled_from(_TWO_ENDS))
+    for content in (*(plain.replace("\n", end) for end in (*_ENDS, "\r\r\n")), mixed):
+        documents = opened(folder, content)
+        assert [d.text for d in documents] == [" ".join(t for t, _ in s) for s in sentences]
+        for document, sentence in zip(documents, sentences, strict=True):
+            types = [tag[2:] for _, tag in sentence if tag != "O"]
+            assert [mention.type for mention in document.mentions] == types
+            assert "comment line (left out)" not in document.warnings
+
+
+def test_upper_case_suffixes_are_read_and_written(tmp_path):
+    write_columns([Document("A-0001", "w")], tmp_path / "A.TSV")
+    assert read_corpus(tmp_path) == ("columns", [Document("A-0001", "w")])
+    assert read_corpus(tmp_path / "A.TSV")[0] == "columns"
+
+
 def test_a_token_may_hold_a_space_that_does_not_break(tmp_path):
     [document] = opened(tmp_path, "10\xa0mg B-Dose\nNew York\tB-Loc\n", "x.bio")
     assert mentions(document) == [("Dose", "10\xa0mg"), ("Loc", "New York")]
@@ -202,12 +247,12 @@ def test_a_document_is_one_sentence_and_what_is_lost_is_counted(tmp_path):
     )
     lost = write_columns([document, Document("empty", "")], tmp_path / "x.tsv")
     assert (tmp_path / "x.tsv").read_text() == (
-        "# sent_id = note7\nGave\tO\nIL\tB-Drug\n-2\tI-Drug\n.\tO\nThen\tO\niron\tO\n\n"
+        "# sent_id = note7\nGave\tO\nIL\tB-Drug\n-\tI-Drug\n2\tI-Drug\n.\tO\nThen\tO\niron\tO\n\n"
         "# sent_id = empty\n\n"
     )
     assert lost == {
         "text whose white space became single spaces": 1,
-        "cut of a word at the edge of a mention": 2,
+        "space put between a word and what touches it, such as punctuation": 3,
         "overlapping mention": 1,
         "relation": 1,
     }
@@ -226,15 +271,33 @@ def test_a_folder_gets_a_file_for_each_that_the_ids_name(tmp_path):
 @pytest.mark.parametrize(
     ("document", "complaint"),
     [
-        (Document("d", "iron", [Mention("T1", "A drug", ((0, 4),))]), "cannot hold the name"),
+        (Document("d", "iron", [Mention("T1", "", ((0, 4),))]), "an empty type, which columns"),
         (Document("d\n1", "iron"), "cannot hold the document id"),
         (Document("d", "a -DOCSTART- b"), "cannot hold the word -DOCSTART- of document 'd'"),
     ],
 )
 def test_names_that_do_not_read_back_are_errors(tmp_path, document, complaint):
     with pytest.raises(InputError, match=complaint):
-        write_columns([document], tmp_path / "x.tsv")
+        write_columns([document], tmp_path / "x.tsv", words="spaces")
     assert not (tmp_path / "x.tsv").exists()
+
+
+def test_types_with_white_space_are_written_without_and_counted(tmp_path):
+    documents = [
+        Document(f"x-000{n}", "iron", [Mention("T1", type, ((0, 4),), "iron")])
+        for n, type in enumerate(("A drug", "B", "A drug"), 1)
+    ]
+    lost = write_columns(documents, tmp_path / "x.tsv")
+    assert lost == {"entity type 'A drug' (written A_drug)": 2}
+    assert [d.mentions[0].type for d in open_corpus(tmp_path / "x.tsv")] == [
+        "A_drug",
+        "B",
+        "A_drug",
+    ]
+    documents[1].mentions[0].type = "A_drug"
+    with pytest.raises(InputError, match="'A drug' and 'A_drug' would become one"):
+        write_columns(documents, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_another_scheme_is_an_error(tmp_path):

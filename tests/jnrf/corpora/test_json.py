@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jnrf.corpora import open_corpus
 from jnrf.corpora.brat import write_folder
-from jnrf.corpora.json import read_json, write_json
+from jnrf.corpora.json import read_json, read_json_or_tokens, write_json
 from jnrf_ext.document import Document, Mention
 from jnrf_ext.errors import InputError
 
@@ -68,3 +72,43 @@ def test_writing_a_folder_of_json_over_a_file_is_an_error(tmp_path):
     (tmp_path / "a").write_text("")
     with pytest.raises(InputError, match="is a file"):
         write_json(DOCUMENTS, tmp_path / "a")
+
+
+@given(
+    st.lists(st.text(max_size=6), min_size=1, max_size=4),
+    st.data(),
+    st.sampled_from(("x.jsonl", "X.JSONL", "x.json")),
+)
+def test_lines_of_json_may_end_as_those_of_any_system(tmp_path_factory, words, data, name):
+    """Tokens may start with a number sign, and hold U+2028: neither is a comment or a line end."""
+    path = tmp_path_factory.mktemp("lines") / name
+    sentences = [{"tokens": [f"#{word}", "\u2028"], "entities": [[0, 1, "X"]]} for word in words]
+    ends = st.sampled_from(("\n", "\r\n", "\r", "\n\r\n", "\r\r"))
+    lines = (json.dumps(sentence, ensure_ascii=False) + data.draw(ends) for sentence in sentences)
+    path.write_bytes("".join(lines).encode())
+    tokens, documents = read_json_or_tokens(path)
+    assert tokens
+    assert [d.mentions[0].text for d in documents] == [f"#{word}" for word in words]
+
+
+def test_a_comment_among_lines_of_json_is_an_error_with_its_line(tmp_path):
+    (tmp_path / "x.jsonl").write_bytes(b'{"id": "a", "text": ""}\r# note\r')
+    with pytest.raises(InputError, match=r"x\.jsonl:2: not JSON"):
+        open_corpus(tmp_path / "x.jsonl")
+
+
+def test_two_values_on_a_line_are_an_error(tmp_path):
+    (tmp_path / "x.json").write_bytes(b'{"id": "a", "text": ""} {"id": "b", "text": ""}')
+    with pytest.raises(InputError, match=r"x\.json:1: not JSON \(Extra data\)"):
+        open_corpus(tmp_path / "x.json")
+
+
+def test_upper_case_suffixes_are_written_as_they_say(tmp_path):
+    for name in ("A.JSON", "A.JSONL"):
+        write_json(DOCUMENTS, tmp_path / name)
+        assert open_corpus(tmp_path / name) == DOCUMENTS
+
+
+def test_a_file_without_documents_has_none(tmp_path):
+    (tmp_path / "x.jsonl").write_bytes(b"\r\n")
+    assert read_json_or_tokens(tmp_path / "x.jsonl") == (False, [])

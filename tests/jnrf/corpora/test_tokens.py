@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from word_documents import word_documents
 
@@ -54,7 +54,7 @@ def test_real_files_keep_every_token_entity_and_relation(shared_data, file, tmp_
         assert relations == item["relations"]
     stem = file.rpartition("/")[2].removesuffix(".json")
     assert documents[6].id == f"{stem}-0007"
-    assert not write_tokens(documents, tmp_path / f"{stem}.json")
+    assert not write_tokens(documents, tmp_path / f"{stem}.json", words="spaces")
     assert json.loads((tmp_path / f"{stem}.json").read_text(encoding="utf-8")) == items
 
 
@@ -99,16 +99,85 @@ def test_the_ids_of_a_long_file_sort_in_its_order(tmp_path):
 @given(st.lists(word_documents(), max_size=4))
 def test_documents_of_words_survive(tmp_path_factory, documents):
     path = tmp_path_factory.mktemp("tokens") / "x.json"
-    assert not write_tokens(documents, path)
+    assert not write_tokens(documents, path, words="spaces")
     assert open_corpus(path) == documents
 
 
-def test_words_are_cut_where_a_mention_starts_or_ends(tmp_path):
-    document = Document("d", "5mg/day IL-2", [Mention("T1", "Dose", ((1, 3),))])
+def test_where_words_are_does_not_depend_on_mentions(tmp_path):
+    mentions = [Mention("T1", "Dose", ((1, 3),)), Mention("T2", "Drug", ((8, 12),))]
+    document = Document("d", "5mg/day IL-2", mentions)
     items, lost = written(tmp_path, document)
-    assert items[0]["tokens"] == ["5", "mg", "/day", "IL-2"]
-    assert items[0]["entities"] == [[1, 2, "Dose"]]
-    assert lost == {"cut of a word at the edge of a mention": 2}
+    assert items[0]["tokens"] == ["5mg", "/", "day", "IL", "-", "2"]
+    assert items[0]["entities"] == [[0, 1, "Dose"], [3, 6, "Drug"]]
+    assert lost == {
+        "mention that starts or ends inside a word (written with the whole word)": 1,
+        "space put between a word and what touches it, such as punctuation": 4,
+    }
+    assert written(tmp_path, Document("d", document.text))[0][0]["tokens"] == items[0]["tokens"]
+
+
+@settings(deadline=None)
+@given(st.text("aé1-,. \n", max_size=20), st.lists(st.tuples(*[st.integers(0, 20)] * 2)))
+def test_mentions_never_change_the_words_and_are_covered_by_theirs(tmp_path_factory, text, spans):
+    path = tmp_path_factory.mktemp("tokens") / "x.json"
+    inside = [(a, b) for a, b in spans if a < b <= len(text)]
+    mentions = [Mention(f"T{n}", "X", (span,)) for n, span in enumerate(inside, 1)]
+    for words in ("split", "spaces"):
+        write_tokens([Document("d", text)], path, words=words)
+        bare = json.loads(path.read_text(encoding="utf-8"))[0]["tokens"]
+        lost = write_tokens([Document("d", text, mentions)], path, words=words)
+        item = json.loads(path.read_text(encoding="utf-8"))[0]
+        assert item["tokens"] == bare
+        assert "".join(bare) == "".join(text.split())
+        covered = {"".join(bare[first:last]) for first, last, _ in item["entities"]}
+        for start, end in inside:
+            said = "".join(text[start:end].split())
+            assert not said or any(said in word for word in covered)
+        kept = len(inside) - lost["mention without a word"]
+        assert len(item["entities"]) == kept - lost["mention equal to another (written once)"]
+
+
+def test_an_unknown_way_to_find_words_is_an_error(tmp_path):
+    with pytest.raises(InputError, match="words is 'chars'; choose one of split, spaces"):
+        write_tokens([Document("d", "a")], tmp_path / "x.json", words="chars")
+
+
+TAGGED = {"tokens": ["took", "low", "dose", "aspirin"], "ner_tags": ["O", "B-X", "I-X", "B-Drug"]}
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        TAGGED,
+        TAGGED | {"id": "x-0001"},
+        {"tokens": TAGGED["tokens"], "tags": ["O", "B-X", "L-X", "U-Drug"], "relations": []},
+        {"tokens": TAGGED["tokens"], "labels": ["O", "B-X", "E-X", "S-Drug"]},
+    ],
+)
+def test_tags_in_place_of_entities_are_read(tmp_path, item):
+    [document] = opened(tmp_path, item)
+    assert [(m.type, m.text) for m in document.mentions] == [("X", "low dose"), ("Drug", "aspirin")]
+    assert not document.warnings
+
+
+def test_relations_of_tagged_tokens_join_positions(tmp_path):
+    [document] = opened(tmp_path, TAGGED | {"relations": [[1, 3, 3, 4, "Of"]]})
+    assert [(r.type, r.head, r.tail) for r in document.relations] == [("Of", "T1", "T2")]
+
+
+def test_fields_that_are_not_read_are_counted(tmp_path):
+    entity = {"type": "X", "start": 0, "end": 1, "score": 0.5}
+    item = {"tokens": ["a"], "pos": ["NN"], "entities": [entity], "tags": ["O"]}
+    documents = opened(tmp_path, item, item)
+    assert all(
+        d.warnings
+        == {
+            "field not read: pos": 1,
+            "field not read: tags": 1,
+            "field not read: entities.score": 1,
+        }
+        for d in documents
+    )
 
 
 def test_all_that_is_lost_is_counted(tmp_path):
@@ -188,6 +257,36 @@ def test_faulty_items_are_one_line_with_file_and_number(tmp_path, change, compla
     with pytest.raises(InputError, match=r"x\.json: item 2: .*" + complaint) as error:
         opened(tmp_path, ITEM, ITEM | change)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"ner_tags": ["O"]}, "1 ner_tags for 4 tokens; give each token one tag"),
+        ({"ner_tags": [0, 1, 2, 3]}, r"ner_tags are numbers; write the names .* B-Drug .*names\)"),
+        (
+            {"ner_tags": ["O", "O", "O", "Drug"]},
+            r"ner_tags\[3\] is a string of 4 characters, which",
+        ),
+        ({"ner_tags": [None] * 4}, r"ner_tags\[0\] is null, which is no tag; write O, or B-"),
+        ({"relations": [{"type": "K", "head": 0, "tail": 1}]}, "relation 1 names places in a list"),
+    ],
+)
+def test_faulty_tags_are_one_line_with_file_and_number(tmp_path, change, complaint):
+    with pytest.raises(InputError, match=r"x\.json: item 1: .*" + complaint) as error:
+        opened(tmp_path, TAGGED | change)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"spans": [{"start": 0}]}, {"ner": ["B-X"]}, {"gold": [[0, 1, "X"]]}]
+)
+def test_annotations_in_unknown_fields_alone_are_an_error_that_names_them(tmp_path, fields):
+    [name] = fields
+    with pytest.raises(InputError, match=f"fields that are not read: {name}; rename them to ent"):
+        opened(tmp_path, {"tokens": ["a"], **fields})
+    [document] = opened(tmp_path, {"tokens": ["a"], "entities": [], **fields})  # as the error says
+    assert document.warnings == {f"field not read: {name}": 1}
 
 
 def test_an_item_of_another_structure_is_an_error(tmp_path):

@@ -102,7 +102,7 @@ def test_corpora_without_relations_or_without_anything_score_zero():
 
 def test_repeated_ids_are_an_error():
     twice = Document("n", TEXT, [Mention("T1", "Drug", ((0, 4),)), Mention("T1", "ADE", ((5, 9),))])
-    with pytest.raises(InputError, match="document n: mention id T1 is used more than once"):
+    with pytest.raises(InputError, match="document n: more than one mention has the id 'T1'"):
         score([twice], [document(id="n")])
 
 

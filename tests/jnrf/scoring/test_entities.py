@@ -72,5 +72,5 @@ def test_sequences_that_do_not_correspond_are_errors():
 
 
 def test_a_label_that_is_not_bio_is_an_error():
-    with pytest.raises(InputError, match="'S-X' is no BIO label"):
+    with pytest.raises(InputError, match="a label of 3 characters is no BIO label"):
         entities.score_tags([["S-X"]], [["O"]])

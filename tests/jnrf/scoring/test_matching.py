@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import permutations
 
 import naive_official as naive
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jnrf.scoring.matching import one_to_one
 from jnrf.scoring.n2c2 import score
 from jnrf.scoring.scores import Counts
 from jnrf_ext.document import Document, Mention, Relation
@@ -29,6 +31,22 @@ def documents(draw):
 
 
 corpora = st.lists(st.tuples(documents(), documents()), min_size=1, max_size=3)
+
+
+@st.composite
+def crowded_sides(draw):
+    """Gold and predicted (mentions, relations) of one document: dozens of each, close together."""
+    seed, width = draw(st.randoms(use_true_random=False)), draw(st.sampled_from([0, 3, 9]))
+    sides = []
+    for _ in range(2):
+        starts = [seed.randrange(30) for _ in range(draw(st.integers(1, 40)))]
+        mentions = [(seed.choice("AB"), start, start + seed.randint(0, width)) for start in starts]
+        links = [
+            (seed.choice("xy"), seed.choice(mentions), seed.choice(mentions))
+            for _ in range(draw(st.integers(0, 60)))
+        ]
+        sides.append((mentions, links))
+    return tuple(sides)
 
 
 def built(id, content):
@@ -59,7 +77,7 @@ def rates(result):
     return result.precision, result.recall, result.f1
 
 
-@given(corpora)
+@given(corpora | crowded_sides().map(lambda sides: [sides]))
 def test_official_mode_counts_as_the_rules_restated_naively(corpus):
     scores = scored(corpus, "official")
     for kind, same, levels in (
@@ -117,6 +135,47 @@ def test_corrected_mode_finds_a_largest_pairing(pair):
             assert triple(counts) == (tp, len(found) - tp, len(wanted) - tp)
 
 
+def pairs_by_augmenting(neighbours):
+    """The size of a largest pairing, one path after the other (Kuhn): slow, and hard to get wrong.
+
+    ``neighbours[left]`` lists right nodes.
+    """
+    partner = {}
+
+    def augment(left, tried):
+        for right in neighbours[left]:
+            if right not in tried:
+                tried.add(right)
+                if right not in partner or augment(partner[right], tried):
+                    partner[right] = left
+                    return True
+        return False
+
+    return sum(augment(left, set()) for left in range(len(neighbours)))
+
+
+@given(crowded_sides())
+def test_corrected_mode_finds_a_largest_pairing_in_a_crowd(pair):
+    scores = scored([pair], "corrected")
+    for kind, name, same in ((0, "mentions", naive.same), (1, "relations", naive.same_link)):
+        wanted, found = pair[0][kind], pair[1][kind]
+        for mode in ("strict", "lenient"):
+            lenient = mode == "lenient"
+            tp = pairs_by_augmenting(
+                [[n for n, g in enumerate(wanted) if same(g, s, lenient)] for s in found]
+            )
+            counts = getattr(scores, name)[mode].micro
+            assert triple(counts) == (tp, len(found) - tp, len(wanted) - tp)
+
+
+@given(st.lists(st.sets(st.integers(0, 12), max_size=5), max_size=14))
+def test_one_to_one_pairs_as_many_as_can_be(neighbours):
+    adjacency = [sum(1 << right for right in rights) for rights in neighbours]
+    lefts = one_to_one(adjacency)
+    assert len(lefts) == len(set(lefts)) == pairs_by_augmenting(neighbours)
+    assert all(adjacency[left] for left in lefts)
+
+
 @given(corpora)
 def test_corrected_counts_add_up_and_swap_with_the_sides(corpus):
     scores = scored(corpus, "corrected")
@@ -144,3 +203,43 @@ def test_long_chains_of_overlaps_pair_completely():
     system = [*[("Drug", 10 * k + 4, 10 * k + 12) for k in range(n - 1)][::-1], ("Drug", 0, 1)]
     scores = scored([((gold, []), (system, []))], "corrected")
     assert triple(scores.mentions["lenient"].micro) == (n, 0, 0)
+
+
+N = 3000
+HEAD = ("Drug", 0, 4)
+DOSES = [("Dose", 5 + 7 * n, 11 + 7 * n) for n in range(N)]
+NESTED = [("Dose", n // 60, 60 + n % 60) for n in range(N)]
+STAIRS = [("Dose", n % 100, n % 100 + 50) for n in range(N)]
+
+#: Mentions and relations of a document, and the official lenient TP of its relations on itself.
+SHAPES = {
+    "one head": ([HEAD, *DOSES], [("D", HEAD, dose) for dose in DOSES], N),
+    "one tail": ([HEAD, *DOSES], [("D", dose, HEAD) for dose in DOSES], N),
+    "one relation again and again": (DOSES[:2], [("D", *DOSES[:2])] * N, 1),
+    "all overlap": (NESTED, [("D", a, b) for a, b in zip(NESTED, NESTED[::-1], strict=True)], 1),
+    "many duplicates": (DOSES[:8], [("D", DOSES[n % 8], DOSES[n // 8 % 8]) for n in range(N)], 64),
+    "stairs": (STAIRS, [("D", STAIRS[n], STAIRS[n * 7 % N]) for n in range(N)], None),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_thousands_of_relations_that_match_each_other_take_little_memory(shape):
+    mentions, links, official_tp = SHAPES[shape]
+    document = Document(
+        "a",
+        "",
+        [Mention(f"T{n}", t, ((s, e),)) for n, (t, s, e) in enumerate(mentions)],
+        [],
+    )
+    row = {mention: n for n, mention in enumerate(mentions)}
+    for n, (type, a, b) in enumerate(links):
+        document.relations.append(Relation(f"R{n}", type, f"T{row[a]}", f"T{row[b]}"))
+    tracemalloc.start()
+    scores = {mode: score([document], [document], mode) for mode in ("official", "corrected")}
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert triple(scores["corrected"].relations["lenient"].micro) == (N, 0, 0)
+    if official_tp is not None:
+        assert scores["official"].relations["lenient"].micro.tp == official_tp
+    # Listing the pairs takes some hundred megabytes.
+    assert peak < 30e6

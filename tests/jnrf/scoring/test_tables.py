@@ -49,6 +49,14 @@ def test_missing_documents_and_the_headline_are_named():
     assert "Headline: relations, lenient micro F1 0.0000" in text
 
 
+def test_modes_and_levels_are_explained_below_the_tables():
+    for mode, words in (("official", "n2c2 script's figures"), ("corrected", "for one gold item")):
+        text = " ".join(rendered(score([GOLD], [GOLD], mode)).split())
+        assert f"1 documents, {mode} rules: " in text
+        assert words in text
+        assert "strict: type and both ends agree; lenient: type, and at least one" in text
+
+
 def test_the_official_table_has_no_mean_of_types():
     assert "mean of types" not in rendered(score([GOLD], [GOLD], "official"))
 

@@ -17,6 +17,7 @@ from tiny_corpus import TINY, write_corpus
 from tiny_encoders import write_encoder
 
 from jnrf.corpora import open_corpus
+from jnrf.corpora.json import write_json
 from jnrf.training import loop, settings
 from jnrf.training.checkpoint import recover
 from jnrf.training.config import TrainConfig
@@ -158,6 +159,34 @@ def test_a_run_leaves_its_settings_scores_predictions_and_page(tmp_path, corpus)
     assert data["tokens_per_second"] > 0
     assert data["peak_memory_bytes"] > 2**20
     assert JNRF.from_pretrained(run / "best").extract("He takes aspirin.").text
+
+
+def spaced(folder, *types):
+    """A corpus whose mentions have these types, one after the other."""
+    documents = open_corpus(write_corpus(folder / "plain", documents=2))
+    for document in documents:
+        document.relations.clear()
+        for number, mention in enumerate(document.mentions):
+            mention.type = types[number % len(types)]
+    write_json(documents, folder / "spaced.json")
+    return folder / "spaced.json"
+
+
+def test_labels_with_white_space_have_none_in_predictions_and_that_is_said(tmp_path, capsys):
+    corpus = spaced(tmp_path, "A drug")
+    loop.train(configure(tmp_path / "run", corpus, **{"data.dev": str(corpus), "run.epochs": 15}))
+    assert "1 labels with white space have _ for it in predictions" in capsys.readouterr().out
+    written = [p.read_text() for p in (tmp_path / "run/predictions/dev").iterdir()]
+    assert {line.split("\t")[1].split()[0] for text in written for line in text.splitlines()} == {
+        "A_drug"
+    }
+
+
+def test_labels_that_would_be_one_in_predictions_are_said_before_training(tmp_path):
+    corpus = spaced(tmp_path, "A drug", "A_drug")
+    with pytest.raises(InputError, match="'A drug' and 'A_drug' would become one"):
+        loop.train(configure(tmp_path / "run", corpus))
+    assert not (tmp_path / "run").exists()
 
 
 # ------------------------------------------------------------------ corpora that are not ideal

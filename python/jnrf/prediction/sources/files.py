@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from pathlib import Path
 
-from jnrf.corpora import open_corpus
+from jnrf.corpora import read_corpus
 from jnrf.corpora.brat import read_document
 from jnrf.prediction.notes import Fault, Note, Part, Source, is_text
 from jnrf.prediction.sources.folders import walk, why_no_file
@@ -109,7 +109,9 @@ class Files(Source):
         if self.names is None:
             text = read_document(place, None).text
             return [Note(entry[: -len(".txt")], text, place, entry)]
-        return [Note(d.id, d.text, place, entry) for d in open_corpus(place)]
+        format, documents = read_corpus(place)
+        words = "spaces" if format in ("tokens", "columns") else "split"
+        return [Note(d.id, d.text, place, entry, words) for d in documents]
 
 
 def _ends_part(entry: str | Fault, size: int, part_bytes: int) -> bool:

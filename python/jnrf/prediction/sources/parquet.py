@@ -10,7 +10,7 @@ from jnrf.prediction.notes import Fault, Note, Stamp
 from jnrf.prediction.sources.columns import Columns
 from jnrf.prediction.sources.tables import TableFiles
 from jnrf_ext.errors import InputError, system_reason
-from jnrf_ext.shown import reason_of, shown
+from jnrf_ext.shown import reason_without_quotes, shown
 
 
 def pyarrow_parquet():
@@ -59,8 +59,10 @@ class Parquet(TableFiles):
                 plain = kind.value_type if types.is_dictionary(kind) else kind
                 if not any(fits(plain) for fits in fitting):
                     wanted = "strings" if name == self.columns.text else "strings or integers"
+                    # The fields of a struct may be called by words of a note.
+                    what = f"{kind}".partition("<")[0]
                     raise InputError(
-                        f"{path}: column {shown(name)!r} is {shown(kind)}; it must be {wanted}"
+                        f"{path}: column {shown(name)!r} is {what}; it must be {wanted}"
                     )
 
     def _contents(self) -> Iterator[tuple[int, tuple]]:
@@ -135,7 +137,7 @@ def _reading(path: Path, place: str = "") -> Iterator[None]:
         remedy = "copy the file again"
         if _is_encrypted(path):
             remedy = "decrypt the file first"
-        said = f"cannot read {path} as Parquet{place} ({reason_of(error)})"
+        said = f"cannot read {path} as Parquet{place} ({reason_without_quotes(error)})"
         raise InputError(f"{said}; {remedy}") from None
 
 
