@@ -348,7 +348,7 @@ class JNRFConfig:
             names = map(shown, unknown[:5])
             raise InputError(
                 f"config.json has settings this version does not know ({', '.join(names)}); "
-                "it was written by a newer jnrf_ext: upgrade with pip install -U jnrf_ext"
+                "it was written by a newer jnrf_ext: install that one"
             )
         values = {key: value for key, value in data.items() if key in known}
         return cls(**(values | {"schema": Schema.from_dict(data.get("schema"))}))

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from jnrf_ext import ops
+from jnrf_ext.encoder import Encoder
 from jnrf_ext.errors import InputError
 from jnrf_ext.layers import FourierLayer, Mlp
 from jnrf_ext.linear import Linear
@@ -100,7 +101,9 @@ def _quantize_within(module: nn.Module) -> None:
         _quantize_bert_layer(module)
         return
     for name, child in module.named_children():
-        if type(child) is FourierLayer:
+        if isinstance(child, Encoder):
+            _quantize_encoder(child)
+        elif type(child) is FourierLayer:
             setattr(module, name, Int8FourierLayer(child))
         elif type(child) is Mlp and child.output.in_features >= LEAST_SIZE:
             setattr(module, name, Int8Mlp(child))
@@ -156,6 +159,11 @@ class Int8Linear(_Layers):
     def __init__(self, linear: nn.Linear):
         super().__init__(linear)
 
+    @property
+    def weight(self) -> Tensor:
+        """A float32 tensor without numbers, for modules that ask what dtype to give a layer."""
+        return torch.empty(0)
+
     def forward(self, x: Tensor) -> Tensor:
         """``[..., in_features] -> [..., out_features]``."""
         return self.run(x)
@@ -209,6 +217,19 @@ def _is_gelu(activation: nn.Module) -> bool:
     """Whether an activation is GELU by the error function."""
     points = torch.linspace(-4, 4, 33)
     return torch.allclose(activation(points), functional.gelu(points), atol=1e-6)
+
+
+def _quantize_encoder(encoder: Encoder) -> None:
+    """Give an encoder int8 weights; one whose modules cannot do with them stays in float32."""
+    modules = list(encoder.modules())
+    children = [(module, dict(module.named_children())) for module in modules]
+    _quantize_within(encoder.model)
+    try:
+        encoder.try_out()
+    except InputError:  # a module reads the weights of its layers itself
+        for module, before in children:
+            for name, child in before.items():
+                setattr(module, name, child)
 
 
 def _quantize_bert_layer(layer: nn.Module) -> None:

@@ -35,6 +35,8 @@ _FACTORIES = {
     *(torch.arange, torch.empty, torch.eye, torch.full, torch.linspace, torch.ones, torch.rand),
     *(torch.randint, torch.randn, torch.randperm, torch.tensor, torch.zeros, torch.normal),
 }
+#: Modes that a block sets back at its end, which nothing may keep it from.
+_RESTORES = {torch._C._set_grad_enabled}
 #: Bytes of tables beside the weights, such as causal masks of some encoders.
 _MOST_BUFFERS = 2**30
 #: Tensor operations that building a model takes, for each of its tensors and beside them.
@@ -81,9 +83,7 @@ class PretrainedMixin:
         from jnrf_ext import __version__
 
         folder = Path(folder)
-        state = {
-            name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()
-        }
+        state = {name: _to_write(tensor) for name, tensor in _own_state(self).items()}
         header = {"model_type": "jnrf", "architectures": ["JNRF"], "jnrf_version": __version__}
         config = json.dumps(header | self.config.to_dict(), indent=2, ensure_ascii=False)
         write_atomically(folder / WEIGHTS, save(state, metadata={"format": "pt"}))
@@ -120,14 +120,27 @@ class PretrainedMixin:
             # Without memory first, to compare; then what the file really holds.
             count = len(weights.tensors)
             outline = _build(cls, config, tokenizer, folder, count, "meta")
-            weights.check(outline.state_dict())
+            weights.check(_own_state(outline))
             _check_ids(outline, folder)
             _check_buffers(outline, folder)
             model = _build(cls, config, tokenizer, folder, count, "cpu")
-            weights.read_into(model.state_dict())
+            weights.read_into(_own_state(model))
         model.eval()
         _try_encoder(model, folder)
         return model.to(device)
+
+
+def _own_state(model) -> dict[str, torch.Tensor]:
+    """A model's state by name, a weight that has several names under the first of them alone."""
+    state = model.state_dict(keep_vars=True)
+    first = {id(tensor): name for name, tensor in reversed(state.items())}
+    return {name: tensor.detach() for name, tensor in state.items() if first[id(tensor)] == name}
+
+
+def _to_write(tensor: torch.Tensor) -> torch.Tensor:
+    """A tensor on the CPU that shares its memory with no other, as safetensors wants them."""
+    tensor = tensor.cpu().contiguous()
+    return tensor if tensor.untyped_storage().nbytes() == tensor.nbytes else tensor.clone()
 
 
 def _read_config(path: Path) -> JNRFConfig:
@@ -170,12 +183,18 @@ class _Building(TorchFunctionMode):
         self.left, self.device = most_steps, device
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func in _RESTORES:
+            return func(*args, **(kwargs or {}))
         self.left -= 1
         if self.left < 0:
             raise _TooManySteps
         kwargs = kwargs or {}
         if getattr(func, "__name__", "") in _RANDOM:
             return args[0] if args else kwargs["tensor"]
+        if func is torch.empty_like:
+            # torch.nn.init.trunc_normal_ draws into such a tensor again and again, until no number
+            # is out of its range.
+            func = torch.zeros_like
         if func in _FACTORIES and not (func is torch.normal and "size" not in kwargs):
             kwargs = kwargs | {"device": self.device}
         return func(*args, **kwargs)
@@ -234,21 +253,10 @@ def _check_buffers(model, folder: Path) -> None:
         )
 
 
-@torch.inference_mode()
 def _try_encoder(model, folder: Path) -> None:
-    """Run an encoder once: its configuration may ask for what its library cannot do."""
-    encoder = model.inputs.encoder
-    if encoder is None:
+    if model.inputs.encoder is None:
         return
-    length = min(3, encoder.window)
-    ids = torch.zeros(length, dtype=torch.int64)
     try:
-        rows = encoder(ids, torch.tensor([0, length], dtype=torch.int32))
-        if rows.shape != (length, encoder.size):
-            raise ValueError(f"{length} wordpieces became {list(rows.shape)}")
-    except Exception as error:  # whatever the library raises
-        reason = f"{type(error).__name__}: {reason_of(error)}"
-        raise InputError(
-            f"{folder / CONFIG}: its encoder cannot read text ({reason}); copy the model folder "
-            "again"
-        ) from error
+        model.inputs.encoder.try_out()
+    except InputError as error:
+        raise InputError(f"{folder / CONFIG}: {error}; copy the model folder again") from error

@@ -22,8 +22,11 @@ class Windows:
     lengths: np.ndarray  #: int64 [W], wordpieces
     window_of: np.ndarray  #: int64 [T], the window that each wordpiece is taken from
 
-    def groups(self, most_tokens: int) -> Iterator[np.ndarray]:
-        """The windows, longest first, in groups of similar length and at most so many tokens."""
+    def groups(self, most_tokens: int, one_length: bool = False) -> Iterator[np.ndarray]:
+        """The windows, longest first, in groups of similar length and at most so many tokens.
+
+        With ``one_length`` all windows of a group are equally long.
+        """
         order = np.argsort(-self.lengths, kind="stable")
         first = 0
         for at in range(1, len(order) + 1):
@@ -31,6 +34,7 @@ class Windows:
             tokens = (at - first) * longest
             if (
                 at == len(order)
+                or (one_length and self.lengths[order[at]] < longest)
                 or (self.lengths[order[at]] < _LEAST_FILLED * longest and tokens >= _LEAST_TOKENS)
                 or tokens + longest > most_tokens
             ):

@@ -39,6 +39,8 @@ from jnrf_ext.brat_names import BratNames
 from jnrf_ext.config import UNITS, JNRFConfig
 from jnrf_ext.document import Document, Mention, Relation
 from jnrf_ext.document_dict import document_from_dict
+from jnrf_ext.encoder import load_encoder
+from jnrf_ext.encoder_settings import build_configured
 from jnrf_ext.errors import InputError
 from jnrf_ext.mention_text import UNITS as OFFSET_UNITS
 from jnrf_ext.model import JNRF
@@ -698,6 +700,32 @@ def encoder_config(data: bytes) -> None:
     )
 
 
+@cache
+def pickled_encoder() -> bytes:
+    """A good pytorch_model.bin of the small encoder."""
+    encoder = build_configured(ENCODER)
+    torch.save(encoder.state_dict(), folder() / "good.bin")
+    return (folder() / "good.bin").read_bytes()
+
+
+def encoder_weights(data: bytes) -> None:
+    """An encoder's folder with pickled weights, or an index of them: raw, or good ones changed."""
+    picker = Picker(data)
+    place = folder() / "encoder"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    (place / "config.json").write_text(json.dumps(ENCODER))
+    good = pickled_encoder()
+    if picker.number(2):
+        (place / "pytorch_model-1.bin").write_bytes(good)
+        (place / "pytorch_model.bin.index.json").write_bytes(picker.bytes())
+    else:
+        at = picker.number(len(good))
+        changed = good[:at] + picker.bytes() + good[at + picker.number(64) :]
+        (place / "pytorch_model.bin").write_bytes(changed)
+    refused(load_encoder, str(place))
+
+
 def model_weights(data: bytes) -> None:
     """A model folder with other weights: raw, cut, or with a header that says otherwise."""
     picker = Picker(data)
@@ -736,7 +764,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         *(bio_columns, file_names),
         *(json_lines, csv_rows, parquet_texts),
         *(text_offsets, compositions, labels, tokenizer_json),
-        *(model_config, encoder_config, model_weights, model_tokenizer),
+        *(model_config, encoder_config, encoder_weights, model_weights, model_tokenizer),
     )
 }
 
@@ -825,6 +853,12 @@ SEEDS: dict[str, list[bytes]] = {
     ],
     "tokenizer_json": [bytes([1, n, 1, 2, 3, n]) for n in range(6)],
     "model_config": [bytes([n, 1, 1, 4, 2, 1, 5, n]) for n in range(6)],
+    "encoder_weights": [
+        b"\0\0\0",
+        b"\0\x40\0\xff",
+        b'\1{"metadata": {}, "weight_map": {"embeddings.word_embeddings.weight":'
+        b' "pytorch_model-1.bin"}}',
+    ],
     "encoder_config": [bytes([0, n, 0, 5, n]) for n in range(10)],
     "model_weights": [bytes([n, how, 5, 7]) for n in range(6) for how in range(5)],
     "model_tokenizer": [bytes([0, n, 1, 5, n]) for n in range(10)],

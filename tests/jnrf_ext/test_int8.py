@@ -7,9 +7,11 @@ import copy
 import pytest
 import torch
 from tiny_encoders import KINDS, configuration, plain, random_encoder
+from tiny_families import tiny_config
 
-from jnrf_ext import JNRF, InputError, JNRFConfig, Schema, Tokenizer, ops
+from jnrf_ext import JNRF, InputError, JNRFConfig, Schema, Tokenizer, int8, ops
 from jnrf_ext.encoder import Encoder, load_encoder
+from jnrf_ext.encoder_settings import keep_settings
 from jnrf_ext.extract import encode_texts
 from jnrf_ext.int8 import Int8FourierLayer, Int8Linear, Int8Mlp, quantize
 from jnrf_ext.layers import FourierLayer
@@ -219,6 +221,38 @@ def test_encoders_are_near_those_of_float32(tokenizer, kind, lengths):
     assert distance(together, expected) < 0.06
     # Windows of other lengths beside one, and its padding, change nothing of it.
     torch.testing.assert_close(together, torch.cat(alone))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["t5", "bart", "deberta", "modernbert", "albert", "big_bird", "mobilebert", "longformer"],
+)
+def test_every_family_of_encoders_can_be_given_int8_weights(tokenizer, kind, monkeypatch):
+    monkeypatch.setattr(int8, "LEAST_SIZE", 16)
+    torch.manual_seed(0)
+    config = keep_settings({"model_type": kind} | tiny_config(kind).to_diff_dict())
+    frame = {"encoder_frame": [[3], [4]], "encoder_window": 60, "encoder_overlap": 4}
+    model = build(tokenizer, encoder=config, **frame)
+    lengths = [58, 5, 70]
+    ids = torch.randint(5, 60, (sum(lengths),), generator=torch.Generator().manual_seed(1))
+    bounds = torch.tensor([0, *lengths]).cumsum(0).int()
+    with torch.inference_mode():
+        expected = model.inputs.encoder(ids, bounds)
+        assert distance(quantize(model).inputs.encoder(ids, bounds), expected) < 0.1
+
+
+def test_an_encoder_that_cannot_do_with_int8_weights_stays_in_float32(tokenizer, monkeypatch):
+    def refuse(self, x):
+        raise AttributeError("no such weight")
+
+    config = plain(configuration("distilbert", **WIDE["distilbert"]))
+    frame = {"encoder_frame": [[2], [3]], "encoder_window": 16, "encoder_overlap": 4}
+    model = build(tokenizer, encoder=config, **frame)
+    ids, bounds = torch.arange(5, 15), torch.tensor([0, 10], dtype=torch.int32)
+    with torch.inference_mode():
+        expected = model.inputs.encoder(ids, bounds)
+        monkeypatch.setattr(Int8Linear, "forward", refuse)
+        assert torch.equal(quantize(model).inputs.encoder(ids, bounds), expected)
 
 
 @pytest.mark.slow

