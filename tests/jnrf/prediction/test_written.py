@@ -4,7 +4,7 @@ import json
 import os
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from predicting import predict, visible, write_lines
 
@@ -324,11 +324,22 @@ STEPS = st.lists(
 
 
 @settings(max_examples=150, deadline=None)
+@example(
+    [
+        ("write", "a.ann", b""),
+        ("close", "", b""),
+        ("write", "a.ann", b"one\n"),
+        ("close", "", b""),
+        ("edit", "a.ann", b""),
+        ("write", "a.ann", b"one\n"),
+    ]
+)
 @given(STEPS)
 def test_a_content_is_written_over_only_if_it_was_written_here(tmp_path_factory, steps):
-    """Against a plain set of all that was written to each file."""
+    """Against a plain set of what each file may hold: what its last run wrote, and runs since."""
     out = tmp_path_factory.mktemp("w")
     known: dict[str, set[bytes]] = {}
+    now: dict[str, set[bytes]] = {}  # of those, by the run that is not closed
     for number, (step, name, content) in enumerate(steps):
         path = out / name
         if step == "edit":
@@ -338,6 +349,8 @@ def test_a_content_is_written_over_only_if_it_was_written_here(tmp_path_factory,
             path.unlink(missing_ok=True)
         elif step == "close":
             Written(out, out / RECEIPTS).close({str(n) for n in range(number)})
+            known |= now
+            now = {}
         else:
             before = path.read_bytes() if path.exists() else None
             reasons = Written(out, out / RECEIPTS).write(str(number), [{name: content}], True)
@@ -346,6 +359,7 @@ def test_a_content_is_written_over_only_if_it_was_written_here(tmp_path_factory,
             assert path.read_bytes() == (content if free else before)
             if free:
                 known.setdefault(name, set()).add(content)
+                now.setdefault(name, set()).add(content)
 
 
 def test_hashes_that_were_replaced_are_forgotten_and_others_stay(tmp_path):
