@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,6 +33,49 @@ if TYPE_CHECKING:
 BATCH_TOKENS = {"cpu": 4096, "cuda": 32_768}
 
 
+def checked_input(
+    texts: str | Iterable[str], ids: Iterable[str] | None, batch_tokens: int | None
+) -> tuple[list[str], list[str]]:
+    """Texts and ids as lists; ids are "1", "2", ... where there are none, and may be integers.
+
+    Raises :class:`InputError` for anything that is not so, and names its place, never its content.
+    """
+    if isinstance(texts, str):
+        texts = [_checked_text(texts, "the text")]
+    else:
+        remedy = "give a str, or a list of them"
+        texts = [
+            _checked_text(text, f"item {place} of the texts")
+            for place, text in enumerate(_items(texts, "the text", remedy))
+        ]
+    given = []
+    for place, id in enumerate(_items(ids, "ids", "give a list of str") if ids is not None else ()):
+        whole = isinstance(id, Integral) and not isinstance(id, bool)
+        given.append(_checked_text(str(id) if whole else id, f"item {place} of the ids"))
+    given = given or [str(i + 1) for i in range(len(texts))]
+    if len(given) != len(texts):
+        raise InputError(f"{len(texts)} texts but {len(given)} ids; give one id a text")
+    whole = isinstance(batch_tokens, Integral) and not isinstance(batch_tokens, bool)
+    if batch_tokens is not None and (not whole or batch_tokens < 0):
+        raise InputError("batch_tokens must be a whole number, at least 1; leave it out to choose")
+    return texts, given
+
+
+def _items(values: object, what: str, remedy: str) -> list:
+    if isinstance(values, bytes | bytearray):
+        remedy = "decode it first"
+    elif isinstance(values, Iterable) and not isinstance(values, str | Mapping):
+        return list(values)
+    raise InputError(f"{what} must not be of type {type(values).__name__}; {remedy}")
+
+
+def _checked_text(value: object, what: str) -> str:
+    if not isinstance(value, str):
+        remedy = "decode it first" if isinstance(value, bytes | bytearray) else "give a str"
+        raise InputError(f"{what} must not be of type {type(value).__name__}; {remedy}")
+    return value
+
+
 def extract_documents(
     model: JNRF, texts: list[str], ids: list[str], batch_tokens: int | None = None
 ) -> list[Document]:
@@ -41,8 +85,6 @@ def extract_documents(
             "this model has no tokenizer, so it cannot read text; "
             "give one: JNRF(config, tokenizer), or put tokenizer.json into its folder"
         )
-    if len(ids) != len(texts):
-        raise InputError(f"{len(texts)} texts but {len(ids)} ids; give one id a text")
     return extract_encoded(model, texts, ids, encode_texts(model, texts), batch_tokens)
 
 

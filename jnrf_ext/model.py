@@ -331,11 +331,12 @@ class JNRF(nn.Module, PretrainedMixin):
 
         ``ids`` name the documents ("1", "2", ... by default); ``batch_tokens`` bounds how many
         wordpieces go through the model at once (by default 4,096 on the CPU, 32,768 on CUDA; a
-        longer document goes alone). Needs a tokenizer.
+        longer document goes alone). Needs a tokenizer. Raises :class:`InputError` for what is no
+        text, such as None for a note that is missing in a table.
         """
-        from jnrf_ext.extract import extract_documents
+        from jnrf_ext.extract import checked_input, extract_documents
 
-        if isinstance(texts, str):
-            return extract_documents(self, [texts], ids or ["1"], batch_tokens)[0]
-        ids = ids or [str(i + 1) for i in range(len(texts))]
-        return extract_documents(self, list(texts), ids, batch_tokens)
+        single = isinstance(texts, str)
+        texts, ids = checked_input(texts, ids, batch_tokens)
+        documents = extract_documents(self, texts, ids, batch_tokens)
+        return documents[0] if single else documents

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -94,7 +95,7 @@ def test_predictions_survive_kills_at_any_moment(jnrf, model, tmp_path, make, to
     seconds = time.monotonic() - began
     assert whole.status == 1, whole.err  # some notes were left out
     expected = contents(tmp_path / "whole")
-    receipts = [name for name in expected if name.startswith(".jnrf-predict/")]
+    receipts = [name for name in expected if re.match(r"\.jnrf-predict/.*\.json$", name)]
     assert len(expected["errors.jsonl"].splitlines()) >= 2
     assert len(receipts) > 3 * KILLS  # there is work between any two kills
     if to == "brat":
@@ -129,6 +130,55 @@ def test_predictions_survive_kills_at_any_moment(jnrf, model, tmp_path, make, to
     assert end.err.replace("/out/", "/whole/") == whole.err
     assert contents(out) == expected
     assert not unfinished(out)
+
+
+@pytest.mark.parametrize(("make", "to"), [(files, "brat"), (json_lines, "jsonl")])
+def test_corrections_survive_kills_and_nothing_else_is_taken_for_one(
+    jnrf, model, tmp_path, make, to
+):
+    """A run with other numbers goes over predictions that were corrected, and is killed often."""
+    source, out, draw = make(tmp_path), tmp_path / "out", random.Random(to)
+    words = ("predict", model, source, "--to", to, *PREDICT, "--out")
+    began = time.monotonic()
+    assert jnrf(*words, tmp_path / "whole").status == 1
+    seconds = time.monotonic() - began
+    assert jnrf(*words, out, "--int8").status == 1
+    expected = contents(tmp_path / "whole", hidden=False)
+    before = contents(out, hidden=False)
+    results = sorted(expected.keys() - {"errors.jsonl"})
+    by_hand = {name: before[name] + b"#1\tAnnotatorNotes T1\tby hand\n" for name in results[::40]}
+    for name, content in by_hand.items():
+        (out / name).write_bytes(content)
+    written, kills = out / ".jnrf-predict", 0
+    for _ in range(ATTEMPTS):
+        if kills == KILLS // 2:
+            break
+        command = jnrf.start(*words, out)
+        old = {path.name for path in written.glob("*.json")}
+        command.when(lambda old=old: any(p.name not in old for p in written.glob("*.json")))
+        time.sleep(draw.uniform(0, seconds / KILLS))
+        ended = command.kill()
+        assert ended.status in (-signal.SIGKILL, 1), ended.err
+        kills += ended.status == -signal.SIGKILL
+        if ended.status == 1:
+            break
+        for name, content in contents(out, hidden=False).items():
+            known = {before.get(name), expected.get(name), by_hand.get(name)}
+            assert content in known, f"{name} is not whole"
+        for name, content in by_hand.items():
+            assert (out / name).read_bytes() == content
+    assert kills >= 5
+    assert jnrf(*words, out).status == 1
+    seen = contents(out, hidden=False)
+    kept = [json.loads(line) for line in seen.pop("kept.jsonl").splitlines()]
+    assert {line["file"]: line["reason"] for line in kept} == dict.fromkeys(
+        by_hand, "changed since it was written"
+    )
+    assert seen == expected | by_hand
+    assert not unfinished(out)
+    assert jnrf(*words, out, "--overwrite-corrected").status == 1
+    assert contents(out, hidden=False) == expected
+    assert contents(out) == contents(tmp_path / "whole")
 
 
 def test_a_fork_does_what_python_m_jnrf_does(jnrf, model, tmp_path):

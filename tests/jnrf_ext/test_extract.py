@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
@@ -166,6 +167,51 @@ def test_a_model_without_a_tokenizer_says_so(tokenizer):
 def test_as_many_ids_as_texts_are_asked_for(model):
     with pytest.raises(InputError, match="2 texts but 1 ids"):
         model.extract(["a", "b"], ids=["x"])
+
+
+@pytest.mark.parametrize(
+    "value", [None, b"x", bytearray(b"x"), 7, float("nan"), True, {"text": "x"}]
+)
+@pytest.mark.parametrize("listed", [False, True])
+def test_what_is_no_text_is_told_in_one_line_with_its_place(model, value, listed):
+    with pytest.raises(
+        InputError, match=r"must not be of type \w+; (give a str|decode it)"
+    ) as told:
+        model.extract(["fine", value] if listed else value)
+    said = str(told.value)
+    assert type(value).__name__ in said
+    assert ("item 1 of the texts" in said) == listed
+    assert ("decode it first" in said) == isinstance(value, bytes | bytearray)
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"),
+    [
+        ("ab", "ids must not be of type str; give a list of str"),
+        (7, "ids must not be of type int"),
+        ([None], "item 0 of the ids must not be of type NoneType"),
+        ([True], "item 0 of the ids must not be of type bool"),
+        ([b"a"], "decode it first"),
+    ],
+)
+def test_what_are_no_ids_is_told(model, ids, said):
+    with pytest.raises(InputError, match=said):
+        model.extract([TEXT], ids=ids)
+
+
+@pytest.mark.parametrize("size", [-1, 1.5, "9", True])
+def test_what_is_no_batch_size_is_told(model, size):
+    with pytest.raises(InputError, match="batch_tokens must be a whole number"):
+        model.extract(TEXT, batch_tokens=size)
+
+
+def test_texts_and_ids_may_come_from_anything_that_can_be_gone_through(model):
+    expected = model.extract([TEXT, ""], ids=["1", "2"])
+    assert model.extract(iter([TEXT, ""])) == expected
+    assert model.extract((TEXT, ""), ids=[]) == expected
+    assert model.extract(np.array([TEXT, ""], dtype=object), ids=np.array([1, 2])) == expected
+    assert model.extract([]) == []
+    assert model.extract(TEXT, ids=["a"]).id == "a"
 
 
 def test_the_authors_way_keeps_one_tail_a_head_and_first_words_only(tokenizer):

@@ -88,10 +88,30 @@ class Command:
             time.sleep(0.0005)
         return True
 
+    def stop(self) -> bool:
+        """Let it stand still, all threads of it; False where it has ended before.
+
+        The system stops threads one after another, and some write until it is their turn.
+        """
+        self.signal(signal.SIGSTOP)
+
+        def states() -> set[str]:
+            found = set()
+            for path in Path(f"/proc/{self.pid}/task").glob("*/stat"):
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                    found.add(path.read_text().rpartition(")")[2].split()[0])
+            return found
+
+        end = time.monotonic() + _PATIENCE
+        while self.running() and states() != {"T"}:
+            assert time.monotonic() < end, "the command does not stop"
+            time.sleep(0.0005)
+        return self.running()
+
     @contextlib.contextmanager
     def paused(self):
         """While entered, it stands still."""
-        self.signal(signal.SIGSTOP)
+        self.stop()
         try:
             yield
         finally:
@@ -152,11 +172,14 @@ class Server:
 
 
 def contents(folder: Path, hidden: bool = True) -> dict[str, bytes]:
-    """All files below a folder by their names, without the lock; unless ``hidden``, the others."""
+    """All files below a folder by their names, but for those of a run that is under way.
+
+    These are its lock, and the hashes of its parts. Unless ``hidden``, no hidden files.
+    """
     return {
         name: path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != "lock"
+        if path.is_file() and path.name != "lock" and path.suffix != ".written"
         for name in [path.relative_to(folder).as_posix()]
         if hidden or not any(part.startswith(".") for part in name.split("/"))
     }

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from jnrf.prediction.folder import claim_folder
+from jnrf.prediction.folder import claim_folder, knows_hashes
 from jnrf.prediction.outputs import make_output
 from jnrf.prediction.receipts import Receipts
 from jnrf.prediction.run import Outcome, PartWorker, run
 from jnrf.prediction.sources import Columns, open_source
+from jnrf.prediction.written import Replace
 
 
 def predict(
@@ -22,13 +23,15 @@ def predict(
     columns: Columns | None = None,
     texts: bool = True,
     overwrite: bool = False,
+    overwrite_corrected: bool = False,
     **options,
 ) -> Outcome:
     """What ``jnrf predict`` does on one machine, the command line aside."""
     opened, to = open_source(source, columns, part_bytes, to, out)
+    receipts = Receipts(out, Replace(overwrite_corrected, overwrite and knows_hashes(out)))
     claim_folder(out, "m", overwrite, opened, str(source), to)
     output = make_output(out, to, texts, opened.writes_texts)
-    worker = PartWorker(predictor, opened, output, batch_tokens, Receipts(out), repr((to, texts)))
+    worker = PartWorker(predictor, opened, output, batch_tokens, receipts, repr((to, texts)))
     return run(worker, **options)
 
 

@@ -19,9 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "input",
         metavar="INPUT",
-        help="folder of .txt files (subfolders too), of .jsonl or of .parquet files, or one such "
-        "file; a corpus (JSON, token JSON, columns), whose texts are annotated anew; - for JSON "
-        "lines on standard input",
+        help="folder of .txt files (subfolders too), of .jsonl, .csv (also .gz) or .parquet files, "
+        "or one such file; a corpus (JSON, token JSON, columns), whose texts are annotated anew; - "
+        "for JSON lines on standard input",
     )
     parser.add_argument(
         "--out",
@@ -36,9 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "jsonl, parquet: a row a note, in parts [for tables]; json, tokens, columns: a file for "
         "each file of INPUT",
     )
-    table = parser.add_argument_group("tables (.jsonl, .parquet)")
+    table = parser.add_argument_group("tables (.jsonl, .csv, .parquet)")
     table.add_argument("--text-column", default="text", metavar="NAME", help="of notes [text]")
     table.add_argument("--id-column", default="id", metavar="NAME", help="of their ids [id]")
+    table.add_argument(
+        "--delimiter",
+        metavar="CHAR",
+        help="between the fields of .csv; tab is one too [the one that makes these columns]",
+    )
     table.add_argument(
         "--without-text", action="store_true", help="rows have what was found, not the notes"
     )
@@ -79,19 +84,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--overwrite", action="store_true", help="write over files that predict did not write"
     )
+    parser.add_argument(
+        "--overwrite-corrected",
+        action="store_true",
+        help="write over predictions that someone has changed since; without it they are kept, and "
+        "listed in kept.jsonl",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Extract; status 1 where notes had to be left out, 130 after Ctrl-C."""
     from contextlib import nullcontext
 
-    from jnrf.prediction.folder import claim_folder
+    from jnrf.prediction.folder import claim_folder, knows_hashes
+    from jnrf.prediction.labels import check_labels
     from jnrf.prediction.notes import BYTES_A_WORDPIECE
     from jnrf.prediction.outputs import make_output
     from jnrf.prediction.predictor import PredictorSettings
     from jnrf.prediction.progress import Progress, show_end
     from jnrf.prediction.receipts import Receipts
     from jnrf.prediction.sources import Columns, open_source
+    from jnrf.prediction.written import Replace
 
     _check(args)
     streams = args.out == "-"
@@ -105,6 +118,7 @@ def run(args: argparse.Namespace) -> int:
         args.part_tokens * BYTES_A_WORDPIECE,
         "jsonl" if streams and args.to is None else args.to,
         out,
+        {"tab": "\t", "\\t": "\t"}.get(args.delimiter, args.delimiter),
     )
     output = make_output(out, to, not args.without_text, source.writes_texts)
     model = args.model
@@ -112,11 +126,14 @@ def run(args: argparse.Namespace) -> int:
         model = str(Path(model).absolute())
     settings = PredictorSettings(model, args.device, args.int8, args.bf16, args.threads)
     predictor = None if args.ray else settings.load()  # a wrong model is told before out is made
+    if predictor is not None:
+        check_labels(predictor.model.config.schema, to)
     receipts = None
     if out is not None:
         claim = (out, args.model, args.overwrite, source, args.input, to)
         claim_folder(*claim, only_check=True)  # before anything is made there
-        receipts = Receipts(out)
+        foreign = args.overwrite and knows_hashes(out)
+        receipts = Receipts(out, Replace(args.overwrite_corrected, foreign))
     with receipts.locked() if receipts is not None else nullcontext():
         if receipts is not None:
             claim_folder(*claim)
@@ -141,7 +158,7 @@ def run(args: argparse.Namespace) -> int:
                 kept = "what was written is whole; run the same command again to go on"
                 print(f"interrupted; {kept}", file=sys.stderr)
                 return 130
-    show_end(outcome, to, out)
+    show_end(outcome, to, out, source.passed_over)
     return 1 if outcome.faults else 0
 
 
@@ -152,6 +169,9 @@ def _check(args: argparse.Namespace) -> None:
     for name, least in (("batch_tokens", 1), ("part_tokens", 1), ("threads", 0), ("workers", 0)):
         if getattr(args, name) is not None and getattr(args, name) < least:
             raise InputError(f"--{name.replace('_', '-')} must be at least {least}")
+    delimiter = args.delimiter
+    if delimiter not in (None, "tab", "\\t") and (len(delimiter) != 1 or delimiter in '"\r\n'):
+        raise InputError("--delimiter must be tab, or one character that is no quote or line break")
     if args.workers and not args.ray:
         raise InputError("--workers is for --ray; on one machine one model uses all threads")
     if args.ray and "-" in (args.input, args.out):

@@ -160,9 +160,11 @@ def read_json_folder(path: str | Path, reading: Reading = Reading()) -> tuple[bo
 def is_json(path: Path) -> bool:
     """Whether the name says that a file holds documents as JSON.
 
-    What ``jnrf predict`` lists beside its predictions, notes that it has none for, are not.
+    What ``jnrf predict`` lists beside its predictions, notes that it has none for and files that
+    it left as they were, are not.
     """
-    log = path.name == "errors.jsonl" and (path.parent / ".jnrf-predict.json").exists()
+    lists = ("errors.jsonl", "kept.jsonl")
+    log = path.name in lists and (path.parent / ".jnrf-predict.json").exists()
     return path.suffix.lower() in SUFFIXES and not log
 
 

@@ -26,7 +26,7 @@ EXPECTED = ".ann, .a1 or .a2"
 #: Files that lie about in corpora and hold no annotations: brat's settings, and pages to read.
 _KNOWN_OTHERS = (".conf", ".md", ".rst")
 #: What `jnrf predict` writes beside its predictions where its own mark is.
-_OWN_LOG, _OWN_MARK = "errors.jsonl", ".jnrf-predict.json"
+_OWN_LISTS, _OWN_MARK = ("errors.jsonl", "kept.jsonl"), ".jnrf-predict.json"
 #: Kinds of other files that a notice names, and the longest ending that is one.
 _KINDS, _LONGEST = 5, 12
 
@@ -180,7 +180,7 @@ def _kinds(entry: Path) -> Iterator[str]:
             yield "folder with texts"
     elif ending.lower() in _KNOWN_OTHERS or (not ending and stem.isupper()):
         pass  # README, LICENSE
-    elif entry.name != _OWN_LOG or not entry.with_name(_OWN_MARK).exists():
+    elif entry.name not in _OWN_LISTS or not entry.with_name(_OWN_MARK).exists():
         named = ending and len(ending) <= _LONGEST and ending.isascii() and ending.isprintable()
         yield ending if named else "file without a known ending"
 

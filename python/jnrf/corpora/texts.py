@@ -40,14 +40,14 @@ def read_text(path: Path) -> str:
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}; check its permissions") from None
     if (other := other_encoding(data)) is not None:
-        raise InputError(f"{path}: {other.upper()}, not UTF-8; {_conversion(other, path)}")
+        raise InputError(f"{path}: {other.upper()}, not UTF-8; {conversion(other, path)}")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise InputError(
             f"{path}:{line}: not UTF-8: byte 0x{data[error.start]:02x} at position {error.start}; "
-            f"{_conversion('latin1', path)}"
+            f"{conversion('latin1', path)}"
         ) from None
 
 
@@ -84,7 +84,7 @@ def other_encoding(data: bytes) -> str | None:
     return None
 
 
-def _conversion(encoding: str, path: Path) -> str:
+def conversion(encoding: str, path: Path) -> str:
     """A command that makes a UTF-8 copy of a file."""
     old, new = (shlex.quote(name) for name in (str(path), f"{path}.utf8"))
     command = f"iconv -f {encoding} -t utf-8 {old} > {new}"

@@ -8,14 +8,10 @@ from pathlib import Path
 
 from jnrf.prediction.notes import Fault, Source
 from jnrf.prediction.outputs import ENDINGS
-from jnrf.prediction.receipts import RECEIPTS
+from jnrf.prediction.receipts import ERRORS, KEPT, MARK, RECEIPTS
 from jnrf.prediction.sources.files import Files
 from jnrf_ext.errors import InputError
 from jnrf_ext.files import write_atomically
-
-#: Says that files of a folder are predictions and may be written over; readers skip it.
-MARK = ".jnrf-predict.json"
-ERRORS = "errors.jsonl"
 
 
 def claim_folder(
@@ -31,7 +27,8 @@ def claim_folder(
 
     So is a folder with predictions for another input, where files are named by parts of it. Raises
     :class:`InputError` too where predictions would be written over what is read. ``only_check``
-    does no more than raise: another run may be at work there.
+    does no more than raise: another run may be at work there. Files that were predictions before
+    someone changed them are the affair of :mod:`jnrf.prediction.written`.
     """
     out = Path(out)
     if out.exists() and not out.is_dir():
@@ -49,10 +46,18 @@ def claim_folder(
     ours = before.get("writes", [".ann"] if before else [])
     for ending in endings:
         free = overwrite or ending in ours or not out.is_dir()
-        if not free and any(not _is_ours(path) for path in out.rglob(f"*{ending}")):
+        there = () if free else out.rglob("*")
+        if any(path.suffix.lower() == ending and not _is_ours(path) for path in there):
             raise InputError(
                 f"{out} holds {ending} files that jnrf predict did not write, perhaps annotations "
                 "made by hand; give another --out, or --overwrite to lose them"
+            )
+    lists = before.get("lists", [ERRORS] if before else [])
+    for name in (ERRORS, KEPT):
+        if not overwrite and name not in lists and (out / name).exists():
+            raise InputError(
+                f"{out / name} is not of jnrf predict, which lists notes there; give another "
+                "--out, or --overwrite to lose it"
             )
     by_parts = to in ("jsonl", "parquet")
     input = input if input == "-" else str(Path(input).absolute())
@@ -64,6 +69,9 @@ def claim_folder(
     if only_check:
         return out
     mark = {"made_by": "jnrf predict", "model": model, "writes": sorted({*ours, *endings})}
+    mark["lists"] = [ERRORS, KEPT]
+    if not before or before.get("hashes"):
+        mark["hashes"] = True
     if by_parts or "input" in before:
         mark["input"] = input if by_parts else before["input"]
     write_atomically(out / MARK, json.dumps(mark) + "\n")
@@ -71,7 +79,17 @@ def claim_folder(
 
 
 def _is_ours(path: Path) -> bool:
-    return path.name in (ERRORS, MARK) or path.parent.name == RECEIPTS
+    return path.name in (ERRORS, KEPT, MARK) or path.parent.name == RECEIPTS
+
+
+def knows_hashes(out: Path) -> bool:
+    """Whether the hashes of all predictions in a folder are known.
+
+    Earlier versions noted none: there a file that is not known may be a prediction that someone
+    has corrected.
+    """
+    mark = _mark(out)
+    return not mark or bool(mark.get("hashes"))
 
 
 def _mark(out: Path) -> dict:
@@ -96,17 +114,27 @@ def _keep_input(out: Path, source: Source, to: str) -> None:
                 )
         return
     for file in getattr(source, "files", ()):
-        if file.suffix == ENDINGS[to] and file.parent.exists() and file.parent.samefile(out):
+        if (
+            file.suffix.lower() == ENDINGS[to]
+            and file.parent.exists()
+            and file.parent.samefile(out)
+        ):
             raise InputError(f"{out} holds the input, {file.name}; give another --out")
 
 
 def write_errors(out: Path, faults: Iterable[Fault]) -> None:
     """``errors.jsonl``: a line for each note without a prediction; no file where there is none."""
-    lines = [
-        json.dumps({"id": f.id, "place": f.place, "reason": f.reason}, ensure_ascii=False)
-        for f in faults
-    ]
+    _write_list(out / ERRORS, ({"id": f.id, "place": f.place, "reason": f.reason} for f in faults))
+
+
+def write_kept(out: Path, kept: Iterable[tuple[str, str]]) -> None:
+    """``kept.jsonl``: a line for each file, and why it is kept; no file where there is none."""
+    _write_list(out / KEPT, ({"file": name, "reason": reason} for name, reason in kept))
+
+
+def _write_list(path: Path, rows: Iterable[dict]) -> None:
+    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
     if lines:
-        write_atomically(out / ERRORS, "".join(f"{line}\n" for line in lines))
+        write_atomically(path, "".join(f"{line}\n" for line in lines))
     else:
-        (out / ERRORS).unlink(missing_ok=True)
+        path.unlink(missing_ok=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +59,11 @@ class Source(ABC):
 
     #: Whether notes are files of a folder, so that ids are file names and each comes once
     names_files = False
+
+    @property
+    def passed_over(self) -> Mapping[str, int]:
+        """How many files of a folder are no notes, by the endings of their names, once all came."""
+        return {}
 
     @property
     def writes_texts(self) -> bool:

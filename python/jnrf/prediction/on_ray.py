@@ -169,7 +169,7 @@ def run_on_ray(
     for path in (*folder.glob(f"*{_TRIES}"), folder / _STOP):
         path.unlink(missing_ok=True)  # of a run that ended before
     if not rows:
-        finished.close()
+        finished.close(outcome)
         return outcome
     failure: Failure | None = None
     left = 0
@@ -189,8 +189,6 @@ def run_on_ray(
                     outcome.seconds = time.monotonic() - start
                     finished.add(receipt)
                     told(outcome, receipt)
-        except ray.exceptions.RayError as error:
-            raise _lost(error) from error
         finally:
             ray.shutdown()
     if failure is not None:
@@ -201,7 +199,7 @@ def run_on_ray(
             f"a worker failed, and {left} parts were left; what was written is whole: run the same "
             "command again to go on"
         )
-    finished.close()
+    finished.close(outcome)
     return outcome
 
 
@@ -212,15 +210,18 @@ def _done(ray, job: Job, rows: list[dict], workers: int) -> Iterator[bytes]:
     most = max(1, int(resources.get("GPU" if on_gpu else "CPU", 1)))
     workers = workers or most
     share = {"num_gpus": min(1.0, most / workers)} if on_gpu else {"num_cpus": 1}
-    done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
-        Actor,
-        fn_constructor_args=(pickle.dumps(job),),
-        batch_size=1,
-        compute=ray.data.ActorPoolStrategy(size=min(workers, len(rows))),
-        **share,
-    )
-    for row in done.iter_rows():
-        yield row["done"]
+    try:
+        done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
+            Actor,
+            fn_constructor_args=(pickle.dumps(job),),
+            batch_size=1,
+            compute=ray.data.ActorPoolStrategy(size=min(workers, len(rows))),
+            **share,
+        )
+        for row in done.iter_rows():
+            yield row["done"]
+    except Exception as error:  # Ray Data has more kinds than Ray's own
+        raise _lost(error) from error
 
 
 def _parts(job: Job) -> Iterator[tuple]:
@@ -259,7 +260,7 @@ def _connect(ray, address: str) -> None:
             log_to_driver=False,
             logging_level=logging.CRITICAL,
         )
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except Exception as error:  # of many kinds, most of them not Ray's own
         raise _unreachable(address, reason_of(error)) from None
     context = ray.data.DataContext.get_current()
     context.execution_options.preserve_order = True

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
+import shutil
 import sys
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import groupby
 from pathlib import Path
@@ -17,12 +18,13 @@ from jnrf.corpora.columns import write_columns
 from jnrf.corpora.json import write_json
 from jnrf.corpora.tokens import write_tokens
 from jnrf.prediction.notes import Note, Part
-from jnrf.prediction.receipts import Receipt
+from jnrf.prediction.receipts import RECEIPTS, Receipt
+from jnrf.prediction.written import STAGE
 from jnrf_ext import _text
+from jnrf_ext.brat_names import BratNames
 from jnrf_ext.document import Document
 from jnrf_ext.document_dict import document_to_dict
 from jnrf_ext.errors import InputError
-from jnrf_ext.files import write_atomically
 from jnrf_ext.standoff import to_brat
 
 #: Formats of predictions, and the endings of the files written.
@@ -40,87 +42,132 @@ _NEVER_PREDICTED = (
 )  # fmt: skip
 
 
-class Output(ABC):
-    """Writes the documents of parts. It is pickled to the workers of a cluster."""
+@dataclass
+class Made:
+    """The files of a part, not written yet."""
 
+    #: Files that belong together: their contents by their names below the folder
+    units: list[dict[str, bytes]] = field(default_factory=list)
+    #: What the format cannot hold, by kind
+    lost: dict[str, int] = field(default_factory=dict)
+
+
+class Output(ABC):
+    """Makes files of the documents of parts. It is pickled to the workers of a cluster."""
+
+    #: The name of the format
+    to = "jsonl"
     #: Whether a note's id becomes a file name
     needs_file_names = False
+    #: Whether each file is put on disk by itself, for they are few; else all of a part together
+    durable = False
 
     @abstractmethod
-    def write(self, part: Part, notes: Sequence[Note], found: Sequence[Document]) -> Receipt:
-        """Write the documents of notes; when this returns they are on disk, whole.
+    def make(self, part: Part, notes: Sequence[Note], found: Sequence[Document]) -> Made:
+        """Make the files for the documents of notes."""
 
-        The receipt lacks the key and what else the output does not know.
-        """
+    @abstractmethod
+    def names(self, part: Part, notes: Sequence[Note]) -> list[str]:
+        """List the files of notes, by their names below the folder."""
 
     def place(self, part: Part) -> str:
         """What of a part's own place, beside its notes, decides where it is written."""
         return ""
 
+    def file(self, part: Part) -> str | None:
+        """The name of the part's file; None where each note has its own."""
+        return None
+
     @abstractmethod
     def has(self, part: Part, notes: Sequence[Note], receipt: Receipt) -> bool:
         """Whether what a receipt stands for is there."""
 
+    def is_damaged(self, found: bytes, new: bytes) -> bool:
+        """Whether what is found in a file's place, for ``new``, is a file that was cut short."""
+        return False
 
-class BratOutput(Output):
-    """``OUT/ID.ann`` for each note, and ``OUT/ID.txt`` where its text is not in such a file."""
 
-    needs_file_names = True
+class FolderOutput(Output):
+    """Files below a folder."""
 
-    def __init__(self, out: Path, with_texts: bool) -> None:
+    def __init__(self, out: Path) -> None:
         self.out = out
-        self.endings = (".txt", ".ann") if with_texts else (".ann",)
-
-    def write(self, part, notes, found) -> Receipt:
-        """See :class:`Output`."""
-        for document in found:
-            for ending in self.endings:
-                content = document.text if ending == ".txt" else to_brat(document)
-                write_atomically(self.out / f"{document.id}{ending}", content, durable=False)
-        if found:
-            os.sync()  # one wait for all of them
-        return Receipt("")
 
     def has(self, part, notes, receipt) -> bool:
         """See :class:`Output`."""
         failed = {fault.id for fault in receipt.faults}
-        wanted = [note.id for note in notes if note.id not in failed]
-        return all((self.out / f"{id}{end}").exists() for id in wanted for end in self.endings)
+        wanted = [note for note in notes if note.id not in failed]
+        return all((self.out / name).exists() for name in self.names(part, wanted))
 
 
-class FileOutput(Output):
+class BratOutput(FolderOutput):
+    """``OUT/ID.ann`` for each note, and ``OUT/ID.txt`` where its text is not in such a file."""
+
+    to = "brat"
+    needs_file_names = True
+
+    def __init__(self, out: Path, with_texts: bool) -> None:
+        super().__init__(out)
+        self.endings = (".txt", ".ann") if with_texts else (".ann",)
+
+    def names(self, part, notes) -> list[str]:
+        """See :class:`Output`."""
+        return [f"{note.id}{ending}" for note in notes for ending in self.endings]
+
+    def make(self, part, notes, found) -> Made:
+        """See :class:`Output`."""
+        made, names = Made(), BratNames()
+        for document in found:
+            try:
+                content = to_brat(document)
+            except InputError:  # a label with white space
+                content = to_brat(names.fit(document))
+            unit = {f"{document.id}.ann": content.encode()}
+            if ".txt" in self.endings:
+                unit = {f"{document.id}.txt": document.text.encode(), **unit}
+            made.units.append(unit)
+        made.lost = dict(+names.changed)
+        return made
+
+
+class FileOutput(FolderOutput):
     """``OUT/NAME.json`` or .tsv with the documents of each file ``NAME.*`` of the input."""
 
     def __init__(self, out: Path, to: str) -> None:
-        self.out = out
+        super().__init__(out)
         self.to = to
 
-    def _groups(self, notes: Sequence[Note]) -> Iterator[tuple[Path, list[int]]]:
+    def _groups(self, notes: Sequence[Note]) -> Iterator[tuple[str, list[int]]]:
         for file, numbers in groupby(range(len(notes)), key=lambda n: notes[n].file):
-            yield (self.out / file).with_suffix(ENDINGS[self.to]), list(numbers)
+            yield Path(file).with_suffix(ENDINGS[self.to]).as_posix(), list(numbers)
 
-    def write(self, part, notes, found) -> Receipt:
+    def names(self, part, notes) -> list[str]:
         """See :class:`Output`."""
-        lost: Counter[str] = Counter()
-        for path, numbers in self._groups(notes):
+        return [name for name, _ in self._groups(notes)]
+
+    def make(self, part, notes, found) -> Made:
+        """See :class:`Output`."""
+        made, lost = Made(), Counter()
+        stage = self.out / RECEIPTS / STAGE / str(part.index)
+        for name, numbers in self._groups(notes):
             documents = [found[n] for n in numbers]
+            path = stage / Path(name).name
             if self.to == "json":
                 write_json(documents, path, durable=False)
             else:
                 write = write_tokens if self.to == "tokens" else write_columns
                 words = notes[numbers[0]].words  # alike in all notes of a file
                 lost.update(write(documents, path, durable=False, words=words))
-        if found:
-            os.sync()
-        return Receipt("", lost=dict(lost))
-
-    def has(self, part, notes, receipt) -> bool:
-        """See :class:`Output`."""
-        return all(path.exists() for path, _ in self._groups(notes))
+            made.units.append({name: path.read_bytes()})
+        shutil.rmtree(stage, ignore_errors=True)
+        made.lost = dict(lost)
+        return made
 
 
 class TableOutput(Output):
     """``OUT/part-NUMBER.jsonl`` or .parquet with the documents of a part, a row each."""
+
+    durable = True
 
     def __init__(self, out: Path, to: str, texts: bool = True) -> None:
         """Without ``texts`` a row has what was found in a note, but not the note."""
@@ -128,34 +175,38 @@ class TableOutput(Output):
         self.to = to
         self.texts = texts
 
-    def _path(self, part: Part) -> Path:
-        return self.out / f"part-{part.index:06d}{ENDINGS[self.to]}"
-
-    def place(self, part: Part) -> str:
+    def file(self, part: Part) -> str:
         """See :class:`Output`."""
-        return self._path(part).name
+        return f"part-{part.index:06d}{ENDINGS[self.to]}"
 
-    def write(self, part, notes, found) -> Receipt:
+    place = file
+
+    def names(self, part, notes) -> list[str]:
+        """See :class:`Output`."""
+        return [self.file(part)]
+
+    def make(self, part, notes, found) -> Made:
         """See :class:`Output`."""
         make = json_lines if self.to == "jsonl" else parquet_file
-        data = make(found, self.texts)
-        path = self._path(part)
-        write_atomically(path, data)
-        return Receipt("", file=path.name, size=len(data))
+        return Made([{self.file(part): make(found, self.texts)}])
 
     def has(self, part, notes, receipt) -> bool:
         """See :class:`Output`."""
-        path = self._path(part)
+        path = self.out / self.file(part)
         try:
-            return path.stat().st_size == receipt.size
+            return path.stat().st_size == receipt.size or path.name in receipt.kept
         except OSError:
             return False
 
-    def remove_others(self, names: set[str]) -> None:
-        """Remove the parts that an earlier, longer input had."""
-        for path in self.out.glob(f"part-*{ENDINGS[self.to]}"):
-            if path.name not in names:
-                path.unlink(missing_ok=True)
+    def is_damaged(self, found, new) -> bool:
+        """Whether a file ends within a row: nobody leaves it so, but a disk does."""
+        ends = self.to == "jsonl" and (found[-1:] == b"\n" or new[len(found) :][:1] == b"\n")
+        return new.startswith(found) and not ends
+
+    def others(self, names: set[str]) -> list[str]:
+        """List the parts that an earlier, longer input had."""
+        found = sorted(self.out.glob(f"part-{'[0-9]' * 6}*{ENDINGS[self.to]}"))
+        return [path.name for path in found if path.name not in names]
 
 
 class StreamOutput(Output):
@@ -164,11 +215,15 @@ class StreamOutput(Output):
     def __init__(self, texts: bool = True) -> None:
         self.texts = texts
 
-    def write(self, part, notes, found) -> Receipt:
-        """See :class:`Output`."""
+    def make(self, part, notes, found) -> Made:
+        """See :class:`Output`; there are no files."""
         sys.stdout.buffer.write(json_lines(found, self.texts))
         sys.stdout.buffer.flush()
-        return Receipt("")
+        return Made()
+
+    def names(self, part, notes) -> list[str]:
+        """See :class:`Output`."""
+        return []
 
     def has(self, part, notes, receipt) -> bool:
         """See :class:`Output`."""

@@ -5,20 +5,24 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bar
 
-from jnrf.prediction.folder import ERRORS
+from jnrf.prediction.folder import ERRORS, KEPT
 from jnrf.prediction.notes import Source
 from jnrf.prediction.receipts import Receipt
 from jnrf.prediction.run import Outcome
 from jnrf_ext.errors import InputError
+from jnrf_ext.shown import shown
 
 #: Seconds between lines where there is no terminal
 _EVERY = 60.0
+#: Endings of names that are told at the end, those of files that are no notes
+ENDINGS_SHOWN = 8
 
 
 class Progress:
@@ -87,8 +91,13 @@ def describe(outcome: Outcome, total: int | None) -> str:
     return "  ".join(parts)
 
 
-def show_end(outcome: Outcome, to: str, out: Path | None) -> None:
-    """What a run has done; on standard error where standard output has the predictions."""
+def show_end(
+    outcome: Outcome, to: str, out: Path | None, passed_over: Mapping[str, int] | None = None
+) -> None:
+    """What a run has done; on standard error where standard output has the predictions.
+
+    ``passed_over``: files of the input that are no notes, by the endings of their names.
+    """
     stream = sys.stdout if out is not None else sys.stderr
     written = f", written to {out}" if out is not None else ""
     print(
@@ -103,6 +112,10 @@ def show_end(outcome: Outcome, to: str, out: Path | None) -> None:
         )
     for kind, count in sorted(outcome.lost.items()):
         print(f"  {count:,} x {kind} (--to {to} cannot hold it)", file=stream)
+    if passed_over:
+        print(f"passed over, for they are no notes: {_by_ending(passed_over)}", file=sys.stderr)
+    if outcome.kept and out is not None:
+        _show_kept(outcome, out)
     if not outcome.faults:
         return
     if out is not None:
@@ -113,5 +126,24 @@ def show_end(outcome: Outcome, to: str, out: Path | None) -> None:
     print(
         f"{outcome.faults:,} {notes} could not be read or predicted{listed}; mend them and run the "
         "same command again",
+        file=sys.stderr,
+    )
+
+
+def _by_ending(counts: Mapping[str, int]) -> str:
+    """Counts of files by the endings of their names, the most frequent first."""
+    most = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+    told = [f"{count:,} x {shown(ending)}" for ending, count in most[:ENDINGS_SHOWN]]
+    rest = sum(count for _, count in most[ENDINGS_SHOWN:])
+    return ", ".join([*told, *([f"{rest:,} others"] if rest else [])])
+
+
+def _show_kept(outcome: Outcome, out: Path) -> None:
+    files = "file was" if outcome.kept == 1 else "files were"
+    more = ", ..." if outcome.kept > len(outcome.first_kept) else ""
+    names = ", ".join(map(shown, outcome.first_kept))
+    print(
+        f"{outcome.kept:,} {files} not written over, for someone has changed or made them: "
+        f"{names}{more}; {out / KEPT} lists all, --overwrite-corrected writes over them",
         file=sys.stderr,
     )

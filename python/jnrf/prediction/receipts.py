@@ -11,11 +11,18 @@ from hashlib import blake2b
 from pathlib import Path
 
 from jnrf.prediction.notes import Fault, Note
+from jnrf.prediction.written import NOTHING, Replace, Written
 from jnrf_ext.errors import InputError
 from jnrf_ext.files import write_atomically
 
 #: The folder of receipts, inside that of the predictions
 RECEIPTS = ".jnrf-predict"
+#: Says that files of a folder are predictions and may be written over; readers skip it.
+MARK = ".jnrf-predict.json"
+#: Lists the notes that there is no prediction for.
+ERRORS = "errors.jsonl"
+#: Lists the files that someone has changed, which no prediction replaces.
+KEPT = "kept.jsonl"
 
 
 @dataclass
@@ -32,6 +39,8 @@ class Receipt:
     faults: list[Fault] = field(default_factory=list)
     #: What the format cannot hold, by kind
     lost: dict[str, int] = field(default_factory=dict)
+    #: Files that someone has changed, and that were not written over: why, by their names
+    kept: dict[str, str] = field(default_factory=dict)
 
     @property
     def final(self) -> bool:
@@ -67,9 +76,11 @@ def part_key(run_key: str, items: Sequence[Note | Fault]) -> str:
 class Receipts:
     """The receipts in a folder of predictions."""
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, replace: Replace = NOTHING) -> None:
+        """``replace``: which files that hold something else may be written over."""
         self.out = out
         self.folder = out / RECEIPTS
+        self.written = Written(out, self.folder, replace)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

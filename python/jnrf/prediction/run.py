@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from jnrf.ahead import Ahead
-from jnrf.prediction.folder import write_errors
+from jnrf.prediction.folder import write_errors, write_kept
 from jnrf.prediction.heap import frozen_heap
+from jnrf.prediction.labels import check_labels
 from jnrf.prediction.notes import Fault, Note, Part, Source
 from jnrf.prediction.outputs import Output, TableOutput, file_name_fault
 from jnrf.prediction.predictor import Predictor, predict_notes
@@ -43,6 +44,9 @@ class Outcome:
     first_faults: list[Fault] = field(default_factory=list)
     #: What the format written cannot hold, by kind
     lost: Counter[str] = field(default_factory=Counter)
+    #: Files that someone has changed, and that are kept: how many, and the first of them
+    kept: int = 0
+    first_kept: list[str] = field(default_factory=list)
 
     @property
     def documents_per_second(self) -> float:
@@ -72,6 +76,12 @@ class Outcome:
         self.faults += len(receipt.faults)
         self.first_faults += receipt.faults[: max(0, SHOWN - len(self.first_faults))]
         self.lost.update(receipt.lost)
+        self.add_kept(receipt.kept)
+
+    def add_kept(self, names: Collection[str]) -> None:
+        """Book files that are kept."""
+        self.kept += len(names)
+        self.first_kept += list(names)[: max(0, SHOWN - len(self.first_kept))]
 
 
 @dataclass
@@ -121,10 +131,12 @@ class PartWorker:
         receipts: Receipts | None = None,
         settings: str = "",
     ) -> None:
-        """Without ``receipts`` every part is done; ``settings`` are those that files differ by.
+        """``settings`` are those that files differ by; only standard output needs no ``receipts``.
 
-        ``batch_tokens`` is by default what suits the device.
+        ``batch_tokens`` is by default what suits the device. Raises :class:`InputError` where the
+        output cannot hold the model's labels.
         """
+        check_labels(predictor.model.config.schema, output.to)
         self.predictor = predictor
         self.source = source
         self.output = output
@@ -154,11 +166,25 @@ class PartWorker:
         if self.receipts is not None:
             receipt = self.receipts.find(prepared.key)
             done = receipt is not None and receipt.final
-            if done and self.output.has(part, notes, receipt):
+            if (
+                done
+                and self.output.has(part, notes, receipt)
+                and not self._to_write_anew(prepared, receipt)
+            ):
                 prepared.receipt = receipt
                 return prepared
         prepared.encoded = self.predictor.encode([note.text for note in notes])
         return prepared
+
+    def _to_write_anew(self, prepared: Prepared, receipt: Receipt) -> bool:
+        """Whether a part that is done has files with something else that is to be written over."""
+        written = self.receipts.written
+        if receipt.kept and (written.replace.changed or written.replace.foreign):
+            return True
+        names = self.output.names(prepared.part, prepared.notes)
+        if written.begun_by_another(prepared.key, names):
+            return True
+        return written.replace.changed and written.changed(names)
 
     def predict(self, prepared: Prepared) -> list[Document | Fault]:
         """The documents of its notes, with a fault for each that the model fails on."""
@@ -168,8 +194,15 @@ class PartWorker:
         """Write the documents of a part, then its receipt."""
         pairs = list(zip(prepared.notes, found, strict=True))
         kept = [(note, d) for note, d in pairs if isinstance(d, Document)]
-        receipt = self.output.write(prepared.part, [n for n, _ in kept], [d for _, d in kept])
-        receipt.key = prepared.key
+        part, output = prepared.part, self.output
+        made = output.make(part, [n for n, _ in kept], [d for _, d in kept])
+        receipt = Receipt(prepared.key, output.file(part), lost=made.lost)
+        if receipt.file is not None:
+            receipt.size = len(made.units[0][receipt.file])
+        if self.receipts is not None:
+            receipt.kept = self.receipts.written.write(
+                prepared.key, made.units, output.durable, output.is_damaged
+            )
         receipt.documents = len(kept)
         receipt.wordpieces = sum(map(len, prepared.encoded))
         receipt.faults = [*prepared.faults, *(f for _, f in pairs if isinstance(f, Fault))]
@@ -216,7 +249,7 @@ def run(
                 writing = prepared, writer.submit(worker.write, prepared, found)
         if writing is not None:
             book(writing[0], writing[1].result())
-    finished.close()
+    finished.close(outcome)
     return outcome
 
 
@@ -230,36 +263,43 @@ def _prepared(worker: PartWorker, strict: bool) -> Iterator[Prepared]:
 
 
 class Finished:
-    """What is to be done once all parts are there: errors.jsonl, and what an earlier run left."""
+    """What is to be done once all parts are there: lists, and what an earlier run left."""
 
     def __init__(self, receipts: Receipts | None, output: Output) -> None:
         self.receipts = receipts
         self.output = output
         self._keys: set[str] = set()
-        #: Of the parts with faults, which may be too many to keep themselves, in order
-        self._faulty: list[str] = []
+        #: Of the parts that lists tell of, which may be too many to keep themselves, in order
+        self._told: list[str] = []
         self._files: set[str] = set()
 
     def add(self, receipt: Receipt) -> None:
         """A part is there; parts come in their order."""
         self._keys.add(receipt.key)
-        if receipt.faults:
-            self._faulty.append(receipt.key)
+        if receipt.faults or receipt.kept:
+            self._told.append(receipt.key)
         if receipt.file:
             self._files.add(receipt.file)
 
-    def _faults(self) -> Iterator[Fault]:
-        for key in self._faulty:
-            receipt = self.receipts.find(key)
-            yield from receipt.faults if receipt is not None else ()
+    def _receipts(self) -> Iterator[Receipt]:
+        yield from filter(None, map(self.receipts.find, self._told))
 
-    def close(self) -> None:
+    def close(self, outcome: Outcome) -> None:
         """All parts are there."""
         if self.receipts is None:
             return
-        write_errors(self.receipts.out, self._faults())
+        out, written = self.receipts.out, self.receipts.written
+        write_errors(out, (fault for receipt in self._receipts() for fault in receipt.faults))
         self.receipts.keep_only(self._keys)
-        if isinstance(self.output, TableOutput):
-            self.output.remove_others(self._files)
-        for path in self.receipts.out.rglob(UNFINISHED):
+        others = self.output.others(self._files) if isinstance(self.output, TableOutput) else []
+        against = {name: written.may_remove(name) for name in others}
+        left = {name: reason for name, reason in against.items() if reason is not None}
+        for name in others:
+            if name not in left:
+                (out / name).unlink(missing_ok=True)
+        outcome.add_kept(left)
+        kept = (pair for receipt in self._receipts() for pair in receipt.kept.items())
+        write_kept(out, (*kept, *left.items()))
+        written.close(self._keys, set(others) - set(left))
+        for path in out.rglob(UNFINISHED):
             path.unlink(missing_ok=True)  # of a run that was killed

@@ -17,9 +17,10 @@ from starlette.responses import JSONResponse, Response
 
 from jnrf.serve import openapi, page
 from jnrf.serve.batching import Batcher, Job, ModelFailed, NotServed
-from jnrf.serve.bodies import Body, HeldBytes, check_content_type, parse_note, parse_notes
+from jnrf.serve.bodies import Body, HeldBytes, check_headers, parse_note, parse_notes
 from jnrf.serve.guard import Guard, Hosts
 from jnrf.serve.limits import Limits
+from jnrf.serve.methods import Methods
 from jnrf.serve.metrics import Metrics
 from jnrf.serve.observe import CLIENT_LEFT, Observe
 from jnrf.serve.refusal import Refusal, busy
@@ -57,15 +58,17 @@ def create_app(predictor: Predictor, about: dict, limits: Limits, hosts: Hosts) 
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,
     )
     app.state.batcher, app.state.metrics = batcher, metrics
     _add_extraction(app, batcher, limits)
     _add_state(app, batcher, metrics, about)
     _add_pages(app)
     _answer_errors_plainly(app)
-    paths = {route.path for route in app.routes}
+    methods = {route.path: set(route.methods) for route in app.routes}
+    app.add_middleware(Methods, methods=methods, pages=("/docs",))
     app.add_middleware(Guard, hosts=hosts)
-    app.add_middleware(Observe, metrics=metrics, paths=paths)
+    app.add_middleware(Observe, metrics=metrics, paths=methods.keys())
     return app
 
 
@@ -77,7 +80,7 @@ def _add_extraction(app: FastAPI, batcher: Batcher, limits: Limits) -> None:
         forms = _FORMS.get(request.query_params.get("format", "json"))
         if forms is None:
             raise Refusal(422, "format must be json or brat")
-        check_content_type(request.headers)
+        check_headers(request.headers)
         if batcher.waiting >= limits.queue:
             raise busy("too many notes are waiting; send the request again later")
         with Body(held, limits) as body:
@@ -233,7 +236,7 @@ def _add_pages(app: FastAPI) -> None:
     # Made when first asked for: the description is complete only when all routes are there.
     @app.get("/openapi.json", **openapi.OPENAPI)
     async def description() -> Response:
-        return JSONResponse(app.openapi())
+        return JSONResponse(openapi.with_head(app.openapi()))
 
     @app.get("/docs", **openapi.DOCS)
     async def docs() -> Response:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import AsyncIterator, Mapping
+from email.message import Message
 
 from jnrf.serve.batching import Note
 from jnrf.serve.limits import Limits
@@ -61,14 +63,36 @@ class Body:
         )
 
 
-def check_content_type(headers: Mapping[str, str]) -> None:
-    """Only JSON, which a page of another site cannot send without our leave (which none has)."""
-    kind, _, parameters = headers.get("content-type", "").partition(";")
-    if kind.strip().lower() != "application/json":
-        raise Refusal(415, "send JSON, with the header Content-Type: application/json")
-    charset = parameters.strip().lower().replace('"', "")
-    if charset not in ("", "charset=utf-8"):
-        raise Refusal(415, "send JSON as UTF-8")
+def check_headers(headers: Mapping[str, str]) -> None:
+    """Only JSON in UTF-8 that is not compressed; raises a 415 :class:`Refusal` for any other.
+
+    A page of another site cannot send JSON without our leave (which none has). A compressed body
+    is not unpacked: a few bytes may become gigabytes.
+    """
+    declared = Message()
+    declared["content-type"] = headers.get("content-type", "")
+    if declared.get_content_type() != "application/json":
+        raise Refusal(
+            415,
+            "send JSON, with the header Content-Type: application/json",
+            {"Accept-Post": "application/json"},
+        )
+    if not _is_utf8(declared.get_content_charset()):
+        raise Refusal(415, "send JSON as UTF-8", {"Accept-Post": "application/json"})
+    codings = headers.get("content-encoding", "").lower().split(",")
+    if not {coding.strip() for coding in codings} <= {"", "identity"}:
+        raise Refusal(
+            415,
+            "send the body as it is, uncompressed: of Content-Encoding only identity is taken",
+            {"Accept-Encoding": "identity"},
+        )
+
+
+def _is_utf8(charset: str | None) -> bool:
+    try:
+        return not charset or codecs.lookup(charset).name in ("utf-8", "ascii")
+    except LookupError:
+        return False
 
 
 def parse_note(content: bytes | bytearray, limits: Limits) -> Note:
@@ -88,7 +112,7 @@ def parse_notes(content: bytes | bytearray, limits: Limits) -> list[Note]:
 
 def _parse(content: bytes | bytearray) -> object:
     try:
-        return json.loads(content.decode("utf-8"))
+        return json.loads(content.decode("utf-8-sig"))  # some clients begin with a mark
     except UnicodeDecodeError as error:
         raise Refusal(400, f"the body is not UTF-8 at byte {error.start}") from None
     except json.JSONDecodeError as error:

@@ -121,9 +121,11 @@ class Guard:
     def _refuse(self, scope: dict) -> JSONResponse | None:
         headers = Headers(scope=scope)
         host = headers.get("host")
-        if not self.hosts.accept(host):
+        # A browser always says where it asks; old clients, such as probes of proxies, need not.
+        unnamed = host is None and scope.get("http_version") == "1.0"
+        if not unnamed and not self.hosts.accept(host):
             message = "this service does not go by that host name; --allow-host NAME admits it"
             return JSONResponse({"error": message}, 421)
-        if not self.hosts.accept_origin(headers.get("origin"), host):
+        if not self.hosts.accept_origin(headers.get("origin"), host or ""):
             return JSONResponse({"error": "requests from other sites' pages are refused"}, 403)
         return None

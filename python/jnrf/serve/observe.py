@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Collection
 from starlette.responses import JSONResponse
 
 from jnrf.serve.batching import where_raised
+from jnrf.serve.methods import plain_path
 from jnrf.serve.metrics import Metrics
 
 log = logging.getLogger("jnrf.serve")
@@ -63,7 +64,8 @@ class Observe:
                 await failed(scope, receive, send_counted)
         finally:
             seconds = time.perf_counter() - start
-            path = scope["path"] if scope["path"] in self.paths else "other"
+            path = plain_path(scope["path"])
+            path = path if path in self.paths else "other"
             method = scope["method"] if scope["method"] in _METHODS else "other"
             self.metrics.answered(path, status, seconds)
             log.info(

@@ -65,7 +65,7 @@ _REASONS = {
     400: "The body is not JSON.",
     408: "The body did not come in time.",
     413: "The body or a note is too large.",
-    415: "The body is not declared as JSON.",
+    415: "The body is not declared as JSON in UTF-8, or is compressed.",
     422: "The JSON is not that of notes.",
     500: "The model failed on the note.",
     503: "Too much is waiting; Retry-After says when to come back.",
@@ -128,3 +128,17 @@ MODEL = _plain("Labels of the model, versions, where it runs, limits on requests
 PAGE = _plain("A page to paste a note into")
 OPENAPI = _plain("This list, for programs")
 DOCS = _plain("This list")
+
+
+def with_head(description: dict) -> dict:
+    """The description with HEAD, which :class:`jnrf.serve.methods.Methods` answers beside GET."""
+    paths = {}
+    for path, operations in description["paths"].items():
+        paths[path] = dict(operations)
+        if "get" in operations:
+            told = {s: a["description"] for s, a in operations["get"]["responses"].items()}
+            paths[path]["head"] = {
+                "summary": "What GET answers, without its body",
+                "responses": {status: {"description": text} for status, text in told.items()},
+            }
+    return description | {"paths": paths}

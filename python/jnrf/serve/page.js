@@ -127,6 +127,50 @@ function say(text, wrong = false) {
   $("status").className = wrong ? "wrong" : "";
 }
 
+/** What a text area makes of the line ends of a text. */
+const asShown = (text) => text.replace(/\r\n?/g, "\n");
+
+/** The note as it was pasted: a text area has \n for \r\n, and offsets of the answer would be of
+ * another text than the one that was copied. `pasted` is what was put in last, and where. */
+const note = { text: "", pasted: null, seen: new Map() };
+
+/** The offset in a text of an offset in what is shown of it. */
+function offsetIn(text, shown) {
+  let at = 0;
+  for (let count = 0; count < shown; count++) at += text[at] === "\r" && text[at + 1] === "\n" ? 2 : 1;
+  return at;
+}
+
+/** Follow a change of the text area: what stayed keeps its line ends, what was pasted its own. */
+function follow(isHistory = false) {
+  const now = $("note").value, before = asShown(note.text), { pasted } = note;
+  if (now === before) return;
+  const replace = (start, end, put) => {
+    note.text = note.text.slice(0, offsetIn(note.text, start)) + put + note.text.slice(offsetIn(note.text, end));
+  };
+  if (isHistory && note.seen.has(now)) {
+    note.text = note.seen.get(now);
+  } else if (pasted && now === before.slice(0, pasted.start) + asShown(pasted.text) + before.slice(pasted.end)) {
+    replace(pasted.start, pasted.end, pasted.text);
+  } else {
+    const most = Math.min(now.length, before.length);
+    let same = 0, behind = 0;
+    while (same < most && now[same] === before[same]) same++;
+    while (behind < most - same && now[now.length - 1 - behind] === before[before.length - 1 - behind]) behind++;
+    const put = now.slice(same, now.length - behind);
+    replace(same, before.length - behind, pasted && put === asShown(pasted.text) ? pasted.text : put);
+  }
+  if (note.seen.size >= 50) note.seen.clear();
+  if (note.text !== now) note.seen.set(now, note.text);
+}
+
+/** Remember what is about to be put into the text area. */
+function remember(text) {
+  const { selectionStart: start, selectionEnd: end } = $("note");
+  follow();
+  note.pasted = { text, start, end };
+}
+
 const counted = (count, one) => `${count.toLocaleString("en")} ${one}${count === 1 ? "" : "s"}`;
 
 /** POST a note; the response, or an Error with what the service said is wrong. */
@@ -152,10 +196,11 @@ async function extract() {
   asked?.abort();
   const mine = asked = new AbortController();
   $("extract").disabled = true;
+  follow();
   say("Extracting …");
   const start = performance.now();
   try {
-    const found = await (await send($("note").value, "json", mine.signal)).json();
+    const found = await (await send(note.text, "json", mine.signal)).json();
     if (mine !== asked) return;
     const seconds = (performance.now() - start) / 1000;
     Object.assign(state, { doc: drawable(found), found, part: 0, lit: null });
@@ -177,6 +222,7 @@ function clear() {
   asked = null;
   $("extract").disabled = false;
   $("note").value = "";
+  Object.assign(note, { text: "", pasted: null, seen: new Map() });
   Object.assign(state, { doc: null, found: null, lit: null });
   $("result").hidden = true;
   for (const id of ["text", "marks", "types", "parts"]) $(id).replaceChildren();
@@ -220,9 +266,13 @@ $("ask").addEventListener("submit", (event) => { event.preventDefault(); extract
 $("note").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !$("extract").disabled) extract();
 });
+$("note").addEventListener("paste", (event) => remember(event.clipboardData.getData("text/plain")));
+$("note").addEventListener("drop", (event) => remember(event.dataTransfer.getData("text/plain")));
+$("note").addEventListener("input", (event) => follow(/^history/.test(event.inputType)));
 $("clear").addEventListener("click", clear);
 $("arcs").addEventListener("change", () => { state.lit = null; draw(); });
 $("brat").addEventListener("click", downloadBrat);
+$("txt").addEventListener("click", () => download(state.found.text, "text/plain", "note.txt"));
 $("json").addEventListener("click", () => download(`${JSON.stringify(state.found, null, 2)}\n`, "application/json", "note.json"));
 $("text").addEventListener("click", (event) => {
   const mention = event.target.mentions?.[0];

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import shutil
 import sys
 
 import pytest
@@ -76,15 +77,100 @@ def test_notes_left_out_are_told_and_make_the_status_one(model, tmp_path, capsys
     assert len((tmp_path / "out" / "errors.jsonl").read_text().splitlines()) == 7
 
 
+def test_corrected_files_are_kept_and_told_and_a_flag_writes_over_them(model, tmp_path, capsys):
+    notes, out = write_corpus(tmp_path / "notes", documents=8), tmp_path / "out"
+    assert predict(model, notes, "--out", out) == 0
+    before = visible(out)
+    for n in range(7):
+        (out / f"note{n}.ann").write_text("by hand")
+    capsys.readouterr()
+    assert predict(model, notes, "--out", out, "--int8", "--overwrite") == 0
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("7 files were not written over, for someone has changed or made them: ")
+    assert "note0.ann, note1.ann, note2.ann, note3.ann, note4.ann, ...;" in said
+    assert said.endswith(f"{out / 'kept.jsonl'} lists all, --overwrite-corrected writes over them")
+    assert all((out / f"note{n}.ann").read_text() == "by hand" for n in range(7))
+    assert len((out / "kept.jsonl").read_text().splitlines()) == 7
+    assert predict(model, notes, "--out", out, "--overwrite-corrected") == 0
+    assert "not written over" not in capsys.readouterr().err
+    assert visible(out) == before
+
+
+def test_rows_of_csv_are_annotated_and_a_second_run_goes_on(model, tmp_path, capsys):
+    source = tmp_path / "x.csv"
+    source.write_text(f'mrn:note\n7:"{SENTENCE}He: ill."\n8:\n')
+    options = ("--text-column", "note", "--id-column", "mrn", "--delimiter", ":")
+    for said in ("2 documents in ", "2 more were there already"):
+        assert predict(model, source, "--out", tmp_path / "out", *options) == 0
+        assert said in capsys.readouterr().out
+    assert [(row["id"], row["text"]) for row in rows(tmp_path / "out")] == [
+        ("7", f"{SENTENCE}He: ill."),
+        ("8", ""),
+    ]
+
+
+def test_files_that_are_no_notes_are_told_by_their_endings(model, tmp_path, capsys):
+    notes = write_corpus(tmp_path / "notes")
+    for name in ("a.pdf", "b.PDF", "c.docx"):
+        (notes / name).write_text("")
+    assert predict(model, notes, "--out", tmp_path / "out") == 0
+    said = capsys.readouterr()
+    assert "passed over, for they are no notes: 2 x .pdf, 1 x .docx\n" in said.err
+    assert said.out.startswith("2 documents in ")
+
+
+def renamed(model, folder, names):
+    """A copy of a model whose types have other names."""
+    shutil.copytree(model, folder)
+    config = (folder / "config.json").read_text()
+    for old, new in names.items():
+        assert f'"{old}"' in config
+        config = config.replace(f'"{old}"', f'"{new}"')
+        config = config.replace(f'"B-{old}"', f'"B-{new}"').replace(f'"I-{old}"', f'"I-{new}"')
+    (folder / "config.json").write_text(config)
+    return str(folder)
+
+
+def test_white_space_in_labels_becomes_a_line_in_brat_and_is_counted(model, tmp_path, capsys):
+    spaced = renamed(model, tmp_path / "m", {"Drug": "Dr ug", "Strength-Drug": "of  drug"})
+    notes, out = write_corpus(tmp_path / "notes"), tmp_path / "out"
+    assert predict(spaced, notes, "--out", out) == 0
+    said = capsys.readouterr().out
+    assert "x entity type 'Dr ug' (written Dr_ug) (--to brat cannot hold it)" in said
+    assert "x relation type 'of  drug' (written of_drug) (--to brat cannot hold it)" in said
+    assert predict(model, notes, "--out", tmp_path / "plain") == 0
+    plain = visible(tmp_path / "plain")["note0.ann"].decode()
+    expected = plain.replace("\tDrug ", "\tDr_ug ").replace("\tStrength-Drug ", "\tof_drug ")
+    assert visible(out)["note0.ann"].decode() == expected != plain
+    capsys.readouterr()
+    text = (notes / "note0.txt").read_text()
+    assert main(["extract", spaced, text, "--to", "brat"]) == 0
+    assert "\tDr_ug " in capsys.readouterr().out
+
+
+def test_labels_that_a_format_cannot_hold_are_told_before_anything_is_made(model, tmp_path, capsys):
+    spaced = renamed(model, tmp_path / "m", {"Drug": "a b", "Strength": "a_b"})
+    notes, out = write_corpus(tmp_path / "notes"), tmp_path / "out"
+    for to, said in (("brat", "would become one"), ("columns", "--to jsonl, which can")):
+        assert predict(spaced, notes, "--out", out, "--to", to) == 2
+        told = capsys.readouterr().err
+        assert said in told
+        assert len(told.splitlines()) == 1
+        assert not out.exists()
+    assert predict(spaced, notes, "--out", out, "--to", "jsonl") == 0
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [
         (["--batch-tokens", "0"], "--batch-tokens must be at least 1"),
         (["--part-tokens", "0"], "--part-tokens must be at least 1"),
+        (["--delimiter", "::"], "--delimiter must be tab, or one character"),
+        (["--delimiter", ""], "--delimiter must be tab, or one character"),
         (["--workers", "2"], "--workers is for --ray"),
         (["--int8", "--bf16", "always"], "exclude each other"),
         (["--text-column", "note"], "no column 'note'"),
-        (["--to", "xml"], "invalid choice"),
+        (["--to", "xml"], "'xml' is not a valid value"),
     ],
 )
 def test_mistakes_are_one_line_and_make_no_folder(model, tmp_path, capsys, args, message):

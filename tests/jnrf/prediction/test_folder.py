@@ -7,7 +7,7 @@ from predicting import predict, write_lines
 from tiny_corpus import write_corpus
 
 from jnrf.corpora.columns import write_columns
-from jnrf.prediction.folder import ERRORS, MARK, claim_folder, write_errors
+from jnrf.prediction.folder import ERRORS, KEPT, MARK, claim_folder, write_errors
 from jnrf.prediction.notes import Fault
 from jnrf.prediction.sources import open_source
 from jnrf_ext.document import Document
@@ -101,6 +101,25 @@ def test_a_file_is_no_folder(tmp_path, notes):
         claim(tmp_path / "out" / "deeper", notes)
     with pytest.raises(InputError, match="looks like a file, but predictions are a folder"):
         claim(tmp_path / "out.jsonl", notes)
+
+
+@pytest.mark.parametrize("name", [ERRORS, KEPT])
+def test_a_list_that_is_not_of_predict_is_not_written_over(tmp_path, notes, name):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / name).write_text("mine")
+    with pytest.raises(InputError, match=rf"{name} is not of jnrf predict.*--overwrite"):
+        claim(out, notes)
+    assert not (out / MARK).exists()
+    assert claim(out, notes, overwrite=True) == out
+    assert claim(out, notes) == out
+
+
+def test_annotations_with_an_ending_in_capitals_are_someones_too(tmp_path, notes):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "A.ANN").write_text("")
+    with pytest.raises(InputError, match=r"holds \.ann files"):
+        claim(tmp_path / "out", notes)
 
 
 def test_errors_are_lines_of_json_and_no_file_where_there_is_none(tmp_path):

@@ -87,6 +87,25 @@ def test_after_a_failure_workers_leave_the_rest_and_nothing_is_cleared_away(job,
         assert contents(job.receipts.out) == before
 
 
+def test_workers_keep_what_someone_corrected_and_know_what_others_wrote(job):
+    first, second = (on_ray.Actor(pickle.dumps(job)) for _ in range(2))
+    rows, out = rows_of(job)[0], job.receipts.out
+    assert call(first, rows)[1].kept == {}
+    whole = (out / "note0.ann").read_bytes()
+    second.worker.receipts.written.changed(["note0.ann"])  # has read the hashes by now
+    # A worker that ended after its files and before its receipt, which had found something else.
+    job.receipts.forget()
+    part, _ = pickle.loads(rows["part"][0])
+    key = first.worker.prepare(part).key
+    first.worker.receipts.written.write(key, [{"note0.ann": whole + b"T9"}], False)
+    assert call(second, rows)[1].kept == {}
+    assert (out / "note0.ann").read_bytes() == whole
+    job.receipts.forget()
+    (out / "note0.ann").write_text("by hand")
+    assert list(call(second, rows)[1].kept) == ["note0.ann"]
+    assert (out / "note0.ann").read_text() == "by hand"
+
+
 def test_a_part_whose_workers_end_again_and_again_is_told(job):
     """Where notes take all memory, Ray would give them to one worker after another without end."""
     actor = on_ray.Actor(pickle.dumps(job))

@@ -17,8 +17,10 @@ from jnrf.prediction.outputs import (
     parquet_file,
     row,
 )
+from jnrf.prediction.receipts import Receipt
 from jnrf_ext.document import Document, Mention, Relation
 from jnrf_ext.errors import InputError
+from jnrf_ext.files import write_atomically
 
 TEXT = "Took aspirin\u2028 81 mg \U0001f48a daily"
 
@@ -91,8 +93,11 @@ def test_the_same_documents_are_the_same_bytes(documents):
 def test_a_part_has_a_file_that_its_receipt_knows_the_size_of(documents, tmp_path):
     output = TableOutput(tmp_path, "jsonl")
     part = Part(41, 0, None)
-    receipt = output.write(part, [], documents)
-    assert receipt.file == "part-000041.jsonl"
+    [unit] = output.make(part, [], documents).units
+    assert list(unit) == [output.file(part)] == output.names(part, []) == ["part-000041.jsonl"]
+    receipt = Receipt("", output.file(part), len(unit[output.file(part)]))
+    assert not output.has(part, [], receipt)
+    write_atomically(tmp_path / receipt.file, unit[receipt.file])
     assert output.has(part, [], receipt)
     assert not output.has(Part(42, 0, None), [], receipt)
     (tmp_path / receipt.file).write_bytes(b"")
@@ -104,7 +109,12 @@ def test_brat_goes_into_subfolders_that_ids_name(documents, tmp_path):
     notes = [Note(f"x/{d.id}", d.text, "", "") for d in documents]
     for document in documents:
         document.id = f"x/{document.id}"
-    receipt = output.write(Part(0, 0, None), notes, documents)
+    receipt = Receipt("")
+    made = output.make(Part(0, 0, None), notes, documents)
+    assert [list(unit) for unit in made.units] == [[f"x/{n}.txt", f"x/{n}.ann"] for n in "ab"]
+    for unit in made.units:
+        for name, data in unit.items():
+            write_atomically(tmp_path / name, data)
     assert output.has(Part(0, 0, None), notes, receipt)
     assert open_corpus(tmp_path / "x")[0].mentions[1].fragments == ((14, 16), (17, 19))
     (tmp_path / "x" / "b.ann").unlink()
@@ -115,7 +125,7 @@ def test_standard_output_takes_json_lines_only(documents, capsysbinary):
     with pytest.raises(InputError, match="standard output takes JSON lines, not brat"):
         make_output(None, "brat", True, True)
     output = make_output(None, "jsonl", True, True)
-    output.write(Part(0, 0, None), [], documents)
+    assert output.make(Part(0, 0, None), [], documents).units == []
     assert capsysbinary.readouterr().out == json_lines(documents)
 
 

@@ -244,6 +244,19 @@ class Browser:
         """Put text where the cursor is, as pasting does."""
         self.call("Input.insertText", text=text)
 
+    def paste(self, text: str) -> None:
+        """Copy a text, and paste it where the cursor is."""
+        permissions = ["clipboardReadWrite", "clipboardSanitizedWrite"]
+        self.call("Browser.grantPermissions", permissions=permissions)
+        self.value(f"navigator.clipboard.writeText({json.dumps(text)})")
+        self.command("v", 86, "paste")
+
+    def command(self, key: str, code: int, command: str) -> None:
+        """Press Ctrl and a key that a text area has a command for."""
+        same = {"key": key, "windowsVirtualKeyCode": code, "modifiers": 2}
+        self.call("Input.dispatchKeyEvent", type="rawKeyDown", commands=[command], **same)
+        self.call("Input.dispatchKeyEvent", type="keyUp", **same)
+
     def press(self, key: str, code: int, modifiers: int = 0) -> None:
         """Press a key; ``modifiers`` 2 is Ctrl, 8 Shift."""
         text = {"text": "\r"} if key == "Enter" else {}

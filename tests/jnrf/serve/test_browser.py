@@ -140,6 +140,87 @@ def test_what_was_found_can_be_downloaded(browser, program, model, tmp_path):
     assert browser.said() == []
 
 
+def downloads(browser, folder, *buttons: str) -> dict[str, bytes]:
+    """What the buttons of these names download, by the names of the files."""
+    folder.mkdir()
+    browser.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+    for name in buttons:
+        browser.click(f"#{name}")
+    end = time.monotonic() + _PATIENCE
+    while len([p for p in folder.iterdir() if p.suffix != ".crdownload"]) < len(buttons):
+        assert time.monotonic() < end, list(folder.iterdir())
+        time.sleep(0.02)
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+CRLF = (
+    "😀 He takes aspirin 81 mg for fever.\r\n\r\nHe takes warfarin 5 mg\rfor 👩‍👩‍👧 chest pain.\r\n"
+)
+
+
+def test_downloads_are_of_the_text_that_was_pasted(browser, program, model, tmp_path):
+    ready(browser, program())
+    browser.click("#note")
+    browser.paste(CRLF)
+    browser.until("document.querySelector('#note').value !== ''")
+    assert "\r" not in browser.value("document.querySelector('#note').value")
+    browser.click("#extract")
+    extracted(browser)
+    files = downloads(browser, tmp_path / "downloads", "brat", "json", "txt")
+    assert files["note.txt"].decode() == CRLF
+    found = json.loads(files["note.json"])
+    assert found["text"] == CRLF
+    document = model.extract([CRLF], ids=["note"])[0]
+    assert len(document.mentions) > 3
+    assert files["note.ann"].decode() == document.to_brat()
+    assert [m["fragments"] for m in found["mentions"]] == [
+        [list(f) for f in m.fragments] for m in document.mentions
+    ]
+    for mention in found["mentions"]:
+        [[start, stop]] = mention["fragments"]
+        assert CRLF[start:stop] == mention["text"]
+    # As brat reads them, side by side.
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    from jnrf.corpora.brat import read_document
+
+    read = read_document(tmp_path / "note.txt", tmp_path / "note.ann", on_mismatch="raise")
+    assert len(read.mentions) == len(document.mentions)
+    assert not read.warnings
+    shown = browser.value(f"{SPANS}.map((s) => s.textContent)")
+    assert shown == [m.text for m in document.mentions]
+    assert browser.said() == []
+
+
+def test_edits_leave_the_line_ends_of_the_rest_as_they_were(browser, program):
+    ready(browser, program())
+    sent = "(follow(), note.text)"
+    browser.click("#note")
+    browser.paste("one\r\ntwo\r\n")
+    browser.until("note.text !== ''")
+    assert browser.value(sent) == "one\r\ntwo\r\n"
+    browser.type("three\n")
+    assert browser.value(sent) == "one\r\ntwo\r\nthree\n"
+    browser.value("document.querySelector('#note').setSelectionRange(2, 5)")
+    browser.type("X")
+    assert browser.value(sent) == "onXwo\r\nthree\n"
+    browser.value("document.querySelector('#note').setSelectionRange(5, 5)")
+    browser.paste("\r\n\r\n😀")
+    browser.until("note.text.includes('😀')")
+    assert browser.value(sent) == "onXwo\r\n\r\n😀\r\nthree\n"
+    browser.command("z", 90, "undo")
+    browser.until("!note.text.includes('😀')")
+    assert browser.value(sent) == "onXwo\r\nthree\n"
+    browser.command("y", 89, "redo")
+    browser.until("note.text.includes('😀')")
+    assert browser.value(sent) == "onXwo\r\n\r\n😀\r\nthree\n"
+    browser.click("#clear")
+    browser.click("#note")
+    browser.type("new")
+    assert browser.value(sent) == "new"
+    assert browser.said() == []
+
+
 def test_notes_and_types_with_markup_stay_text(browser, program, model_folder, tmp_path):
     folder = tmp_path / "evil"
     shutil.copytree(model_folder, folder)

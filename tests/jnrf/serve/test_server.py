@@ -10,6 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from wire import Wire
 
 pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
@@ -42,28 +43,6 @@ def test_answers_are_sent_without_delay(host):
         pytest.skip(f"no such address here: {error}")
     with sock, socket.create_connection(sock.getsockname()[:2]), sock.accept()[0] as accepted:
         assert accepted.proto == socket.IPPROTO_TCP  # what asyncio goes by
-
-
-class Wire:
-    """A bare connection, on which any bytes can be sent."""
-
-    def __init__(self, program):
-        self.socket = socket.create_connection(("127.0.0.1", program.port), timeout=_PATIENCE)
-        self.read = b""
-
-    def send(self, data: bytes) -> None:
-        self.socket.sendall(data)
-
-    def until(self, mark: bytes) -> bytes:
-        """What has come, once ``mark`` is in it."""
-        while mark not in self.read:
-            more = self.socket.recv(1 << 16)
-            assert more, self.read
-            self.read += more
-        return self.read
-
-    def close(self) -> None:
-        self.socket.close()
 
 
 @pytest.mark.slow

@@ -1,20 +1,34 @@
-"""Where notes come from: a tree of files, JSON lines, Parquet, standard input."""
+"""Where notes come from: a tree of files, JSON lines, CSV, Parquet, standard input."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 from jnrf.corpora import corpus_files
 from jnrf.corpora.columns import is_columns
 from jnrf.corpora.json import is_json
 from jnrf.corpora.listing import is_annotations
-from jnrf.prediction.notes import Source
+from jnrf.prediction.notes import Fault, Source
+from jnrf.prediction.receipts import ERRORS, KEPT, MARK
 from jnrf.prediction.sources.columns import Columns
-from jnrf.prediction.sources.files import Files, walk
+from jnrf.prediction.sources.files import Files
+from jnrf.prediction.sources.folders import ends, walk, why_no_file
+from jnrf.prediction.sources.tables import is_compressed, lines_of, open_bytes
 from jnrf_ext.errors import InputError
 
 #: Formats that have a file of predictions for each file of the input.
 FILE_FORMATS = ("json", "tokens", "columns")
+#: The endings of files by what is in them, in the order in which a folder is searched for them
+_ENDINGS = {
+    "txt": (".txt",),
+    "parquet": (".parquet",),
+    "jsonl": (".jsonl", ".jsonl.gz"),
+    "csv": (".csv", ".csv.gz"),
+    "tsv": (".tsv", ".tsv.gz"),
+}
 
 
 def open_source(
@@ -23,16 +37,20 @@ def open_source(
     part_bytes: int = 2_097_152,
     to: str | None = None,
     leave_out: Path | None = None,
+    delimiter: str | None = None,
 ) -> tuple[Source, str]:
     """The notes at ``name``, and the format to write: ``to``, or what goes with them.
 
-    A folder's .txt files, those of its subfolders too; or its .parquet files; or its .jsonl files;
-    or, of the folder itself, the JSON or columns that make it a corpus. A single file of each kind.
-    ``-`` is JSON lines on standard input. Parts have about ``part_bytes`` bytes of text, or one
-    note. ``leave_out`` is a folder that is not entered (that of the predictions).
+    A folder's .txt files, those of its subfolders too; or its .parquet files; or its .jsonl, or its
+    .csv files, compressed (.gz) or not; or, of the folder itself, the JSON or columns that make it
+    a corpus. A single file of each kind. A .tsv file is a table where its first row names the
+    columns. ``-`` is JSON lines on standard input. Parts have about ``part_bytes`` bytes of text,
+    or one note. ``leave_out`` is a folder that is not entered (that of the predictions).
+    ``delimiter`` is that of CSV.
 
     Raises :class:`InputError` where there is nothing to read.
     """
+    from jnrf.prediction.sources.csv_files import Csv
     from jnrf.prediction.sources.json_lines import JsonLines, StandardInput
     from jnrf.prediction.sources.parquet import Parquet
 
@@ -41,44 +59,76 @@ def open_source(
         _check_table_format(to, "standard input")
         return StandardInput(columns, part_bytes), to or "jsonl"
     path = Path(name)
-    kind, files = _look(path, leave_out)
-    if kind == "jsonl" and to not in FILE_FORMATS and not _holds_tokens(files[0]):
-        return JsonLines(files, columns, part_bytes), to or "jsonl"
-    if kind == "parquet":
-        _check_table_format(to, str(path))
-        return Parquet(files, columns, part_bytes), to or "parquet"
+    kind, found, others = _look(path, columns, leave_out)
+    files = [file for file in found if isinstance(file, Path)]
+    faults = tuple(file for file in found if isinstance(file, Fault))
     root = path if path.is_dir() else path.parent
     if kind == "txt":
         only = None if path.is_dir() else path.name
         return Files(root, part_bytes, only=only, leave_out=leave_out), to or "brat"
-    names = tuple(file.relative_to(root).as_posix() for file in files)
-    return Files(root, part_bytes, names=names), to or "brat"
+    if kind == "jsonl" and (_holds_tokens(files[0]) or to in FILE_FORMATS):
+        kind = "corpus"
+    if kind == "corpus":
+        if packed := next(filter(is_compressed, files), None):
+            raise InputError(
+                f"{packed} is a compressed corpus; unpack it first: gunzip -k {packed}"
+            )
+        names = tuple(file.relative_to(root).as_posix() for file in files)
+        return Files(root, part_bytes, names=names), to or "brat"
+    _check_table_format(to, str(path))
+    if kind == "csv":
+        table = Csv(files, columns, part_bytes, faults, delimiter)
+    else:
+        table = (JsonLines if kind == "jsonl" else Parquet)(files, columns, part_bytes, faults)
+    table.others = {e: n for e, n in others.items() if not _is_of_table(e)}
+    return table, to or ("parquet" if kind == "parquet" else "jsonl")
 
 
-def _look(path: Path, leave_out: Path | None) -> tuple[str, list[Path]]:
-    """What kind of notes are at a path, and their files; of .txt files the first one."""
-    if path.is_file():
-        if path.suffix in (".txt", ".parquet", ".jsonl"):
-            return path.suffix[1:], [path]
-        if is_json(path) or is_columns(path):
-            return "corpus", [path]
-        raise InputError(
-            f"{path} is not a .txt, .jsonl, .parquet, .json or column file; give one, or a folder "
-            "of them"
-        )
+def _is_of_table(ending: str) -> bool:
+    """Whether files with this ending come with tables as a matter of course (_SUCCESS)."""
+    return ending == "no ending"
+
+
+def _look(
+    path: Path, columns: Columns, leave_out: Path | None
+) -> tuple[str, list[Path | Fault], Mapping[str, int]]:
+    """What kind of notes are at a path, their files (of .txt the first), and others by endings."""
+    from jnrf.prediction.sources.csv_files import has_columns
+
     if not path.exists():
         raise InputError(f"no file or folder {path}; check the path")
-    for suffix in ("txt", "parquet", "jsonl"):
-        found = walk(path, f".{suffix}", leave_out)
-        files = (f for f in found if isinstance(f, Path) and (suffix != "jsonl" or is_json(f)))
-        first = next(files, None)
-        if first is not None:
-            return suffix, [first, *(files if suffix != "txt" else ())]
+    if not path.is_dir():
+        if reason := why_no_file(path):
+            raise InputError(f"{path} {reason}, or pipe JSON lines into jnrf predict MODEL -")
+        for kind, endings in _ENDINGS.items():
+            if ends(path.name, endings) and (kind != "tsv" or has_columns(path, columns)):
+                return "csv" if kind == "tsv" else kind, [path], {}
+        if is_json(path) or is_columns(path):
+            return "corpus", [path], {}
+        if is_compressed(path):
+            raise InputError(f"{path} is compressed; unpack it first: gunzip -k {path.name}")
+        raise InputError(
+            f"{path} is not a .txt, .jsonl, .csv, .parquet, .json or column file; give one, or a "
+            "folder of them"
+        )
+    for kind, endings in _ENDINGS.items():
+        others: Counter[str] = Counter()
+        found = (_checked(file) for file in walk(path, endings, leave_out, others))
+        if kind == "jsonl":
+            found = (f for f in found if isinstance(f, Fault) or not _is_list(f))
+        if kind == "txt":
+            first = next((f for f in found if isinstance(f, Path)), None)
+            files = [] if first is None else [first]
+        else:
+            files = list(found)
+        first = next((f for f in files if isinstance(f, Path)), None)
+        if first is not None and (kind != "tsv" or has_columns(first, columns)):
+            return "csv" if kind == "tsv" else kind, files, others
     files = [file for file in corpus_files(path) if not is_annotations(file)]
     if not files:
         raise InputError(
-            f"no .txt files in {path} or below, nor .jsonl, .parquet, JSON or columns; give the "
-            "folder that holds the notes"
+            f"no .txt files in {path} or below, nor .jsonl, .csv, .parquet, JSON or columns; give "
+            "the folder that holds the notes"
         )
     stems: dict[str, Path] = {}
     for file in files:
@@ -87,7 +137,19 @@ def _look(path: Path, leave_out: Path | None) -> tuple[str, list[Path]]:
                 f"{stems[file.stem].name} and {file.name} would have one output, {file.stem}; "
                 "rename one of them"
             )
-    return "corpus", files
+    return "corpus", files, {}
+
+
+def _is_list(path: Path) -> bool:
+    """Whether a file is a list that ``jnrf predict`` put beside its predictions."""
+    return path.name in (ERRORS, KEPT) and (path.parent / MARK).exists()
+
+
+def _checked(file: Path | Fault) -> Path | Fault:
+    """A fault for what cannot be read to its end; a folder or a lost link is told by who reads."""
+    if isinstance(file, Path) and (reason := why_no_file(file)):
+        return Fault(str(file), reason)
+    return file
 
 
 def _holds_tokens(path: Path) -> bool:
@@ -97,8 +159,8 @@ def _holds_tokens(path: Path) -> bool:
     from jnrf.corpora.tokens import holds_tokens
 
     try:
-        with path.open("rb") as file:
-            return holds_tokens(json.loads(next((line for line in file if line.strip()), b"0")))
+        with open_bytes(path) as file, closing(lines_of(file, path)) as lines:
+            return holds_tokens(json.loads(next((line for line in lines if line.strip()), b"0")))
     except (OSError, ValueError, RecursionError):
         return False  # to be told where it is read
 

@@ -18,12 +18,17 @@ class Columns:
     id: str = "id"
 
     def check(self, names: Sequence[str], place: str) -> None:
-        """Raise :class:`InputError` unless a table has both columns."""
+        """Raise :class:`InputError` unless a table has both columns, each once."""
         for option, name in (("text", self.text), ("id", self.id)):
+            if (count := names.count(name)) > 1:
+                raise InputError(
+                    f"{place} has {count} columns {shown(name)!r}; rename or drop all but one, or "
+                    f"give another --{option}-column NAME"
+                )
             if name not in names:
                 there = ", ".join(map(shown, names[:12])) + (", ..." if len(names) > 12 else "")
                 raise InputError(
-                    f"{place} has no column {name!r} (it has {there or 'none'}); give "
+                    f"{place} has no column {shown(name)!r} (it has {there or 'none'}); give "
                     f"--{option}-column NAME"
                 )
 

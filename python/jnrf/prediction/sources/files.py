@@ -3,39 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from pathlib import Path
 
 from jnrf.corpora import read_corpus
 from jnrf.corpora.brat import read_document
 from jnrf.prediction.notes import Fault, Note, Part, Source, is_text
+from jnrf.prediction.sources.folders import walk, why_no_file
 from jnrf_ext.errors import InputError
-
-
-def walk(root: Path, suffix: str, leave_out: Path | None = None) -> Iterator[Path | Fault]:
-    """The files of a folder and those below whose names end so, in the order of their names.
-
-    Hidden files and folders are passed over, links to folders are not followed (they may lead
-    back). A folder that cannot be read is a fault in its place.
-    """
-    try:
-        with os.scandir(root) as entries:
-            found = sorted((e for e in entries if e.name[0] != "."), key=lambda e: e.name)
-    except OSError as error:
-        yield Fault(str(root), f"cannot be read: {error.strerror}")
-        return
-    for entry in found:
-        if entry.is_dir(follow_symlinks=False):
-            below = Path(entry.path)
-            if leave_out is None or not _same(below, leave_out):
-                yield from walk(below, suffix, leave_out)
-        elif entry.name.endswith(suffix) and entry.name != suffix:
-            yield Path(entry.path)
-
-
-def _same(one: Path, other: Path) -> bool:
-    return other.exists() and one.samefile(other)
 
 
 class Files(Source):
@@ -56,14 +33,20 @@ class Files(Source):
         self.names = names
         self.leave_out = leave_out
         self.names_files = names is None
+        self._passed_over: Counter[str] = Counter()
 
-    def _entries(self) -> Iterator[str | Fault]:
+    @property
+    def passed_over(self) -> Mapping[str, int]:
+        """See :class:`Source`."""
+        return self._passed_over
+
+    def _entries(self, passed_over: Counter[str] | None = None) -> Iterator[str | Fault]:
         if self.names is not None:
             yield from self.names
         elif self.only is not None:
             yield self.only
         else:
-            for file in walk(self.root, ".txt", self.leave_out):
+            for file in walk(self.root, ".txt", self.leave_out, passed_over, once=True):
                 yield file if isinstance(file, Fault) else file.relative_to(self.root).as_posix()
 
     def _size(self, entry: str | Fault) -> int:
@@ -81,7 +64,8 @@ class Files(Source):
         file that is added or taken away changes the parts near it, not all that follow.
         """
         index, size, entries = 0, 0, []
-        for entry in self._entries():
+        self._passed_over = Counter()
+        for entry in self._entries(self._passed_over):
             own = self._size(entry)
             if entries and size + own > self.part_bytes:
                 yield Part(index, size, tuple(entries))
@@ -110,6 +94,9 @@ class Files(Source):
                 shown = place.encode("utf-8", "backslashreplace").decode()
                 found.append(Fault(shown, "the name is not UTF-8; rename the file"))
                 continue
+            if reason := why_no_file(Path(place)):
+                found.append(Fault(place, reason))
+                continue
             try:
                 found += self._notes(entry, place)
             except InputError as error:
@@ -121,7 +108,7 @@ class Files(Source):
     def _notes(self, entry: str, place: str) -> list[Note]:
         if self.names is None:
             text = read_document(place, None).text
-            return [Note(entry.removesuffix(".txt"), text, place, entry)]
+            return [Note(entry[: -len(".txt")], text, place, entry)]
         format, documents = read_corpus(place)
         words = "spaces" if format in ("tokens", "columns") else "split"
         return [Note(d.id, d.text, place, entry, words) for d in documents]

@@ -10,7 +10,11 @@ from typing import BinaryIO
 
 from jnrf.prediction.notes import Fault, Note, Part, Source, Stamp
 from jnrf.prediction.sources.columns import Columns
+from jnrf.prediction.sources.tables import TableFiles, check_encoding, lines_of, open_bytes
 from jnrf_ext.errors import InputError
+
+#: What compressed data begins with
+_GZIP = b"\x1f\x8b"
 
 
 def parse_lines(
@@ -35,39 +39,29 @@ def parse_lines(
     return found
 
 
-class JsonLines(Source):
-    """The lines of .jsonl files, an object each, with a text and an id."""
+class JsonLines(TableFiles):
+    """The lines of .jsonl and .jsonl.gz files, an object each, with a text and an id."""
 
-    def __init__(self, files: list[Path], columns: Columns, part_bytes: int) -> None:
+    def __init__(
+        self, files: list[Path], columns: Columns, part_bytes: int, faults: tuple[Fault, ...] = ()
+    ) -> None:
         """Raises :class:`InputError` where the first line lacks the columns."""
-        self.files = files
+        super().__init__(files, faults)
         self.columns = columns
         self.part_bytes = part_bytes
         _check_first(files[0], columns)
 
-    def parts(self) -> Iterator[Part]:
+    def _contents(self) -> Iterator[tuple[int, tuple]]:
         """Runs of whole lines, of one file each, as (file, its stamp, first byte, end, line)."""
-        index = 0
         for path in self.files:
             stamp = Stamp.of(path)
-            with _open(path) as file:
-                for start, stop, line in cut_lines(file, self.part_bytes):
-                    yield Part(index, stop - start, (path, stamp, start, stop, line))
-                    index += 1
+            with open_bytes(path) as file:
+                for start, stop, line in cut_lines(lines_of(file, path), self.part_bytes):
+                    yield stop - start, (path, stamp, start, stop, line)
 
-    def measure(self) -> int:
-        """Bytes of all files."""
-        return sum(Stamp.of(path).size for path in self.files)
-
-    def read(self, part: Part) -> list[Note | Fault]:
-        """The notes of the lines."""
-        path, stamp, start, stop, line = part.content
-        stamp.check(path)
-        with _open(path) as file:
-            file.seek(start)
-            data = file.read(stop - start)
-        stamp.check(path)
-        lines = data.split(b"\n")  # only \n ends a line of JSON lines
+    def _read(self, content: tuple) -> list[Note | Fault]:
+        path, stamp, start, stop, line = content
+        lines = self._bytes(path, stamp, start, stop).split(b"\n")  # only \n ends one
         return parse_lines(lines, line, str(path), self.columns)
 
 
@@ -84,6 +78,8 @@ class StandardInput(Source):
         stream = sys.stdin.buffer if self.stream is None else self.stream
         index, first, size, lines = 0, 1, 0, []
         for line in stream:
+            if index == 0 and not lines and line.startswith(_GZIP):
+                raise InputError("standard input is compressed; unpack it before: zcat FILE | ...")
             lines.append(line)
             size += len(line)
             if size >= self.part_bytes:
@@ -102,10 +98,10 @@ class StandardInput(Source):
         return parse_lines(lines, first, "standard input", self.columns)
 
 
-def cut_lines(file: BinaryIO, part_bytes: int) -> Iterator[tuple[int, int, int]]:
+def cut_lines(lines: Iterable[bytes], part_bytes: int) -> Iterator[tuple[int, int, int]]:
     """Runs of whole lines as (first byte, end, number of the first line)."""
     start, stop, first, number = 0, 0, 1, 1
-    for line in file:
+    for line in lines:
         if stop > start and stop + len(line) - start > part_bytes:
             yield start, stop, first
             start, first = stop, number
@@ -115,17 +111,11 @@ def cut_lines(file: BinaryIO, part_bytes: int) -> Iterator[tuple[int, int, int]]
         yield start, stop, first
 
 
-def _open(path: Path) -> BinaryIO:
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}; check its permissions") from None
-
-
 def _check_first(path: Path, columns: Columns) -> None:
     """Tell a wrong choice of columns at once, not once a line."""
-    with _open(path) as file:
-        line = next((line for line in file if line.strip()), b"")
+    with open_bytes(path) as file:
+        line = next((line for line in lines_of(file, path) if line.strip()), b"")
+    check_encoding(line, path)
     try:
         row = json.loads(line.removeprefix(b"\xef\xbb\xbf"))
     except (ValueError, RecursionError):

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from jnrf.prediction.notes import Fault, Note, Part, Source, Stamp
+from jnrf.prediction.notes import Fault, Note, Stamp
 from jnrf.prediction.sources.columns import Columns
+from jnrf.prediction.sources.tables import TableFiles
 from jnrf_ext.errors import InputError, system_reason
-from jnrf_ext.shown import reason_without_quotes
+from jnrf_ext.shown import reason_without_quotes, shown
 
 
 def pyarrow_parquet():
@@ -24,20 +25,22 @@ def pyarrow_parquet():
     return pyarrow.parquet
 
 
-class Parquet(Source):
+class Parquet(TableFiles):
     """The rows of Parquet files, with a column of texts and one of ids (strings or integers)."""
 
-    def __init__(self, files: list[Path], columns: Columns, part_bytes: int) -> None:
+    def __init__(
+        self, files: list[Path], columns: Columns, part_bytes: int, faults: tuple[Fault, ...] = ()
+    ) -> None:
         """Raises :class:`InputError` where a file cannot be read or lacks the columns."""
         # What begins with _ is of the writing program (_metadata.parquet), where there is more.
-        self.files = [file for file in files if not file.name.startswith("_")] or files
+        super().__init__([f for f in files if not f.name.startswith("_")] or files, faults)
         self.columns = columns
         self.part_bytes = part_bytes
         self._reader: _Reader | None = None
         self._check(self.files[0])
 
     def __getstate__(self) -> dict:
-        return self.__dict__ | {"_reader": None}
+        return super().__getstate__() | {"_reader": None}
 
     def _check(self, path: Path) -> None:
         pyarrow_parquet()
@@ -45,27 +48,29 @@ class Parquet(Source):
 
         with _reading(path):
             schema = _open(path).schema_arrow
-            names = schema.names
-        self.columns.check(names, str(path))
-        for name, kinds in (
-            (self.columns.text, (types.is_string, types.is_large_string)),
-            (self.columns.id, (types.is_string, types.is_large_string, types.is_integer)),
-        ):
-            kind = schema.field(name).type
-            plain = kind.value_type if types.is_dictionary(kind) else kind
-            if not any(fits(plain) for fits in kinds):
-                wanted = "strings" if name == self.columns.text else "strings or integers"
-                # The fields of a struct may be called by words of a note.
-                what = f"{kind}".partition("<")[0]
-                raise InputError(f"{path}: column {name!r} is {what}; it must be {wanted}")
+            self.columns.check(schema.names, str(path))
+            kinds = {name: schema.field(name).type for name in (self.columns.text, self.columns.id)}
+            strings = (types.is_string, types.is_large_string, types.is_string_view)
+            for name, fitting in (
+                (self.columns.text, strings),
+                (self.columns.id, (*strings, types.is_integer)),
+            ):
+                kind = kinds[name]
+                plain = kind.value_type if types.is_dictionary(kind) else kind
+                if not any(fits(plain) for fits in fitting):
+                    wanted = "strings" if name == self.columns.text else "strings or integers"
+                    # The fields of a struct may be called by words of a note.
+                    what = f"{kind}".partition("<")[0]
+                    raise InputError(
+                        f"{path}: column {shown(name)!r} is {what}; it must be {wanted}"
+                    )
 
-    def parts(self) -> Iterator[Part]:
+    def _contents(self) -> Iterator[tuple[int, tuple]]:
         """Runs of rows of one row group: (file, its stamp, group, first row in it, end, before).
 
         As many rows as hold the wanted bytes, by the row group's own mean over all columns, so that
         nothing but the files' ends is read for it.
         """
-        index = 0
         for path in self.files:
             stamp = Stamp.of(path)
             if path != self.files[0]:
@@ -75,17 +80,15 @@ class Parquet(Source):
                 step = max(1, int(self.part_bytes / bytes_a_row))
                 for start in range(0, rows, step):
                     stop = min(rows, start + step)
-                    yield Part(index, stop - start, (path, stamp, group, start, stop, before))
-                    index += 1
+                    yield stop - start, (path, stamp, group, start, stop, before)
                 before += rows
 
     def measure(self) -> int:
         """Rows of all files."""
         return sum(rows for path in self.files for rows, _ in _row_groups(path))
 
-    def read(self, part: Part) -> list[Note | Fault]:
-        """The notes of the rows."""
-        path, stamp, group, start, stop, before = part.content
+    def _read(self, content: tuple) -> list[Note | Fault]:
+        path, stamp, group, start, stop, before = content
         stamp.check(path)
         try:
             with _reading(path, f": row group {group}"):
@@ -124,20 +127,27 @@ def _open(path: Path):
 def _reading(path: Path, place: str = "") -> Iterator[None]:
     """What the library raises at a damaged file, as an :class:`InputError`."""
     pyarrow_parquet()
-    import pyarrow
-
     try:
         yield
     except InputError:
         raise
     except PermissionError as error:
         raise InputError(f"cannot read {path}: {system_reason(error)}") from None
-    except (
-        *(pyarrow.ArrowException, OSError, ValueError, TypeError, LookupError),
-        *(StopIteration, OverflowError, MemoryError),
-    ) as error:
+    except Exception as error:  # of many kinds, some of them Python's own
+        remedy = "copy the file again"
+        if _is_encrypted(path):
+            remedy = "decrypt the file first"
         said = f"cannot read {path} as Parquet{place} ({reason_without_quotes(error)})"
-        raise InputError(f"{said}; copy the file again") from None
+        raise InputError(f"{said}; {remedy}") from None
+
+
+def _is_encrypted(path: Path) -> bool:
+    """Whether the end of a file says that it is encrypted, or the library that a column is."""
+    try:
+        with path.open("rb") as file:
+            return file.read(4) == b"PARE"
+    except OSError:
+        return False
 
 
 class _Reader:

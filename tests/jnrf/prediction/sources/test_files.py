@@ -11,7 +11,8 @@ from jnrf.corpora.json import write_json
 from jnrf.corpora.tokens import write_tokens
 from jnrf.prediction.notes import Fault
 from jnrf.prediction.sources import open_source
-from jnrf.prediction.sources.files import Files, walk
+from jnrf.prediction.sources.files import Files
+from jnrf.prediction.sources.folders import walk
 from jnrf_ext.document import Document, Mention
 from jnrf_ext.errors import InputError
 
@@ -64,7 +65,7 @@ def test_a_single_note_can_be_given(tmp_path):
     [
         (lambda path: None, "no file or folder"),
         (lambda path: path.mkdir(), "no .txt files in"),
-        (lambda path: path.write_text(""), r"is not a \.txt, \.jsonl, \.parquet"),
+        (lambda path: path.write_text(""), r"is not a \.txt, \.jsonl, \.csv, \.parquet"),
     ],
 )
 def test_input_that_holds_no_notes_is_an_error(tmp_path, make, message):
@@ -103,7 +104,7 @@ def test_a_name_that_is_not_utf_8_is_a_fault_and_can_be_told(tmp_path):
 @given(st.lists(st.integers(0, 300), max_size=40), st.integers(1, 600))
 def test_parts_hold_all_files_once_and_no_more_bytes_than_asked_for(sizes, part_bytes):
     class Sized(Files):
-        def _entries(self):
+        def _entries(self, passed_over=None):
             yield from (f"n{i:03}-{size}" for i, size in enumerate(sizes))
 
         def _size(self, entry):
@@ -120,7 +121,7 @@ def test_parts_hold_all_files_once_and_no_more_bytes_than_asked_for(sizes, part_
 
 def test_a_file_that_is_added_changes_the_parts_near_it_only():
     class Named(Files):
-        def _entries(self):
+        def _entries(self, passed_over=None):
             yield from self.names
 
         def _size(self, entry):

@@ -123,3 +123,96 @@ def test_a_source_travels_to_other_processes(tmp_path):
     source.read(first)
     other = pickle.loads(pickle.dumps(source))
     assert [note.text for note in other.read(pickle.loads(pickle.dumps(second)))] == ["d"]
+
+
+def test_a_column_that_comes_twice_is_told_at_once(tmp_path):
+    def write(*names):
+        columns = [pa.array(["a"])] * len(names)
+        pq.write_table(pa.Table.from_arrays(columns, names=names), tmp_path / "x.parquet")
+        return open_source(tmp_path / "x.parquet")[0]
+
+    with pytest.raises(InputError, match=r"has 2 columns 'text'; rename or drop all but one"):
+        write("id", "text", "text")
+    with pytest.raises(InputError, match=r"has 3 columns 'id'; .*--id-column"):
+        write("id", "id", "text", "id")
+    assert [(n.id, n.text) for n in read(write("date", "id", "text", "date"))] == [("a", "a")]
+
+
+VALUES = st.sampled_from(
+    [
+        pa.array(["a", None, "é"]),
+        pa.array(["a", None, "é"], pa.large_string()),
+        pa.array(["a", None, "é"], pa.string_view()),
+        pa.array(["a", None, "é"]).dictionary_encode(),
+        pa.array([1, None, 3], pa.int8()),
+        pa.array([1, None, 2**64 - 1], pa.uint64()),
+        pa.array([1, None, 3]).dictionary_encode(),
+        pa.array([1.5, None, float("nan")]),
+        pa.array([True, None, False]),
+        pa.array([None] * 3),
+        pa.array([b"a", None, b"\xff"]),
+        pa.array([b"abcd", None, b"efgh"], pa.binary(4)),
+        pa.array([1, None, 3], pa.timestamp("us", "UTC")),
+        pa.array([1, None, 3], pa.decimal128(9, 2)),
+        pa.array([["a"], None, []]),
+        pa.array([{"text": "a", "id": 1}, None, {"text": None, "id": 2}]),
+        pa.array([[("a", "b")], None, []], pa.map_(pa.string(), pa.string())),
+    ]
+)
+NAMES = st.sampled_from(["id", "text", "id", "text", "", "id.text", "text.list", "Text", "a\nb"])
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(NAMES, VALUES), max_size=5), st.sampled_from(["id", "a\nb", "id.text"]))
+def test_tables_of_any_types_are_notes_and_faults_or_one_line(tmp_path_factory, columns, id):
+    path = tmp_path_factory.mktemp("p") / "x.parquet"
+    table = pa.Table.from_arrays([v for _, v in columns], names=[n for n, _ in columns])
+    pq.write_table(table, path)
+    said = None
+    try:
+        found = read(open_source(path, Columns("text", id))[0])
+    except InputError as error:
+        said = str(error)
+    if said is not None:
+        assert "\n" not in said
+        assert len(said) < 500
+        return
+    names = [name for name, _ in columns]
+    assert names.count("text") == names.count(id) == 1
+    by_name = dict(columns)
+    for item, one, text in zip(
+        found, by_name[id].to_pylist(), by_name["text"].to_pylist(), strict=True
+    ):
+        if one is None or text is None:
+            assert isinstance(item, Fault)
+        else:
+            assert (item.id, item.text) == (str(one), text)
+
+
+def test_a_file_that_is_cut_anywhere_is_one_line(tmp_path):
+    whole = write(tmp_path / "x.parquet", list("abc"), ["text"] * 3).read_bytes()
+    for length in range(0, len(whole), 7):
+        (tmp_path / "x.parquet").write_bytes(whole[:length])
+        with pytest.raises(InputError, match=r"^cannot read [^\n]* copy the file again$"):
+            read(open_source(tmp_path / "x.parquet")[0])
+
+
+def test_an_encrypted_file_is_to_be_decrypted(tmp_path):
+    data = write(tmp_path / "x.parquet", list("abc"), ["text"] * 3).read_bytes()
+    (tmp_path / "x.parquet").write_bytes(b"PARE" + data[4:-4] + b"PARE")
+    with pytest.raises(InputError, match=r"cannot read [^\n]*; decrypt the file first"):
+        open_source(tmp_path / "x.parquet")
+
+
+def test_whatever_the_library_raises_is_one_line(tmp_path, monkeypatch):
+    path = write(tmp_path / "x.parquet", ["1"], ["a"])
+    source = open_source(path)[0]
+    for error in (RuntimeError("a\nb"), AssertionError(), AttributeError("x"), SystemError("y")):
+
+        def fail(*_, error=error):
+            raise error
+
+        with monkeypatch.context() as patch:
+            patch.setattr(pq, "ParquetFile", fail)
+            with pytest.raises(InputError, match=r"^cannot read [^\n]*x\.parquet as Parquet"):
+                read(source)
