@@ -19,6 +19,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from jnrf.corpora.texts import check_is_file
 from jnrf.scoring.columns import Annotations
 from jnrf_ext.errors import InputError
 from jnrf_ext.shown import named
@@ -40,6 +41,7 @@ def read_annotations(path: Path, complain: Callable[[str], None] = _to_stderr) -
     another shape, an argument that is no mention of the file, a first mention without offsets.
     """
     try:
+        check_is_file(path)
         with path.open(encoding="utf-8") as file:
             lines = [line.strip() for line in file]
     except UnicodeDecodeError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from brat_folders import mention, relation, write
 
@@ -265,4 +267,15 @@ def test_a_file_that_is_not_utf8_is_an_error(tmp_path):
     write(tmp_path / "pred", a=[DRUG])
     (tmp_path / "pred" / "a.ann").write_bytes(b"T1\tDrug 8 18\t\xff\n")
     with pytest.raises(InputError, match=r"a\.ann: not UTF-8"):
+        score_folders(tmp_path / "gold", tmp_path / "pred", "official")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes among the files here")
+@pytest.mark.parametrize("side", ["gold", "pred"])
+def test_a_pipe_is_told_and_never_waited_for(tmp_path, side):
+    for folder in ("gold", "pred"):
+        write(tmp_path / folder, a=[DRUG])
+    (tmp_path / side / "a.ann").unlink()
+    os.mkfifo(tmp_path / side / "a.ann")
+    with pytest.raises(InputError, match=r"a\.ann is a pipe, not a file; write its content"):
         score_folders(tmp_path / "gold", tmp_path / "pred", "official")
