@@ -108,10 +108,11 @@ def reading(path: Path) -> Iterator[None]:
     """What the library raises at a damaged file, as an :class:`InputError`."""
     try:
         yield
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        # The library's own words quote the first bytes of a file that is not compressed.
         raise InputError(
-            f"cannot read {path} as gzip ({error}); copy the file again, or rename it if it is not "
-            "compressed"
+            f"cannot read {path} as gzip: damaged, or not compressed; copy the file again, or "
+            "rename it if it is not compressed"
         ) from None
 
 

@@ -77,6 +77,16 @@ def test_damaged_files_are_one_line(tmp_path, name):
         assert name in said
 
 
+@pytest.mark.parametrize("name", ["x.jsonl.gz", "x.csv.gz"])
+def test_a_file_that_is_not_compressed_is_told_without_its_first_bytes(tmp_path, name):
+    (tmp_path / name).write_bytes(b"QZ has HIV,id\n")
+    with pytest.raises(
+        InputError, match=r"as gzip: .*not compressed; copy the file again"
+    ) as error:
+        read(open_source(tmp_path / name)[0])
+    assert "QZ" not in str(error.value)
+
+
 def test_a_line_without_end_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr("jnrf.prediction.sources.tables.LONGEST_LINE", 1000)
     write(tmp_path / "x.jsonl.gz", ["a", "b" * 2000])
