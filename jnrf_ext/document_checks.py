@@ -18,9 +18,14 @@ def check(document: Document, claims: list[tuple]) -> None:
     where = f"document {shown(document.id)!r}"
     mentions = set()
     for mention in document.mentions:
+        if not mention.fragments:
+            raise InputError(
+                f"{where}: mention {named(mention.id)} has no fragments; write "
+                '"fragments": [[start, end]], as offsets in characters of the text'
+            )
         flat = [offset for fragment in mention.fragments for offset in fragment]
         ordered = all(s < e for s, e in mention.fragments) and flat == sorted(flat)
-        if not flat or not ordered or flat[0] < 0 or flat[-1] > len(document.text):
+        if not ordered or flat[0] < 0 or flat[-1] > len(document.text):
             units = fitting_units(document.text, claims)
             hint = f"; all fit as {units.upper()} units: {remedy(units)}" if units else ""
             raise InputError(
