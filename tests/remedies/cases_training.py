@@ -95,10 +95,13 @@ def the_best_epoch_is_chosen_with_dev_documents(place: Place) -> None:
 def examples_without_a_mention_are_kept_by_a_setting(place: Place) -> None:
     words = train(place, "--data.keep_empty", 0)
     place.write("corpus/empty.txt", "Nothing is here.\n")
+    place.write("corpus/empty.ann", "")
     assert "data.keep_empty" in place.works(*words)
+    # The only mention is of a type that the schema of the other model lacks.
     schema = json.loads((place.path / "run/best/config.json").read_text())["schema"]
     place.write("schema.json", json.dumps(schema))
-    place.write("bare/empty.txt", "Nothing is here.\n")
+    place.write("bare/a.txt", "He takes aspirin.\n")
+    place.write("bare/a.ann", "T1\tOther 9 16\taspirin\n")
     words = train(place, "--train", place.path / "bare", "--out", place.path / "second")
     words = (*words, "--data.schema", place.path / "schema.json")
     place.fails(*words, "--data.keep_empty", 0)
