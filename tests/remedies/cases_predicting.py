@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import gzip
+import io
 import json
+import os
+import re
 import shlex
+import shutil
 import socket
+import subprocess
+from pathlib import Path
 
 import pytest
 import torch
@@ -114,6 +121,102 @@ def what_is_there_is_done_anew(place: Place) -> None:
     place.works(*words)
     assert "2 more were there already" in place.works(*words)
     assert "there already" not in place.works(*words, "--again")
+
+
+@remedy("lists all, --overwrite-corrected writes over them")
+def corrected_predictions_are_written_over_if_told(place: Place) -> None:
+    words = predict(place, "--out", place.path / "out")
+    place.works(*words)
+    found = place.path / "out/note0.ann"
+    predicted = found.read_text()
+    place.write("out/note0.ann", "T1\tDrug 0 2\tHe\n")
+    # Other settings make all predictions anew.
+    for more in ("--again", "--overwrite"):
+        assert "not written over" in place.works(*words, more)
+        assert found.read_text() != predicted
+    (row,) = map(json.loads, (place.path / "out/kept.jsonl").read_text().splitlines())
+    assert row["file"] == "note0.ann"
+    assert "not written over" not in place.works(*words, "--overwrite-corrected")
+    assert found.read_text() == predicted
+
+
+@remedy("is not of jnrf predict, which lists notes there; give another --out, or --overwrite")
+def a_list_of_someone_else_is_kept(place: Place) -> None:
+    words = predict(place, "--out")
+    for name in ("errors.jsonl", "kept.jsonl"):
+        place.write(f"{name}-out/{name}", "mine\n")
+        assert name in place.fails(*words, place.path / f"{name}-out")
+        place.works(*words, place.path / "other")
+        place.works(*words, place.path / f"{name}-out", "--overwrite")
+
+
+@remedy("--delimiter must be tab, or one character that is no quote or line break")
+def a_delimiter_is_one_character(place: Place) -> None:
+    for number, (wrong, right) in enumerate((("::", ":"), ("", "tab"), ('"', "'"))):
+        between = {"tab": "\t"}.get(right, right)
+        rows = place.write(f"{number}.csv", f"id{between}text\na{between}{TEXT}")
+        words = ("predict", place.model, rows, "--out", place.path / str(number), "--delimiter")
+        place.fails(*words, wrong)
+        assert "1 documents" in place.works(*words, right)
+
+
+@remedy("or pipe JSON lines into jnrf predict MODEL -")
+def what_a_pipe_gives_is_written_or_piped(place: Place) -> None:
+    pipe = place.path / "notes"
+    os.mkfifo(pipe)
+    words = ("predict", place.model)
+    place.fails(*words, pipe, "--out", place.path / "out")
+    lines = json.dumps({"id": "a", "text": TEXT}) + "\n"
+    place.works(*words, place.write("notes.jsonl", lines), "--out", place.path / "out")
+    for out in ("-", place.path / "piped"):
+        place.patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines.encode())))
+        place.works(*words, "-", "--out", out)
+
+
+@remedy("unpack {} first: gunzip {} {}")
+def compressed_corpora_are_unpacked(place: Place) -> None:
+    sentence = json.dumps({"tokens": TEXT.split(), "entities": [], "relations": []}) + "\n"
+    for name, content, to in (
+        ("a note's.txt", TEXT, "brat"),
+        ("documents.json", json.dumps([{"id": "a", "text": TEXT, "mentions": []}]), "json"),
+        ("sentences.jsonl", sentence, "tokens"),
+    ):
+        packed = place.write(f"{to}/{name}.gz", gzip.compress(content.encode()))
+        words = ("--to", to, "--out", place.path / f"{to}-out")
+        said = place.fails("predict", place.model, packed, *words)
+        subprocess.run(re.search(r"gunzip .*", said)[0], shell=True, check=True, cwd=place.path)
+        place.works("predict", place.model, packed.with_suffix(""), *words)
+    folder = place.path / "many"
+    for name in "ab":
+        place.write(f"many/{name}.jsonl.gz", gzip.compress(sentence.encode()))
+    words = ("predict", place.model, folder, "--to", "tokens", "--out", place.path / "out")
+    said = place.fails(*words)
+    subprocess.run(re.search(r"gunzip .*", said)[0], shell=True, check=True, cwd=place.path)
+    place.works(*words)
+
+
+def renamed(place: Place, **names: str) -> Path:
+    """A copy of the model, whose types of mentions have other names."""
+    folder = place.path / "renamed"
+    shutil.copytree(place.model, folder)
+    config = (folder / "config.json").read_text()
+    for old, new in names.items():
+        config = re.sub(rf'"([BI]-)?{old}"', rf'"\g<1>{new}"', config)
+    (folder / "config.json").write_text(config)
+    return folder
+
+
+@remedy(
+    "{}, or give --to jsonl, which has both",
+    "names there have no white space; give --to jsonl, which can",
+)
+def labels_that_a_format_cannot_hold_are_held_by_json_lines(place: Place) -> None:
+    model = renamed(place, Drug="a b", Strength="a_b")
+    words = ("predict", model, place.corpus("notes"), "--out", place.path / "out", "--to")
+    for to in ("brat", "columns"):
+        place.fails(*words, to)
+    place.works(*words, "jsonl")
+    assert '"a b"' in next((place.path / "out").glob("*.jsonl")).read_text()
 
 
 @remedy("standard output takes JSON lines, not {}; give --out DIR")

@@ -26,7 +26,8 @@ ADVICE = {
     "command": re.compile(
         rf"\bjnrf (?:{'|'.join(name.replace('_', '-') for name in COMMANDS)})\b"
         rf"|\bmake (?:{'|'.join(TARGETS)})\b"
-        r"|\bpip install\b|\biconv\b|\btorchrun\b|\bhf download\b|\bapt(?:-get)? install\b"
+        r"|\bpip install\b|\biconv\b|\bgunzip\b|\btorchrun\b|\bhf download\b"
+        r"|\bapt(?:-get)? install\b"
     ),
     "setting": re.compile(
         r"(?<![\w./{}-])(?:data|model|optim|run)\.(?!safetensors|state_dict)[a-z]\w+"
