@@ -195,6 +195,37 @@ def compressed_corpora_are_unpacked(place: Place) -> None:
     place.works(*words)
 
 
+@remedy("zcat {} | {} > {}")
+def tables_of_other_encodings_are_converted_as_told(place: Place) -> None:
+    row = json.dumps({"id": "a", "text": TEXT}) + "\n"
+    for name, content in (("x.jsonl", row), ("x.csv", f'id,text\na,"{TEXT}"\n'), ("x.txt", TEXT)):
+        for packed in (False, True) if name != "x.txt" else (False,):
+            data = content.encode("utf-16")
+            folder = place.path / f"{name} {packed}"
+            file = folder / f"{name}{'.gz' * packed}"
+            place.write(f"{folder.name}/{file.name}", gzip.compress(data) if packed else data)
+            words = ("predict", place.model, folder, "--out", place.path / f"{name}-{packed}")
+            status, said = place.jnrf(*words)
+            assert status in (1, 2), said
+            command = re.search(r"(zcat .* \| )?iconv .*", said)[0]
+            subprocess.run(command, shell=True, check=True, cwd=place.path)
+            file.unlink()
+            (folder / f"{name}.utf8").replace(folder / name)
+            place.works(*words)
+
+
+@remedy("standard input is compressed; unpack it before: zcat FILE | ...")
+def compressed_input_is_unpacked_before(place: Place) -> None:
+    lines = json.dumps({"id": "a", "text": TEXT}).encode() + b"\n"
+    packed = place.write("x.jsonl.gz", gzip.compress(lines))
+    words = ("predict", place.model, "-", "--out", "-")
+    place.patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(packed.read_bytes())))
+    place.fails(*words)
+    given = subprocess.run(["zcat", packed], check=True, capture_output=True).stdout
+    place.patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(given)))
+    place.works(*words)
+
+
 def renamed(place: Place, **names: str) -> Path:
     """A copy of the model, whose types of mentions have other names."""
     folder = place.path / "renamed"

@@ -26,7 +26,7 @@ ADVICE = {
     "command": re.compile(
         rf"\bjnrf (?:{'|'.join(name.replace('_', '-') for name in COMMANDS)})\b"
         rf"|\bmake (?:{'|'.join(TARGETS)})\b"
-        r"|\bpip install\b|\biconv\b|\bgunzip\b|\btorchrun\b|\bhf download\b"
+        r"|\bpip install\b|\biconv\b|\b(?:gunzip|zcat)\b|\btorchrun\b|\bhf download\b"
         r"|\bapt(?:-get)? install\b"
     ),
     "setting": re.compile(
