@@ -160,6 +160,41 @@ def a_delimiter_is_one_character(place: Place) -> None:
         assert "1 documents" in place.works(*words, right)
 
 
+@remedy(
+    "has no column {} (it has {}); give --{}-column NAME",
+    "has no column {} among its {}; give --{}-column NAME, or put a row of names before the notes",
+    "has {} columns {}; rename or drop all but one, or give another --{}-column NAME",
+)
+def columns_are_named(place: Place) -> None:
+    words = ("predict", place.model)
+    named, row = ("--text-column", "note", "--id-column", "mrn"), f'a,"{TEXT}"\n'
+    for name, header, options in (
+        ("none", "", ()),
+        ("other", "mrn,note\n", named),
+        ("one", "id,note\n", named[:2]),
+        ("twice", "text,text,id,note\n", named[:2]),
+    ):
+        rows = place.write(f"{name}.csv", header + (row if name != "twice" else f"x,x,{row}"))
+        out = ("--out", place.path / name)
+        assert "-column NAME" in place.fails(*words, rows, *out)
+        if name == "none":
+            rows.write_text(f"id,text\n{row}")
+        place.works(*words, rows, *out, *options)
+
+
+@remedy("--{} must be at least {}")
+def least_numbers_are_taken(place: Place) -> None:
+    words = predict(place, "--out", place.path / "out")
+    for option, wrong, least in (
+        ("--batch-tokens", 0, 1),
+        ("--part-tokens", 0, 1),
+        ("--threads", -1, 0),
+        ("--workers", -1, 0),
+    ):
+        place.fails(*words, f"{option}={wrong}")
+        place.works(*words, f"{option}={least}", "--again")
+
+
 @remedy("or pipe JSON lines into jnrf predict MODEL -")
 def what_a_pipe_gives_is_written_or_piped(place: Place) -> None:
     pipe = place.path / "notes"

@@ -141,7 +141,7 @@ def events_are_followed_in_corrected_mode(place: Place) -> None:
     place.works("evaluate", *sides, "--mode", "official")
 
 
-@remedy("--help lists what there is", "--help` lists what there is")
+@remedy("--help` lists what there is")
 def options_are_listed(place: Place) -> None:
     place.fails("inspect", place.corpus(), "--zzzzzzzz")
     assert "--tokenizer" in place.works("inspect", "--help")
@@ -269,7 +269,7 @@ def arguments_are_listed(place: Place) -> None:
     assert "CORPUS" in place.works("inspect", "--help")
 
 
-@remedy("jnrf extract: {} x {}, as brat cannot hold it", "give --to json, which can")
+@remedy("jnrf extract: {} x {}, as brat cannot hold it")
 def a_model_whose_names_brat_cannot_hold_gives_json(place: Place) -> None:
     from jnrf_ext.document import Document, Mention
 

@@ -65,8 +65,6 @@ def a_share_that_leaves_none_is_changed(place: Place) -> None:
 
 
 @remedy(
-    "--dev DIR or --data.holdout 0.1 lets the best epoch be chosen",
-    "training documents held out as dev (data.holdout)",
     "--dev DIR lets the best epoch be chosen",
     "(--dev DIR gives others, --data.holdout 0 trains on all)",
 )

@@ -22,7 +22,7 @@ TARGETS = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-
 
 #: What somebody could type, set or give, by kind.
 ADVICE = {
-    "option": re.compile(r"(?<![\w-])--[a-z][\w.-]*"),
+    "option": re.compile(r"(?<![\w-])--(?:[a-z]|\{\})[\w.{}-]*"),
     "command": re.compile(
         rf"\bjnrf (?:{'|'.join(name.replace('_', '-') for name in COMMANDS)})\b"
         rf"|\bmake (?:{'|'.join(TARGETS)})\b"
@@ -86,6 +86,7 @@ def texts() -> tuple[Text, ...]:
             text
             for line, said in _strings(tree)
             if " " in said.strip()
+            and re.search("[a-z]", said)  # else a form, to be filled in
             and not ADVICE["command"].fullmatch(said)  # a name, of a program or a thread
             and (text := Text(name, line, said)).advice
         ]
