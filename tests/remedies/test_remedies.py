@@ -22,6 +22,7 @@ from tiny_model import train_tiny_model
 
 sys.path.append(str(Path(__file__).resolve().parent))
 
+import cases_building  # noqa: F401
 import cases_predicting  # noqa: F401
 import cases_reading  # noqa: F401
 import cases_training  # noqa: F401
