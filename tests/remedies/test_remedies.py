@@ -25,6 +25,7 @@ sys.path.append(str(Path(__file__).resolve().parent))
 import cases_building  # noqa: F401
 import cases_predicting  # noqa: F401
 import cases_reading  # noqa: F401
+import cases_serving  # noqa: F401
 import cases_training  # noqa: F401
 import other_texts
 import texts
