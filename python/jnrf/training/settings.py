@@ -56,10 +56,14 @@ def hints(cls: type) -> dict[str, Any]:
 def nearest(name: str, known: list[str]) -> str:
     """A hint to the valid name that looks most like ``name``, or a list of them all.
 
-    Upper and lower case count as equal.
+    Upper and lower case count as equal, and the dashes of options do not count. A name that ends
+    in the same part after its last dot goes before all others: --seed is nearest to --run.seed.
     """
-    folded = {valid.casefold(): valid for valid in reversed(known)}
-    close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
+    folded = {valid.casefold().lstrip("-"): valid for valid in reversed(known)}
+    wanted = name.casefold().lstrip("-")
+    end = wanted.rpartition(".")[2]
+    alike = [valid for valid in folded if valid.rpartition(".")[2] == end]
+    close = difflib.get_close_matches(wanted, alike or folded, n=1, cutoff=0.0 if alike else 0.5)
     return f"did you mean {folded[close[0]]}?" if close else f"known are {', '.join(known)}"
 
 
