@@ -141,7 +141,7 @@ def selected_tokens_need_room(place: Place) -> None:
     assert "found no room" not in place.works(*words, 1, "--out", place.path / "other")
 
 
-@remedy("leave it away to use their own, or lower data.vocabulary")
+@remedy("leave it out to use their own, or lower data.vocabulary")
 def a_vocabulary_has_as_many_rows_as_the_weights(place: Place) -> None:
     import torch
     from safetensors.torch import save_file
