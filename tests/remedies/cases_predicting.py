@@ -21,7 +21,7 @@ from jnrf_ext import Tokenizer
     "not a model folder; give one made by save_pretrained or `jnrf train` (such as RUN/best)",
 )
 def the_model_of_a_run_lies_in_best(place: Place) -> None:
-    place.fails("extract", place.model.parent, TEXT)
+    place.fails("extract", place.corpus(), TEXT)
     place.fails("extract", "no model", TEXT)
     assert place.model.name == "best"
     place.works("extract", place.model, TEXT)
