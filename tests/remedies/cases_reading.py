@@ -6,13 +6,14 @@ import json
 import re
 import shlex
 import subprocess
+from pathlib import Path
 
 from place import QUICK, TEXT, Place, remedy
 
 from jnrf_ext.installed import DEFAULT_PACKAGE
 
 
-@remedy("or have such lines counted (--on-error count; in training --data.malformed count)")
+@remedy("--on-error count")
 def faulty_lines_are_counted(place: Place) -> None:
     corpus, sound = place.corpus(), place.corpus("sound")
     with (corpus / "note0.ann").open("a") as file:
@@ -30,15 +31,14 @@ def faulty_lines_are_counted(place: Place) -> None:
     place.works(*train, "--data.malformed", "count")
 
 
-@remedy("convert the file, e.g. iconv -f")
+@remedy("iconv -f {} -t utf-8")
 def other_encodings_are_converted_as_told(place: Place) -> None:
-    text = place.write("notes/a.txt", "café 81 mg".encode("latin-1"))
+    text = place.write("my notes/a.txt", "café 81 mg".encode("latin-1"))
     said = place.fails("inspect", text.parent)
-    command = shlex.split(re.search(r"iconv .*", said)[0])
-    done = subprocess.run(command, cwd=text.parent, capture_output=True, check=True)
-    text.write_bytes(done.stdout)
+    subprocess.run(re.search(r"iconv .*", said)[0], shell=True, check=True)
+    Path(f"{text}.utf8").rename(text)
     place.works("inspect", text.parent)
-    assert text.read_text() == "café 81 mg"
+    assert text.read_text(encoding="utf-8") == "café 81 mg"
 
 
 @remedy("`jnrf convert --to json` writes them")
@@ -154,6 +154,8 @@ def units_that_are_no_characters_are_named_anew(place: Place) -> None:
 @remedy(
     "--phee-words must be at least 1",
     "--offsets, --phee-labels and --phee-words are for .json and .jsonl files, which {} is not",
+    "does not hold PHEE; leave out --phee-labels and --phee-words",
+    "{} holds {}; leave out --offsets",
 )
 def options_of_json_are_for_json(place: Place) -> None:
     convert = ("convert", place.corpus(), place.path / "out", "--to", "json")
@@ -162,7 +164,13 @@ def options_of_json_are_for_json(place: Place) -> None:
     place.fails(*convert, "--offsets", "utf-16")
     place.works(*convert)
     source = place.write("x.json", json.dumps(UTF16))
-    place.works("convert", source, place.path / "other", "--to", "json", "--phee-words", 1)
+    other = ("convert", source, place.path / "other", "--to", "json")
+    place.fails(*other, "--phee-words", 1)
+    place.works(*other)
+    place.works(*convert[:2], place.path / "tokens.json", "--to", "tokens")
+    tokens = ("convert", place.path / "tokens.json", place.path / "third", "--to", "json")
+    place.fails(*tokens, "--offsets", "utf-16")
+    place.works(*tokens)
 
 
 @remedy("give another OUT, or --overwrite to write over files of the same names")

@@ -22,6 +22,20 @@ def train(place: Place, *words) -> tuple:
     return ("train", "--train", corpus, "--out", place.path / "run", *QUICK, *words)
 
 
+@remedy("such a model finds little or nothing yet; train longer (--run.epochs)")
+def a_model_that_finds_nothing_is_trained_longer(place: Place) -> None:
+    words = train(place, "--optim.lr", 0.01, "--model.embedding_dropout", 0, "--dev")
+    words = (*words, place.path / "corpus", "--run.metric", "mentions_lenient", "--out")
+    # After chance, and before mentions, all tokens are outside.
+    short = (
+        place.works(*words, place.path / f"{n}", "--run.epochs", n, "--run.eval_every", n)
+        for n in range(2, 12)
+    )
+    assert any("train longer" in said for said in short)
+    longer = place.works(*words, place.path / "longer", "--run.epochs", 60)
+    assert "train longer" not in longer
+
+
 @remedy("no training documents: give --train DIR")
 def a_training_needs_documents(place: Place) -> None:
     words = ("--out", place.path / "run", *QUICK)
@@ -95,10 +109,13 @@ def the_best_epoch_is_chosen_with_dev_documents(place: Place) -> None:
 def examples_without_a_mention_are_kept_by_a_setting(place: Place) -> None:
     words = train(place, "--data.keep_empty", 0)
     place.write("corpus/empty.txt", "Nothing is here.\n")
+    place.write("corpus/empty.ann", "")
     assert "data.keep_empty" in place.works(*words)
     schema = json.loads((place.path / "run/best/config.json").read_text())["schema"]
     place.write("schema.json", json.dumps(schema))
-    place.write("bare/empty.txt", "Nothing is here.\n")
+    # A mention of white space alone: the corpus has one, but no row of an example is of it.
+    place.write("bare/a.txt", "Nothing is here.\n")
+    place.write("bare/a.ann", "T1\tDrug 7 8\t \n")
     words = train(place, "--train", place.path / "bare", "--out", place.path / "second")
     words = (*words, "--data.schema", place.path / "schema.json")
     place.fails(*words, "--data.keep_empty", 0)

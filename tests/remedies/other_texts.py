@@ -30,6 +30,18 @@ TRIED_ELSEWHERE = {
         "tests/jnrf/cli/test_extract_command.py::"
         "test_the_path_of_a_file_or_folder_is_a_text_and_the_way_to_its_content_is_told"
     ),
+    "or give --to jsonl, which has both": (
+        "tests/jnrf/cli/test_predict.py::"
+        "test_labels_that_a_format_cannot_hold_are_told_before_anything_is_made"
+    ),
+    "for names there have no white space; give --to jsonl, which can": (
+        "tests/jnrf/cli/test_predict.py::"
+        "test_labels_that_a_format_cannot_hold_are_told_before_anything_is_made"
+    ),
+    "not written over, for someone has changed or made {}: {}{}; {} lists all, ": (
+        "tests/jnrf/cli/test_predict.py::"
+        "test_corrected_files_are_kept_and_told_and_a_flag_writes_over_them"
+    ),
     "cannot write curves into": (
         "tests/faults/test_full_disk.py::"
         "test_curves_that_find_no_room_are_told_and_the_run_can_be_resumed"
@@ -101,6 +113,8 @@ NOT_TRIED = {
     "install the CUDA toolkit, or set CUDA_HOME to where it is": "needs a CUDA toolkit",
     "install a CUDA toolkit of {} or newer, or set CUDA_HOME": "needs a CUDA toolkit",
     "repair the CUDA toolkit, or set CUDA_HOME to one that works": "needs a CUDA toolkit",
+    "{}; {} (data.unannotated {})": "says what was done by a setting",
+    "Shares are of all mentions, of the fragments of mentions": "explains a table",
     "TORCH_CUDA_ARCH_LIST": "building takes minutes, and needs a CUDA toolkit",
     "use the {} that is here: make BASE_PYTHON={}": "needs several Pythons",
     "install a newer one (Debian, Ubuntu: apt install python3": "tests install nothing",
