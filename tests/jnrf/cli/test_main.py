@@ -41,6 +41,16 @@ def test_a_mistake_is_one_line_and_status_2(capsys):
     assert captured.err.startswith("jnrf inspect: error: ")
 
 
+@pytest.mark.parametrize("name", ["line\nbreak", "carriage\rreturn", "red \x1b[31m", "two\u2028"])
+def test_a_mistake_is_one_line_whatever_a_file_is_called(tmp_path, capsys, name):
+    (tmp_path / name).mkdir()
+    assert main(["inspect", str(tmp_path / name)]) == 2
+    said = capsys.readouterr().err
+    assert ascii(name)[1:-1] in said
+    assert said.endswith("\n")
+    assert said[:-1].isprintable()
+
+
 def test_a_mistake_has_a_traceback_for_who_asks():
     with pytest.raises(InputError):
         main(["--traceback", "inspect", "no/such/folder"])
