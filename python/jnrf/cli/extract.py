@@ -29,8 +29,8 @@ def run(args: argparse.Namespace) -> int:
     from jnrf.device import choose_device
     from jnrf_ext import JNRF
 
-    _tell_of_a_path(args.model, args.text)
     model = JNRF.from_pretrained(args.model, device=choose_device(args.device))
+    _tell_of_a_path(args.model, args.text)
     document = model.extract(args.text if args.text != "-" else _read_stdin())
     if args.to == "brat":
         document = _fitting_brat(document)
