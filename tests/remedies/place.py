@@ -114,7 +114,7 @@ def remedy(*parts: str, slow: bool = False) -> Callable:
     """Make a function the case of the texts that have one of these parts.
 
     A part is stable words of the text as the source has it, "{}" for what is filled in. The
-    function provokes each of the texts that the sources have, does what it advises, and sees that
+    function provokes each of the texts, does what it advises, and sees that
     what failed works then.
     """
 

@@ -22,11 +22,12 @@ TARGETS = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-
 
 #: What somebody could type, set or give, by kind.
 ADVICE = {
-    "option": re.compile(r"(?<![\w-])--[a-z][\w.-]*"),
+    "option": re.compile(r"(?<![\w-])--(?:[a-z]|\{\})[\w.{}-]*"),
     "command": re.compile(
         rf"\bjnrf (?:{'|'.join(name.replace('_', '-') for name in COMMANDS)})\b"
         rf"|\bmake (?:{'|'.join(TARGETS)})\b"
-        r"|\bpip install\b|\biconv\b|\btorchrun\b|\bhf download\b|\bapt(?:-get)? install\b"
+        r"|\bpip install\b|\biconv\b|\b(?:gunzip|zcat)\b|\btorchrun\b|\bhf download\b"
+        r"|\bapt(?:-get)? install\b"
     ),
     "setting": re.compile(
         r"(?<![\w./{}-])(?:data|model|optim|run)\.(?!safetensors|state_dict)[a-z]\w+"
@@ -85,6 +86,7 @@ def texts() -> tuple[Text, ...]:
             text
             for line, said in _strings(tree)
             if " " in said.strip()
+            and re.search("[a-z]", said)  # else a form, to be filled in
             and not ADVICE["command"].fullmatch(said)  # a name, of a program or a thread
             and (text := Text(name, line, said)).advice
         ]

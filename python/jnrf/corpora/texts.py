@@ -84,10 +84,12 @@ def other_encoding(data: bytes) -> str | None:
     return None
 
 
-def conversion(encoding: str, path: Path) -> str:
-    """A command that makes a UTF-8 copy of a file."""
-    old, new = (shlex.quote(name) for name in (str(path), f"{path}.utf8"))
-    command = f"iconv -f {encoding} -t utf-8 {old} > {new}"
+def conversion(encoding: str, path: Path, packed: bool = False) -> str:
+    """A command that makes a UTF-8 copy of a file; unpacked, where gzip made it."""
+    copy = path.with_suffix("") if packed else path
+    old, new = (shlex.quote(name) for name in (str(path), f"{copy}.utf8"))
+    iconv = f"iconv -f {encoding} -t utf-8"
+    command = f"zcat {old} | {iconv} > {new}" if packed else f"{iconv} {old} > {new}"
     if not command.isprintable():
-        command = f"iconv -f {encoding} -t utf-8"
+        command = iconv
     return f"convert the file, e.g. {command}"

@@ -8,6 +8,7 @@ told: they say where a fault is and what was learnt, so those of sound files are
 from __future__ import annotations
 
 import copy
+import gzip
 import io
 import json
 import logging
@@ -277,6 +278,53 @@ def test_no_note_is_quoted_by_predict(note, model, tmp_path, said, monkeypatch):
         assert status in (0, 1, 2)
         told = [line for line in said().splitlines() if not line.startswith('{"')]
         assert not [line for line in told if WORD in line]
+
+
+ROW = f'a,"{WORD} has HIV"'
+CSV = {
+    "no header": [f"a,{WORD} has HIV", "b,He takes aspirin."],
+    "a header in quotes": [f'"{WORD} has HIV"', ROW],
+    "a note before the header": [f'"{WORD} has HIV","{WORD}"', "id,text", ROW],
+    "more fields": ["id,text", f"{ROW},{WORD},{WORD}"],
+    "fewer fields": ["id,text", f'"{WORD} has HIV"', WORD],
+    "an open quote": ["id,text", f'a,"{WORD} has HIV'],
+    "text after a quote": ["id,text", f'{ROW} {WORD}, {WORD}"', ROW],
+    "bytes": ["id,text", f"a,{WORD} \udcff", f"{WORD}\udcff,{WORD}"],
+    "a zero byte": ["id,text", f"a,{WORD}\0 {WORD}"],
+    "a column twice": ["id,text,text", f"a,{WORD},{WORD}"],
+    "an empty id": ["id,text", f",{WORD}", f",{WORD}"],
+    "another line end": [f"id,text\ra,{WORD}\r{WORD}\r"],
+    "another delimiter": ["id;text", f"a;{WORD},{WORD};{WORD}"],
+}
+
+
+@pytest.mark.parametrize("case", CSV)
+@pytest.mark.parametrize("name", ["x.csv", "x.tsv.gz"])
+def test_no_field_of_csv_is_quoted(case, name, model, tmp_path, said):
+    between = "\t" if ".tsv" in name else ","
+    content = in_bytes("\n".join(CSV[case]).replace(",", between))
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    for number, options in enumerate(((), ("--delimiter", "|"), ("--text-column", "note"))):
+        out = tmp_path / f"out{number}"
+        words = ("predict", model, tmp_path / name, "--out", out, "--device", "cpu", *options)
+        check(said, *words)
+        check(said, *words, "--strict")
+        for listed in out.glob("errors.jsonl"):
+            assert WORD not in listed.read_text()
+
+
+def test_nothing_of_a_compressed_file_is_quoted(model, tmp_path, said):
+    whole = gzip.compress(in_bytes("\n".join(NOTES)))
+    texts = "\n".join(NOTES).encode("utf-16", "replace")
+    contents = (whole, whole[:-9], whole[:20] + WORD.encode(), WORD.encode(), gzip.compress(texts))
+    for number, content in enumerate(contents):
+        for ending in ("jsonl", "csv", "tsv", "json", "txt"):
+            path = tmp_path / f"x{number}.{ending}.gz"
+            path.write_bytes(content)
+            out = tmp_path / f"{ending}{number}"
+            check(said, "predict", model, path, "--out", out, "--device", "cpu")
+            for listed in out.glob("errors.jsonl"):
+                assert WORD not in listed.read_text()
 
 
 def test_no_text_of_parquet_is_quoted(model, tmp_path, said):

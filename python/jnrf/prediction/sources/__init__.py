@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
@@ -70,9 +71,7 @@ def open_source(
         kind = "corpus"
     if kind == "corpus":
         if packed := next(filter(is_compressed, files), None):
-            raise InputError(
-                f"{packed} is a compressed corpus; unpack it first: gunzip -k {packed}"
-            )
+            raise InputError(f"{packed} is a compressed corpus; {_unpacking(path)}")
         names = tuple(file.relative_to(root).as_posix() for file in files)
         return Files(root, part_bytes, names=names), to or "brat"
     _check_table_format(to, str(path))
@@ -82,6 +81,12 @@ def open_source(
         table = (JsonLines if kind == "jsonl" else Parquet)(files, columns, part_bytes, faults)
     table.others = {e: n for e, n in others.items() if not _is_of_table(e)}
     return table, to or ("parquet" if kind == "parquet" else "jsonl")
+
+
+def _unpacking(path: Path) -> str:
+    """A command that unpacks a file, or all of a folder, where none may be there twice then."""
+    them, how = ("all", "-r") if path.is_dir() else ("it", "-k")
+    return f"unpack {them} first: gunzip {how} {shlex.quote(str(path))}"
 
 
 def _is_of_table(ending: str) -> bool:
@@ -106,7 +111,7 @@ def _look(
         if is_json(path) or is_columns(path):
             return "corpus", [path], {}
         if is_compressed(path):
-            raise InputError(f"{path} is compressed; unpack it first: gunzip -k {path.name}")
+            raise InputError(f"{path} is compressed; {_unpacking(path)}")
         raise InputError(
             f"{path} is not a .txt, .jsonl, .csv, .parquet, .json or column file; give one, or a "
             "folder of them"

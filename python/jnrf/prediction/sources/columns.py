@@ -17,8 +17,13 @@ class Columns:
     text: str = "text"
     id: str = "id"
 
-    def check(self, names: Sequence[str], place: str) -> None:
-        """Raise :class:`InputError` unless a table has both columns, each once."""
+    def check(self, names: Sequence[str], place: str, sure: bool = True) -> None:
+        """Raise :class:`InputError` unless a table has both columns, each once.
+
+        ``sure``: whether ``names`` are names. A table without a header begins with a note, so other
+        names are told only where one of the two columns is among them.
+        """
+        sure = sure or not {self.text, self.id}.isdisjoint(names)
         for option, name in (("text", self.text), ("id", self.id)):
             if (count := names.count(name)) > 1:
                 raise InputError(
@@ -27,6 +32,11 @@ class Columns:
                 )
             if name not in names:
                 there = ", ".join(map(shown, names[:12])) + (", ..." if len(names) > 12 else "")
+                if names and not sure:
+                    raise InputError(
+                        f"{place} has no column {shown(name)!r} among its {len(names):,}; give "
+                        f"--{option}-column NAME, or put a row of names before the notes"
+                    )
                 raise InputError(
                     f"{place} has no column {shown(name)!r} (it has {there or 'none'}); give "
                     f"--{option}-column NAME"

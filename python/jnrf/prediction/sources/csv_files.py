@@ -143,7 +143,7 @@ def read_header(
     if not found:
         raise fault
     names, tried = max(found, key=lambda each: len(each[0]))
-    columns.check(names, f"{path}: the first row")
+    columns.check(names, f"{path}: the first row", sure=False)
     return names, tried
 
 

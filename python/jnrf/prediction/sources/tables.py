@@ -132,4 +132,5 @@ def lines_of(file: BinaryIO, path: Path) -> Iterator[bytes]:
 def check_encoding(start: bytes, path: Path) -> None:
     """Raise :class:`InputError` for a file that begins like one of UTF-16 or UTF-32."""
     if (other := other_encoding(start)) is not None:
-        raise InputError(f"{path}: {other.upper()}, not UTF-8; {conversion(other, path)}")
+        how = conversion(other, path, is_compressed(path))
+        raise InputError(f"{path}: {other.upper()}, not UTF-8; {how}")

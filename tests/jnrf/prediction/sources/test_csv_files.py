@@ -105,6 +105,7 @@ def test_any_delimiter_can_be_named(tmp_path):
     [
         ("", r"no column 'text' \(it has none\)"),
         ("id;note\n1;a\n", r"no column 'text' \(it has id, note\); give --text-column NAME"),
+        ("mrn;note\n1;a\n", r"no column 'text' among its 2; give --text-column NAME, or put a row"),
         ("id,text,text\n", "has 2 columns 'text'; rename"),
         ("id,id,text\n", "has 2 columns 'id'; rename"),
         ("id,text\n".encode("utf-16"), "UTF-16, not UTF-8; .*iconv -f utf-16 "),
