@@ -71,9 +71,10 @@ class CMakeBuild(build_ext):
         if not self.cmake or not self.ninja:
             missing = "ninja" if self.cmake else "cmake"
             sys.exit(f"{missing} was not found; install it with: pip install {missing}")
-        self.jobs = os.environ.get("MAX_JOBS") or str(os.cpu_count() or 1)
-        if not self.jobs.isdigit() or int(self.jobs) < 1:
-            sys.exit(f"MAX_JOBS={self.jobs!r} is no number of compilers to run at once")
+        try:
+            self.jobs = str(needs.compilers_at_once())
+        except ValueError as problem:
+            sys.exit(str(problem))
         self.nvcc, self.architectures, self.no_cuda_because = self.find_cuda()
         self.torch, self.pybind11 = needed("torch"), needed("pybind11")
         self.checked = True

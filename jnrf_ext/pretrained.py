@@ -109,6 +109,10 @@ class PretrainedMixin:
         folder = _find_folder(name, revision, local_files_only)
         for file in (CONFIG, WEIGHTS):
             if not (folder / file).is_file():
+                if file == CONFIG and (folder / "best" / CONFIG).is_file():
+                    raise InputError(
+                        f"{folder} is the folder of a run; give its model, {folder / 'best'}"
+                    )
                 raise InputError(
                     f"{folder} has no {file}: not a model folder; give one made by "
                     "save_pretrained or `jnrf train` (such as RUN/best)"

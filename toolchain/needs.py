@@ -97,6 +97,23 @@ def first_error(printed: bytes) -> str:
     return next((line for line in lines if "error" in line.lower()), lines[-1])
 
 
+def compilers_at_once(environ: "dict | None" = None) -> int:
+    """How many compilers run side by side: MAX_JOBS, or as many as the machine has cores.
+
+    Raises:
+        ValueError: MAX_JOBS is no such number.
+    """
+    jobs = (os.environ if environ is None else environ).get("MAX_JOBS", "").strip()
+    if not jobs:
+        return os.cpu_count() or 1
+    if not jobs.isdecimal() or int(jobs) < 1:
+        raise ValueError(
+            f"MAX_JOBS={jobs!r} is no number of compilers to run at once; give 1 or more, or "
+            "leave it unset"
+        )
+    return int(jobs)
+
+
 def nvidia_smi(*arguments: str) -> "list[str]":
     """The lines that nvidia-smi prints; none where it is missing, fails or does not answer."""
     tool = shutil.which("nvidia-smi") or shutil.which("nvidia-smi", path="/usr/lib/wsl/lib")

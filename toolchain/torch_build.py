@@ -114,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int | str:
     light = not options.torch and platform.system() == "Linux" and not needs.gpu_is_visible()
     if options.plan:
         try:
-            cores = int(os.environ.get("MAX_JOBS") or os.cpu_count() or 1)
+            cores = needs.compilers_at_once()
             print(plan(_CPU_MB if light else _CUDA_MB, kinds_of_gpu(), cores), flush=True)
         except (cuda.Problem, ValueError) as problem:
             return str(problem)

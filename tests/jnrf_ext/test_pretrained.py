@@ -64,6 +64,14 @@ def test_a_folder_that_does_not_exist_is_named(tmp_path):
         JNRF.from_pretrained(tmp_path / "nowhere")
 
 
+def test_of_the_folder_of_a_run_its_model_is_named(folder, tmp_path):
+    (tmp_path / "run").mkdir()
+    folder.rename(tmp_path / "run/best")
+    with pytest.raises(InputError, match="folder of a run; give its model") as told:
+        JNRF.from_pretrained(tmp_path / "run")
+    JNRF.from_pretrained(str(told.value).partition("give its model, ")[2])
+
+
 def test_a_damaged_weight_file_is_named(folder):
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:100])

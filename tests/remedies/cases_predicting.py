@@ -10,6 +10,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ from jnrf_ext import Tokenizer
     "not a model folder; give one made by save_pretrained or `jnrf train` (such as RUN/best)",
 )
 def the_model_of_a_run_lies_in_best(place: Place) -> None:
-    place.fails("extract", place.model.parent, TEXT)
+    place.fails("extract", place.corpus(), TEXT)
     place.fails("extract", "no model", TEXT)
     assert place.model.name == "best"
     place.works("extract", place.model, TEXT)
@@ -120,7 +121,7 @@ def what_is_there_is_done_anew(place: Place) -> None:
     assert "there already" not in place.works(*words, "--again")
 
 
-@remedy("lists all, --overwrite-corrected writes over them")
+@remedy("lists all, --overwrite-corrected writes over {}")
 def corrected_predictions_are_written_over_if_told(place: Place) -> None:
     words = predict(place, "--out", place.path / "out")
     place.works(*words)
@@ -335,3 +336,32 @@ def an_imported_model_predicts(place: Place) -> None:
     words = shlex.split(said.partition("next: jnrf ")[2])
     given = {"NOTES_FOLDER": place.corpus("notes"), "PREDICTIONS": place.path / "found"}
     place.works(*(given.get(word, word) for word in words))
+
+
+@remedy("--delimiter must be tab, or one character that is no quote or line break")
+def fields_are_divided_by_one_character(place: Place) -> None:
+    table = place.write("notes.csv", f"id:text\n1:{TEXT}")
+    words = ("predict", place.model, table, "--out", place.path / "out", "--delimiter")
+    for wrong in ("::", '"', "\n"):
+        place.fails(*words, wrong)
+    place.works(*words, ":")
+
+
+@remedy("which lists notes there; give another --out, or --overwrite to lose it")
+def a_list_of_someone_else_s_is_kept(place: Place) -> None:
+    words, theirs = predict(place, "--out"), place.write("out/kept.jsonl", "theirs")
+    place.fails(*words, theirs.parent)
+    place.works(*words, place.path / "other")
+    assert theirs.read_text() == "theirs"
+    place.works(*words, theirs.parent, "--overwrite")
+
+
+@remedy("pipe JSON lines into jnrf predict MODEL -")
+def what_is_no_file_is_piped(place: Place) -> None:
+    os.mkfifo(place.path / "pipe")
+    words = ("--out", place.path / "out")
+    place.fails("predict", place.model, place.path / "pipe", *words)
+    lines = io.BytesIO(json.dumps({"id": "a", "text": TEXT}).encode())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdin", io.TextIOWrapper(lines))
+        place.works("predict", place.model, "-", *words)

@@ -22,6 +22,20 @@ def train(place: Place, *words) -> tuple:
     return ("train", "--train", corpus, "--out", place.path / "run", *QUICK, *words)
 
 
+@remedy("such a model finds little or nothing yet; train longer (--run.epochs)")
+def a_model_that_finds_nothing_is_trained_longer(place: Place) -> None:
+    words = train(place, "--optim.lr", 0.01, "--model.embedding_dropout", 0, "--dev")
+    words = (*words, place.path / "corpus", "--run.metric", "mentions_lenient", "--out")
+    # After chance, and before mentions, all tokens are outside.
+    short = (
+        place.works(*words, place.path / f"{n}", "--run.epochs", n, "--run.eval_every", n)
+        for n in range(2, 12)
+    )
+    assert any("train longer" in said for said in short)
+    longer = place.works(*words, place.path / "longer", "--run.epochs", 60)
+    assert "train longer" not in longer
+
+
 @remedy("no training documents: give --train DIR")
 def a_training_needs_documents(place: Place) -> None:
     words = ("--out", place.path / "run", *QUICK)
@@ -142,7 +156,7 @@ def selected_tokens_need_room(place: Place) -> None:
     assert "found no room" not in place.works(*words, 1, "--out", place.path / "other")
 
 
-@remedy("leave it away to use their own, or lower data.vocabulary")
+@remedy("leave it out to use their own, or lower data.vocabulary")
 def a_vocabulary_has_as_many_rows_as_the_weights(place: Place) -> None:
     import torch
     from safetensors.torch import save_file

@@ -18,6 +18,30 @@ TRIED_ELSEWHERE = {
         "tests/faults/test_full_disk.py::"
         "test_metrics_that_find_no_room_are_written_when_the_run_is_resumed"
     ),
+    "to read it: jnrf extract {} - < {}": (
+        "tests/jnrf/cli/test_extract_command.py::"
+        "test_the_path_of_a_file_or_folder_is_a_text_and_the_way_to_its_content_is_told"
+    ),
+    "for the notes in it: jnrf predict {} {} --out DIR": (
+        "tests/jnrf/cli/test_extract_command.py::"
+        "test_the_path_of_a_file_or_folder_is_a_text_and_the_way_to_its_content_is_told"
+    ),
+    "{} is taken as the text, though a {} has that name": (
+        "tests/jnrf/cli/test_extract_command.py::"
+        "test_the_path_of_a_file_or_folder_is_a_text_and_the_way_to_its_content_is_told"
+    ),
+    "or give --to jsonl, which has both": (
+        "tests/jnrf/cli/test_predict.py::"
+        "test_labels_that_a_format_cannot_hold_are_told_before_anything_is_made"
+    ),
+    "for names there have no white space; give --to jsonl, which can": (
+        "tests/jnrf/cli/test_predict.py::"
+        "test_labels_that_a_format_cannot_hold_are_told_before_anything_is_made"
+    ),
+    "not written over, for someone has changed or made {}: {}{}; {} lists all, ": (
+        "tests/jnrf/cli/test_predict.py::"
+        "test_corrected_files_are_kept_and_told_and_a_flag_writes_over_them"
+    ),
     "cannot write curves into": (
         "tests/faults/test_full_disk.py::"
         "test_curves_that_find_no_room_are_told_and_the_run_can_be_resumed"
@@ -86,7 +110,7 @@ NOT_TRIED = {
     "install a newer one (Debian, Ubuntu: apt install python3": "tests install nothing",
     "makes no virtual environments (it has no module {})": "tests install nothing",
     "install GCC 11 or newer": "tests install nothing",
-    "--int8 is for CPUs; leave it away on CUDA, or give --device cpu": "needs a GPU",
+    "--int8 is for CPUs; leave it out on CUDA, or give --device cpu": "needs a GPU",
 }
 
 #: Options of other programs that texts name.

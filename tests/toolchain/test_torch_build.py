@@ -96,6 +96,19 @@ def test_a_plan_says_what_the_build_would_stop_at(monkeypatch):
     assert torch_build.main(["--plan"]) == "JNRF_CUDA=on, but no nvcc"
 
 
+@pytest.mark.parametrize("jobs", ["x", "0", "-2", "1.5", "\u00b2"])
+def test_a_plan_refuses_a_number_of_compilers_that_is_none(monkeypatch, jobs):
+    monkeypatch.setenv("MAX_JOBS", jobs)
+    said = torch_build.main(["--plan"])
+    assert said.startswith(f"MAX_JOBS={jobs!r} is no number of compilers")
+
+
+def test_compilers_are_as_many_as_asked_for_or_one_a_core():
+    assert needs.compilers_at_once({"MAX_JOBS": "3"}) == 3
+    cores = needs.compilers_at_once({})
+    assert cores == needs.compilers_at_once({"MAX_JOBS": ""}) >= 1
+
+
 def test_an_address_that_nobody_answers():
     assert torch_build.answers("http://127.0.0.1:9/", seconds=2) is False
     assert torch_build.answers("nonsense") is False

@@ -79,12 +79,14 @@ def _came_from_interrupt(error: BaseException) -> bool:
 
 
 def _told(error: Exception) -> str:
-    """What a person reads; of what the system refused the file first."""
+    """What a person reads, on one line; of what the system refused the file first."""
     from jnrf_ext.errors import system_reason
 
-    if not isinstance(error, OSError):
-        return str(error)
-    return (f"{error.filename}: " if error.filename else "") + system_reason(error)
+    text = str(error)
+    if isinstance(error, OSError):
+        text = (f"{error.filename}: " if error.filename else "") + system_reason(error)
+    # Names of files may hold line breaks and control codes.
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def __getattr__(name: str):

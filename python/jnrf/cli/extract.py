@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
+from pathlib import Path
 
 NAME = "extract"
 HELP = "print the mentions and relations that a model finds in one text"
@@ -13,7 +15,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Model, text, and the form of the output."""
     parser.add_argument("model", metavar="MODEL", help="model folder (RUN/best), or hub id")
     # Not optional: argparse would take options between MODEL and TEXT for the end of both.
-    parser.add_argument("text", metavar="TEXT", help="the text; - reads standard input")
+    parser.add_argument(
+        "text", metavar="TEXT", help="the text itself; - reads standard input (- < FILE: a file)"
+    )
     parser.add_argument(
         "--to", choices=("text", "json", "brat"), default="text", help="form of the output [text]"
     )
@@ -26,6 +30,7 @@ def run(args: argparse.Namespace) -> int:
     from jnrf_ext import JNRF
 
     model = JNRF.from_pretrained(args.model, device=choose_device(args.device))
+    _tell_of_a_path(args.model, args.text)
     document = model.extract(args.text if args.text != "-" else _read_stdin())
     if args.to == "brat":
         document = _fitting_brat(document)
@@ -33,6 +38,26 @@ def run(args: argparse.Namespace) -> int:
     shown = forms[args.to](document)
     sys.stdout.write(shown if not shown or shown.endswith("\n") else shown + "\n")
     return 0
+
+
+def _tell_of_a_path(model: str, text: str) -> None:
+    """A line on stderr where the text is the path of a file or folder, which is not opened."""
+    try:
+        path = Path(text)
+        kind = "folder" if path.is_dir() else "file" if path.is_file() else None
+    except (OSError, ValueError):  # too long, or with a NUL: a text
+        return
+    if kind is None or not text:
+        return
+    name, path = shlex.quote(model), shlex.quote(text)
+    if kind == "file":
+        how = f"to read it: jnrf extract {name} - < {path}"
+    else:
+        how = f"for the notes in it: jnrf predict {name} {path} --out DIR"
+    print(
+        f"jnrf extract: warning: {text} is taken as the text, though a {kind} has that name; {how}",
+        file=sys.stderr,
+    )
 
 
 def _fitting_brat(document):

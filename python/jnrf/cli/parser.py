@@ -8,6 +8,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
+from itertools import takewhile
 
 from jnrf.training.settings import nearest
 from jnrf_ext import __version__
@@ -50,6 +51,15 @@ class CommandParser(argparse.ArgumentParser):
             raise argparse.ArgumentError(None, f"no command {value!r}; {hint}")
         raise argparse.ArgumentError(action, f"{value!r} is not a valid value; {hint}")
 
+    def _get_value(self, action: argparse.Action, arg_string: str) -> object:
+        wanted = {int: "a whole number", float: "a number"}.get(action.type)
+        try:
+            return super()._get_value(action, arg_string)
+        except argparse.ArgumentError:
+            if wanted is None:
+                raise
+        raise argparse.ArgumentError(action, f"{arg_string!r} is not {wanted}")
+
     def error(self, message: str) -> None:
         """Print one line and end with status 2.
 
@@ -77,13 +87,32 @@ class CommandParser(argparse.ArgumentParser):
             return f"unknown option {name}; {hint}"
         return None
 
+    def option_before(self, word: str) -> str | None:
+        """The option that was forgotten before a word, of a command that takes options alone."""
+        actions = [a for a in self._actions if not isinstance(a, argparse._HelpAction)]
+        if not actions or any(not action.option_strings for action in actions):
+            return None
+        first = actions[0].option_strings[0]
+        given = {given.partition("=")[0] for given in self._words}
+        return None if word.startswith("-") or actions[0].nargs == 0 or first in given else first
+
 
 class OverviewParser(CommandParser):
     """The parser of ``jnrf`` itself; its help begins with the commands of the first minutes."""
 
+    def error(self, message: str) -> None:
+        """As every command's; options after the command are the command's, not this parser's."""
+        self._words = list(takewhile(lambda word: word.startswith("-"), self._words))
+        super().error(message)
+
     def unexpected(self, words: Sequence[str], subparser: CommandParser) -> str:
         """What to say of ``words`` that neither this parser nor the subcommand's takes."""
+        if words[0] not in subparser._words and (own := self.unknown_option(words[:1])):
+            return own  # it stands before the command
         told = subparser.unknown_option(words)
+        option = subparser.option_before(words[0])
+        if told is None and option:
+            return f"unexpected argument {words[0]}; did you mean {option} {words[0]}?"
         if told is None:
             return f"unexpected argument {words[0]}; `{subparser.prog} --help` lists what it takes"
         own = self.unknown_option(words)

@@ -194,4 +194,6 @@ def _holds_texts(folder: Path) -> bool:
 
 def _hint(folder: Path) -> str:
     below = sorted(p for p in folder.iterdir() if p.is_dir() and _holds_texts(p))
-    return f"; did you mean {below[0]}?" if below else "; give a brat folder"
+    if below:
+        return f"; did you mean {below[0]}?"
+    return "; give a brat folder (NAME.txt with NAME.ann)"

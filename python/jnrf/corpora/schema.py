@@ -29,8 +29,9 @@ def learn_schema(documents: Iterable[Document]) -> Schema:
     if not count:
         raise InputError("no documents to learn labels from; give a corpus that holds some")
     if not entity_types:
+        held = "the one document" if count == 1 else f"any of the {count:,} documents"
         raise InputError(
-            f"no mention in any of the {count} documents, so there are no labels to learn; "
+            f"no mention in {held}, so there are no labels to learn; "
             "check that the .ann files are beside the .txt files and are not empty"
         )
     schema = Schema.from_types(

@@ -50,7 +50,8 @@ def render(summary: dict) -> Group:
     if others:
         parts.append(_counts("Other annotations", "kind", others, shares=False))
     if summary["schema_problem"]:
-        parts.append(Text(f"No labels to learn: {summary['schema_problem']}"))
+        problem = summary["schema_problem"]
+        parts.append(Text(problem[:1].upper() + problem[1:]))
     if summary["warnings"]:
         parts.append(_counts("Warnings from reading", "kind", summary["warnings"], shares=False))
     if summary["lost"] is not None:

@@ -42,7 +42,7 @@ class PredictorSettings:
         if self.threads:
             torch.set_num_threads(self.threads)
         if self.int8 and device.type != "cpu":
-            raise InputError("--int8 is for CPUs; leave it away on CUDA, or give --device cpu")
+            raise InputError("--int8 is for CPUs; leave it out on CUDA, or give --device cpu")
         if self.int8 and self.bf16 == "always":
             raise InputError("--int8 and --bf16 always exclude each other; give one of them")
         model = JNRF.from_pretrained(self.model, device=device)

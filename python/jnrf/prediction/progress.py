@@ -139,11 +139,12 @@ def _by_ending(counts: Mapping[str, int]) -> str:
 
 
 def _show_kept(outcome: Outcome, out: Path) -> None:
-    files = "file was" if outcome.kept == 1 else "files were"
+    one = outcome.kept == 1
+    files, them = ("file was", "it") if one else ("files were", "them")
     more = ", ..." if outcome.kept > len(outcome.first_kept) else ""
     names = ", ".join(map(shown, outcome.first_kept))
     print(
-        f"{outcome.kept:,} {files} not written over, for someone has changed or made them: "
-        f"{names}{more}; {out / KEPT} lists all, --overwrite-corrected writes over them",
+        f"{outcome.kept:,} {files} not written over, for someone has changed or made {them}: "
+        f"{names}{more}; {out / KEPT} lists all, --overwrite-corrected writes over {them}",
         file=sys.stderr,
     )

@@ -72,7 +72,10 @@ def line_chart(
     if x_range[0] <= mark <= x_range[1]:
         x, bottom = BOX.x(mark, x_range), BOX.height - BOX.bottom
         parts.append(f'<line class="best" x1="{x}" x2="{x}" y1="{BOX.top}" y2="{bottom}"/>')
-        parts.append(f'<text class="best" x="{x - 4}" y="{BOX.top + 10}">best</text>')
+        # Before the line; after it where the numbers of the y axis are in the way.
+        side, gap = ("after", 4) if x - BOX.left < 30 else ("before", -4)
+        text = f'<text class="best {side}" x="{x + gap}" y="{BOX.top + 10}">best</text>'
+        parts.append(text)
     for number, (name, points) in enumerate(finite.items()):
         parts.append(_line(number, name, points, x_range, y_range, x_label))
     legend = "".join(

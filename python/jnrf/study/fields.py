@@ -105,7 +105,7 @@ class Fields:
         flat = settings.flatten(self.data)
         for name in flat:
             if name in OWN:
-                raise self.error(name, "is what the study gives each run itself; leave it away")
+                raise self.error(name, "is what the study gives each run itself; leave it out")
             if "." not in name:
                 raise self.error(name, "settings have a section and a name, run.epochs say")
         return flat

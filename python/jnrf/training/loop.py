@@ -257,5 +257,5 @@ def epoch_line(
             f"dev F1 {', '.join(shown)} lenient/strict"
             + (" *" if state.best_epoch == row["epoch"] else "")
         )
-    parts.append(f"{row['tokens_per_second']:,.0f} tokens/s, {bar.time_left()} left")
+    parts.append(f"{row['tokens_per_second']:,.0f} wordpieces/s, {bar.time_left()} left")
     return "  ".join(parts)

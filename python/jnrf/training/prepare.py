@@ -137,7 +137,7 @@ def build_model(config: TrainConfig, corpora: data.Corpora) -> JNRF:
     if tokenizer.vocab_size > sizes["vocab_size"]:
         raise InputError(
             f"data.tokenizer: has {tokenizer.vocab_size:,} wordpieces, the weights of "
-            f"{encoder or source} have {sizes['vocab_size']:,} rows; leave it away to use their "
+            f"{encoder or source} have {sizes['vocab_size']:,} rows; leave it out to use their "
             "own, or lower data.vocabulary"
         )
     settings = model_config(

@@ -45,7 +45,7 @@ class TrainingProgress:
         """``tokens`` more were trained on, in epoch ``epoch`` (from 1), at this mean ``loss``."""
         self._done += tokens
         self._here += tokens
-        state = f"loss {loss:.4f}  {self.rate():,.0f} tokens/s  {self.time_left()} left"
+        state = f"loss {loss:.4f}  {self.rate():,.0f} wordpieces/s  {self.time_left()} left"
         self._bar.update(
             self._task,
             completed=self._done,

@@ -107,7 +107,7 @@ def resumed_config(out: str | None, given: dict[str, str]) -> TrainConfig:
             )
             if was != now and key not in FREE_ON_RESUME:
                 raise InputError(
-                    f"{key}: the run in {out} has {was}, not {now}; leave it away to resume, "
+                    f"{key}: the run in {out} has {was}, not {now}; leave it out to resume, "
                     "or start another run in another folder"
                 )
     return after

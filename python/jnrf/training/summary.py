@@ -81,6 +81,12 @@ class RunSummary:
             )
         if not self.finds_relations:
             lines.append(self.no_relations())
+        for name, modes in self.headlines.items():
+            if not any(values["mentions_lenient"] for values in modes.values()):
+                lines.append(
+                    f"no mention of {name} was found: such a model finds little or nothing yet; "
+                    "train longer (--run.epochs), or on more documents"
+                )
         return lines
 
     def no_relations(self) -> str:

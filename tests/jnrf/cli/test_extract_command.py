@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 import sys
 
 import pytest
@@ -93,3 +94,33 @@ def test_standard_input_that_is_no_text_is_said(model, capsys, monkeypatch):
     feed(monkeypatch, b"a\xff")
     assert main(["extract", model, "-"]) == 2
     assert "standard input: not UTF-8 at byte 1" in capsys.readouterr().err
+
+
+def test_the_path_of_a_file_or_folder_is_a_text_and_the_way_to_its_content_is_told(
+    model, document, capsys, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a note.txt").write_bytes(TEXT.encode())
+    assert main(["extract", model, "a note.txt", "--to", "json"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["text"] == "a note.txt"
+    [line] = said.err.splitlines()
+    assert line.startswith("jnrf extract: warning: a note.txt is taken as the text")
+    command = line.rpartition("jnrf ")[2]
+    assert shlex.split(command) == ["extract", model, "-", "<", "a note.txt"]
+    feed(monkeypatch, (tmp_path / "a note.txt").read_bytes())
+    assert printed(capsys, model, "-") == f"{document}".rstrip("\n") + "\n"
+
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "a note.txt").rename(tmp_path / "notes/a.txt")
+    assert main(["extract", model, "notes"]) == 0
+    command = capsys.readouterr().err.rpartition("jnrf ")[2]
+    assert shlex.split(command) == ["predict", model, "notes", "--out", "DIR"]
+    assert main([*shlex.split(command)[:-1], str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out/a.ann").is_file()
+
+
+@pytest.mark.parametrize("text", ["", "no/such/file.txt", "x" * 5000, "a\0b"])
+def test_of_any_other_text_nothing_is_told(model, capsys, text):
+    assert main(["extract", model, text]) == 0
+    assert capsys.readouterr().err == ""

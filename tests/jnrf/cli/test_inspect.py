@@ -161,10 +161,10 @@ def test_a_corpus_without_annotations_is_shown_with_the_reason_for_no_labels(
     write_folder([Document("a", "iron")], tmp_path / "bare")
     data = inspected(capsys, tmp_path / "bare", "--tokenizer", tokenizer)
     assert data["schema"] is None
-    assert "no mention in any of the 1 documents" in data["schema_problem"]
+    assert "no mention in the one document, so there are no labels" in data["schema_problem"]
     assert data["wordpieces"]["total"] >= 1
     assert main(["inspect", str(tmp_path / "bare"), "--tokenizer", str(tokenizer)]) == 0
-    assert "No labels to learn" in capsys.readouterr().out
+    assert "No mention in the one document" in capsys.readouterr().out
 
 
 def test_faulty_lines_stop_or_are_counted(corpus, tokenizer, capsys):

@@ -41,6 +41,16 @@ def test_a_mistake_is_one_line_and_status_2(capsys):
     assert captured.err.startswith("jnrf inspect: error: ")
 
 
+@pytest.mark.parametrize("name", ["line\nbreak", "carriage\rreturn", "red \x1b[31m", "two\u2028"])
+def test_a_mistake_is_one_line_whatever_a_file_is_called(tmp_path, capsys, name):
+    (tmp_path / name).mkdir()
+    assert main(["inspect", str(tmp_path / name)]) == 2
+    said = capsys.readouterr().err
+    assert ascii(name)[1:-1] in said
+    assert said.endswith("\n")
+    assert said[:-1].isprintable()
+
+
 def test_a_mistake_has_a_traceback_for_who_asks():
     with pytest.raises(InputError):
         main(["--traceback", "inspect", "no/such/folder"])
@@ -87,7 +97,7 @@ def gpus(monkeypatch):
 def test_info_says_which_gpus_have_kernels(gpus, capsys):
     gpus(H100=None, A10="A10 has compute capability 8.6: build again")
     assert main(["info"]) == 0
-    line = capsys.readouterr().out.splitlines()[-1]
+    [line] = [x for x in capsys.readouterr().out.splitlines() if x.startswith("CUDA kernels")]
     assert line.split(None, 2)[2] == (
         "usable: H100; not usable: A10 has compute capability 8.6: build again"
     )
@@ -100,7 +110,7 @@ def test_info_says_which_gpus_have_kernels(gpus, capsys):
 def test_info_says_that_no_gpu_has_kernels(gpus, capsys):
     gpus(A10="A10 has compute capability 8.6: build again")
     assert main(["info"]) == 0
-    line = capsys.readouterr().out.splitlines()[-1]
+    [line] = [x for x in capsys.readouterr().out.splitlines() if x.startswith("CUDA kernels")]
     assert line.endswith("not usable: A10 has compute capability 8.6: build again")
 
 

@@ -38,6 +38,15 @@ def test_points_lie_within_the_drawing():
         assert 0 <= float(y) <= 220
 
 
+@pytest.mark.parametrize(("mark", "side"), [(1, "after"), (5, "before"), (9, "before")])
+def test_the_word_best_stands_where_no_number_of_the_axis_does(mark, side):
+    chart = line_chart("F1", {"a": [(n, n / 9) for n in range(1, 10)]}, mark=mark)
+    [(found, at)] = re.findall(r'class="best (\w+)" x="([\d.]+)"', chart)
+    [line] = re.findall(r'<line class="best" x1="([\d.]+)"', chart)
+    assert found == side
+    assert (float(at) > float(line)) == (side == "after")
+
+
 def test_names_are_escaped():
     chart = line_chart("<b>", {"<script>": [(1, 1.0)]})
     assert "<b>" not in chart

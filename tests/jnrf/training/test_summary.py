@@ -85,3 +85,12 @@ def test_a_model_without_relations_shows_none_and_says_so():
         "this model finds mentions only, no relations (1,234 relations of the training documents "
         "were ignored)"
     )
+
+
+@pytest.mark.parametrize("found", [0.0, 0.5])
+def test_a_model_that_finds_nothing_yet_is_told_to_be_trained_longer(found):
+    f1 = F1 | {"mentions_lenient": found, "relations_strict": 0.0}
+    summary = RunSummary(**(OLD | {"headlines": {"dev": {"corrected": f1, "official": f1}}}))
+    advice = [line for line in summary.explanation() if "--run.epochs" in line]
+    assert len(advice) == (found == 0)
+    assert all(line.startswith("no mention of dev was found") for line in advice)

@@ -11,7 +11,7 @@ from pathlib import Path
 from jnrf.corpora import corpus_files
 from jnrf.corpora.columns import is_columns
 from jnrf.corpora.json import is_json
-from jnrf.corpora.listing import is_annotations
+from jnrf.corpora.listing import is_annotations, named_others
 from jnrf.prediction.notes import Fault, Source
 from jnrf.prediction.receipts import ERRORS, KEPT, MARK
 from jnrf.prediction.sources.columns import Columns
@@ -131,9 +131,10 @@ def _look(
             return "csv" if kind == "tsv" else kind, files, others
     files = [file for file in corpus_files(path) if not is_annotations(file)]
     if not files:
+        held = f" (but {named_others(others)})" if others else ""
         raise InputError(
-            f"no .txt files in {path} or below, nor .jsonl, .csv, .parquet, JSON or columns; give "
-            "the folder that holds the notes"
+            f"no .txt files in {path} or below, nor .jsonl, .csv, .parquet, JSON or columns{held}; "
+            "give the folder that holds the notes as plain text"
         )
     stems: dict[str, Path] = {}
     for file in files:

@@ -74,6 +74,14 @@ def test_input_that_holds_no_notes_is_an_error(tmp_path, make, message):
         open_source(tmp_path / "input")
 
 
+def test_what_a_folder_without_notes_holds_is_told(tmp_path):
+    for name in ("a.pdf", "sub/b.PDF", "c.docx"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"%PDF-1.4")
+    with pytest.raises(InputError, match=r"\(but 2 \.pdf, 1 \.docx\); give .* as plain text"):
+        open_source(tmp_path)
+
+
 def test_what_is_no_text_is_a_fault_in_its_place(tmp_path):
     tree(tmp_path, "a.txt", "b.txt", "c.txt")
     (tmp_path / "b.txt").write_bytes(b"caf\xe9 au lait")
