@@ -24,6 +24,7 @@ from jnrf.serve.methods import Methods
 from jnrf.serve.metrics import Metrics
 from jnrf.serve.observe import CLIENT_LEFT, Observe
 from jnrf.serve.refusal import Refusal, busy
+from jnrf_ext.brat_names import BratNames
 from jnrf_ext.document import Document
 from jnrf_ext.document_dict import document_to_dict
 from jnrf_ext.errors import InputError
@@ -191,9 +192,10 @@ _FORMS = {"json": _Json, "brat": _Brat}
 
 
 def _ann(document: Document) -> str:
+    """White space in the model's labels becomes ``_``, as in ``jnrf predict``."""
     try:
-        return to_brat(document)
-    except InputError:
+        return to_brat(BratNames().fit(document))
+    except InputError:  # two of them would become one
         raise Refusal(
             422, "brat cannot hold the names of this model's types; ask for format=json"
         ) from None

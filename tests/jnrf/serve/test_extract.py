@@ -50,6 +50,25 @@ def test_brat_is_the_ann_file(serve, model, notes):
     assert serve(test) == model.extract(notes[2]).to_brat() != ""
 
 
+def test_white_space_in_labels_becomes_an_underscore_in_brat(serve, model, notes, monkeypatch):
+    document = model.extract(notes[2])
+    assert document.mentions
+    for mention in document.mentions:
+        mention.type = f"a {mention.type}"
+    monkeypatch.setattr(
+        "jnrf.prediction.predictor.Predictor.extract", lambda *given, **named: [document]
+    )
+
+    async def test(service):
+        return await service.post("/extract?format=brat", json={"text": notes[2]})
+
+    answer = serve(test)
+    assert answer.status_code == 200
+    assert [line.split()[1] for line in answer.text.splitlines() if line[0] == "T"] == [
+        f"a_{mention.type[2:]}" for mention in document.mentions
+    ]
+
+
 def test_a_list_gets_a_list_in_its_order(serve, model, notes):
     async def test(service):
         items = [{"text": text} for text in notes]
