@@ -154,7 +154,7 @@ class AnnotationFile:
         self._add_all({"#": self._add_note})
         for number, line in self.lines:
             if line[0] not in _FORMS:
-                what = f"no brat line starts with {line[0]!r}"
+                what = "the line is of no kind that brat has"
                 remedy = f"a line starts with one of {' '.join(_FORMS)}"
                 self.fault(number, "line of an unknown kind", what, remedy)
 
