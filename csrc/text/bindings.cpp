@@ -95,28 +95,28 @@ py::tuple py_decode_words(const Array<int64_t>& tags, const Array<bool>& word_st
   return to_tuple(mentions);
 }
 
-py::array_t<bool> py_unit_starts(const py::str& text, const Array<int32_t>& starts,
-                                 const Array<int32_t>& ends) {
+// A mark for each span of characters [start, end), set by `mark(text, starts, ends, out)`.
+template <typename Mark>
+py::array_t<bool> mark_spans(const py::str& text, const Array<int32_t>& starts,
+                             const Array<int32_t>& ends, Mark mark) {
   const auto s = read(starts, "starts"), e = read(ends, "ends");
   if (s.size() != e.size()) throw InputError("starts and ends must have one length");
   const Characters characters = characters_of(text);
   py::array_t<bool> out(starts.size());
   const auto o = write(out);
   py::gil_scoped_release release;
-  unit_starts(characters, s, e, o);
+  mark(characters, s, e, o);
   return out;
+}
+
+py::array_t<bool> py_unit_starts(const py::str& text, const Array<int32_t>& starts,
+                                 const Array<int32_t>& ends) {
+  return mark_spans(text, starts, ends, unit_starts);
 }
 
 py::array_t<bool> py_blank(const py::str& text, const Array<int32_t>& starts,
                            const Array<int32_t>& ends) {
-  const auto s = read(starts, "starts"), e = read(ends, "ends");
-  if (s.size() != e.size()) throw InputError("starts and ends must have one length");
-  const Characters characters = characters_of(text);
-  py::array_t<bool> out(starts.size());
-  const auto o = write(out);
-  py::gil_scoped_release release;
-  blank(characters, s, e, o);
-  return out;
+  return mark_spans(text, starts, ends, blank);
 }
 
 py::tuple py_words(const py::str& text) {
