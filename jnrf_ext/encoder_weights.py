@@ -36,8 +36,8 @@ _OTHERS = {
     "flax_model.msgpack": "convert Flax's weights to safetensors with transformers",
 }
 _LFS = b"version https://git-lfs"
-#: Bytes of the longest index of weight files.
-_MOST_INDEX = 64 * 2**20
+#: Bytes of the longest index of weight files, and of a file's name.
+_MOST_INDEX, _MOST_NAME = 64 * 2**20, 255
 
 
 def load_weights(folder: Path, config, source: str) -> nn.Module:
@@ -147,7 +147,9 @@ def _indexed(index: Path) -> list[Path]:
         raise InputError(f"{index} is no index of weight files; copy it again") from error
     suffix = Path(index.name.removesuffix(".index.json")).suffix
     for name in names:
-        if Path(name).name != name or Path(name).suffix != suffix:
+        # No file system has room for names of more bytes; the others would break up a message.
+        usable = name.isprintable() and len(name.encode()) <= _MOST_NAME
+        if not usable or Path(name).name != name or Path(name).suffix != suffix:
             raise InputError(f"{index} names {shown(name)}, no {suffix} file beside it")
     return [index.parent / name for name in sorted(names)]
 

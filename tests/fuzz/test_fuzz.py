@@ -24,6 +24,12 @@ FINDINGS: dict[str, list[bytes]] = {
     "brat_files": [  # a control character in an id, in a message
         b"\0\0\0iron\n---\nT1\tDrug 0 4\tiron\nR1\tX Arg1:T1 Arg2:T1\x18\n",
     ],
+    "encoder_weights": [  # files in an index with names that none can have
+        b'\x01{"weight_map": {"t": "a\\u007f.bin"}}',
+        b'\x01{"weight_map": {"t": "a\\ud800.bin"}}',
+        b'\x01{"weight_map": {"t": "' + b"a" * 300 + b'.bin"}}',
+        b'\x01{"weight_map": {"t": "a\\u0000.bin"}}',
+    ],
     "token_json": [  # half a surrogate pair
         b'[{"tokens": ["a", "b c\\ud800"], "entities": [[0, 1, "X"]]}]',
         b'[{"tokens": ["a"], "entities": [{"start": 0, "end": 1, "type": "X\\ud800"}]}]',
