@@ -232,7 +232,7 @@ def test_a_stopped_run_goes_on_to_the_very_same_weights(tmp_path, corpora):
 def test_a_killed_process_ends_all_and_one_process_can_go_on(tmp_path, corpora, rank):
     """With as many batches a step as the two took, to what one would have had but for rounding."""
     run = tmp_path / "run"
-    often = {"run.epochs": 12, "run.checkpoint_every": 1}
+    often = {"run.epochs": 12, "run.checkpoint_every": 1, "data.holdout": 0}
     process = two(run, corpora, **often)
     wait_for_epochs(process, run, 1)
     os.kill(process_of(process, rank), signal.SIGKILL)
