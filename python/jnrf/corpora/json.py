@@ -17,6 +17,7 @@ from jnrf.corpora.brat import check_file_name
 from jnrf.corpora.gold_cuts import warn_of_gold_cuts
 from jnrf.corpora.lines import split_lines
 from jnrf.corpora.sentences import place_ids
+from jnrf.corpora.texts import read_text
 from jnrf.corpora.tokens import from_items, holds_tokens
 from jnrf_ext.document import Document
 from jnrf_ext.document_dict import document_from_dict, document_to_dict
@@ -88,14 +89,7 @@ def _read(path: Path, reading: Reading) -> tuple[bool, list[Document]]:
 
 def _items(path: Path) -> list[tuple[object, str]]:
     """The parsed values of a file, each with where it stands."""
-    try:
-        content = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"no file {path}; check the path") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 at byte {error.start}; convert the file") from None
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}; check its permissions") from None
+    content = read_text(path).removeprefix("\ufeff")
     if path.suffix.lower() != ".jsonl":
         try:
             data = _parse(content, path, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from hypothesis import given
@@ -39,7 +40,8 @@ def test_a_json_file_may_hold_one_document(tmp_path):
         ("x.json", b'[{"id": "a"', r"x\.json:1: not JSON"),
         ("x.jsonl", b'{"id": "a", "text": ""}\n\n{"id": }\n', r"x\.jsonl:3: not JSON"),
         ("x.jsonl", b'{"id": "a", "text": ""}\n7\n', r"x\.jsonl:2: not a document"),
-        ("x.json", b'{"id": "caf\xe9"}', r"x\.json: not UTF-8 at byte 11"),
+        ("x.json", b'{"id": "caf\xe9"}', r"x\.json:1: not UTF-8: byte 0xe9 at position 11"),
+        ("x.json", "[]".encode("utf-16"), r"x\.json: UTF-16, not UTF-8; .* iconv -f utf-16 "),
         ("x.json", b"[" * 100_000, r"x\.json:1: unusable JSON"),
         ("x.json", b"9" * 100_000, r"x\.json:1: unusable JSON"),
     ],
@@ -49,6 +51,14 @@ def test_faulty_json_is_an_input_error_with_file_and_line(tmp_path, name, conten
     with pytest.raises(InputError, match=complaint) as error:
         open_corpus(tmp_path / name)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["x.json", "x.jsonl"])
+def test_a_pipe_is_told_and_never_waited_for(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    for path in (tmp_path / name, tmp_path):
+        with pytest.raises(InputError, match=r"is a pipe, not a file"):
+            open_corpus(path)
 
 
 def test_a_brat_folder_and_a_single_text_file_open_as_well(tmp_path):
