@@ -17,9 +17,9 @@ POSITIONS = ("dyadic", "geometric", "none")
 UNITS = ("wordpiece", "word", "token")
 WORD_POOLINGS = ("first", "mean")
 SEGMENTS = ("document", "sentence")
-LAYER_KINDS = ("fourier", "lstm", "gru")
+LAYER_KINDS = ("fourier", "lstm", "gru", "convolution")
 TAG_SCHEMES = ("BIO", "IOBES")
-RELATION_KINDS = ("polynomial", "pairs", "targets", "none")
+RELATION_KINDS = ("polynomial", "pairs", "targets", "spans", "none")
 _AT_LEAST_ONE = (
     "vocab_size",
     "embedding_size",
@@ -37,6 +37,7 @@ _DEPTHS = (
     "relation_layers",
     "input_layers",
     "group_layers",
+    "span_layers",
 )
 _AT_LEAST_ZERO = (
     *_DEPTHS,
@@ -53,6 +54,7 @@ _SHARES = (
     "layer_dropout",
     "head_dropout",
     "wordpiece_dropout",
+    "predicted_share",
     "label_smoothing",
 )
 #: Sizes are int32 in places; no network is this deep; corpora and their tags that are trained on.
@@ -209,6 +211,11 @@ class JNRFConfig:
     pair_threshold: float = 0.9
     #: Rows between the mentions of a pair at most; null is no limit.
     pair_distance: int | None = None
+    #: Convolutions over rows that are marked with the mentions they are in, before pairs are scored.
+    span_layers: int = 2
+    #: Share of the training batches in which relations are learnt between the mentions found by
+    #: the tags instead of the gold ones.
+    predicted_share: float = 0.0
     #: Rows before and after a target that may belong to it.
     target_context: int = 64
     #: Added to the score of "none" when relations are decoded: above 0 favours precision.

@@ -143,3 +143,58 @@ def related_mentions(mentions: MentionRows, pairs: Tensor, allowed: np.ndarray) 
         fitting = [(h, t) for h, t in meant if allowed[kinds[h], kinds[t], relation]]
         related += [(head, tail, relation) for head, tail in fitting or meant[:1]]
     return np.array(related, np.int64).reshape(-1, 3)
+
+
+def row_kinds(mentions: MentionRows, rows: int) -> np.ndarray:
+    """What mention each row of the batch is in, int64 ``[rows]``: an index into embeddings.
+
+    0 outside mentions, ``1 + 2 t`` at the first row of one of type ``t``, ``2 + 2 t`` at its
+    others. A row of several overlapping ones counts to the longest.
+    """
+    first, last = mentions.first.cpu().numpy(), mentions.last.cpu().numpy()
+    kinds = np.zeros(rows, np.int64)
+    order = np.argsort(last - first, kind="stable").tolist()
+    codes = (1 + 2 * mentions.type.cpu().numpy()).tolist()
+    for index in order:
+        kinds[first[index]] = codes[index]
+        kinds[first[index] + 1 : last[index] + 1] = codes[index] + 1
+    return kinds
+
+
+def stand_ins(
+    gold: MentionRows, pairs: Tensor, found: np.ndarray
+) -> tuple[MentionRows, Tensor]:
+    """Mentions that were found, in place of the gold ones, with the relations of those they meet.
+
+    ``found int64 [K, 3]`` has first row, last row and type of each, in the order of rows. A found
+    mention has the relations of the gold one of its type that it shares most rows with. ``pairs``
+    are gold relations as in :class:`MentionPairHead`, and so is the result.
+    """
+    bounds = gold.cu_rows.numpy()
+    cu = np.searchsorted(found[:, 0], bounds).astype(np.int32)
+    columns = (torch.from_numpy(column.copy()) for column in found.T)
+    mentions = MentionRows(*columns, torch.from_numpy(cu), gold.cu_rows)
+    gold_rows = np.stack([c.cpu().numpy() for c in (gold.first, gold.last, gold.type)], axis=1)
+    order = np.argsort(gold_rows[:, 0], kind="stable")
+    instead: dict[int, list[int]] = {}
+    at = 0
+    for first, last, kind in found.tolist():
+        while at < len(order) and gold_rows[order[at], 1] < first:
+            at += 1
+        best, most = None, 0
+        for index in order[at:].tolist():
+            its_first, its_last, its_kind = gold_rows[index].tolist()
+            if its_first > last:
+                break
+            shared = min(last, its_last) - max(first, its_first) + 1
+            if its_kind == kind and shared > most:
+                best, most = its_first, shared
+        if best is not None:
+            instead.setdefault(best, []).append(first)
+    moved = [
+        (head, tail, relation)
+        for head_row, tail_row, relation in pairs.tolist()
+        for head in instead.get(head_row, ())
+        for tail in instead.get(tail_row, ())
+    ]
+    return mentions, torch.tensor(moved, dtype=torch.int64).reshape(-1, 3)

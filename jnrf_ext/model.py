@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -16,6 +18,7 @@ from jnrf_ext.config import JNRFConfig
 from jnrf_ext.inputs import Inputs
 from jnrf_ext.layers import RelationHead
 from jnrf_ext.linear import Linear, cast_together
+from jnrf_ext.mention_rows import stand_ins
 from jnrf_ext.outline import Layout
 from jnrf_ext.pretrained import PretrainedMixin
 from jnrf_ext.relation_heads import build_relation_head
@@ -23,12 +26,16 @@ from jnrf_ext.schema import OUTSIDE, Schema
 from jnrf_ext.selection import Selection
 from jnrf_ext.stack import Stack
 from jnrf_ext.tag_head import TagHead
+from jnrf_ext.tagging import decode_tags
 
 if TYPE_CHECKING:
     from jnrf_ext.document import Document
     from jnrf_ext.tokenizer import Tokenizer
 
 HEAD, TAIL = 1, 2
+#: The tags' loss is a mean over as many rows for each that is in a mention, but no fewer than a
+#: MOST_TAG_WEIGHT-th of all.
+ROWS_A_MENTION_ROW, MOST_TAG_WEIGHT = 4, 32
 #: Selected tokens that there is always room for.
 LEAST_ROOM = 256
 
@@ -99,6 +106,7 @@ class JNRF(nn.Module, PretrainedMixin):
         self.relation_head = build_relation_head(config)
         self.auxiliary = Auxiliary(config, self.inputs.encoder) if config.auxiliary else None
         self.no_relation = schema.relations.index(schema.no_relation)
+        self.outside = schema.tags.index(OUTSIDE)
         # These follow from the schema and are not saved.
         standard = config.behaviour == "standard"
         self.register_buffer(
@@ -266,18 +274,49 @@ class JNRF(nn.Module, PretrainedMixin):
         parts = scores.split([h * t for h, t, _ in shapes])
         return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
 
+    def _tag_loss(self, tag_logits: Tensor, tags: Tensor, layout: Layout) -> Tensor:
+        """The mean over rows of the tags' loss; where mentions are few, over a part of them.
+
+        A mean over all rows would shrink with the share of rows that are in mentions, while the
+        relation loss beside it, a mean by head, stays as large as ever: on long notes with few
+        mentions the relations' gradient would be all that is left.
+        """
+        mean = self.tag_head.loss(tag_logits, tags, layout.cu_segments)
+        if self.config.behaviour == "reference" or not len(tags):
+            return mean
+        rows = len(tags)
+        counted = (ROWS_A_MENTION_ROW * (tags != self.outside).sum()).clamp(rows / MOST_TAG_WEIGHT, rows)
+        return mean * (rows / counted)
+
     def _add_mention_losses(
         self, output: JNRFOutput, y: Tensor, tags: Tensor, pairs: Tensor | None, layout: Layout
     ) -> None:
         """Fill the losses of a model whose relations, if any, are between mentions."""
-        output.tag_loss = self.tag_head.loss(output.tag_logits, tags, layout.cu_segments)
+        output.tag_loss = self._tag_loss(output.tag_logits, tags, layout)
         output.relation_loss = torch.zeros_like(output.tag_loss)
         if self.relation_head is not None:
             if layout.mentions is None:
                 raise ValueError("training this relation head needs layout.mentions")
             pairs = tags.new_zeros(0, 3) if pairs is None else pairs
-            output.relation_loss = self.relation_head.loss(y, layout.mentions, pairs)
+            mentions = layout.mentions
+            share = self.config.predicted_share
+            if self.training and share > 0 and float(torch.rand((), device="cpu")) < share:
+                found = self._found_mentions(output.tag_logits, layout)
+                mentions, pairs = stand_ins(mentions, pairs, found)
+            output.relation_loss = self.relation_head.loss(y, mentions, pairs)
         output.loss = output.tag_loss + self.config.relation_weight * output.relation_loss
+
+    def _found_mentions(self, tag_logits: Tensor, layout: Layout) -> np.ndarray:
+        """First row, last row and type of the mentions that the tags spell now, int64 ``[K, 3]``."""
+        schema = self.config.schema
+        tags = self.tag_head.best(tag_logits, layout.cu_segments, constrained=True).cpu().numpy()
+        number = {name: index for index, name in enumerate(schema.entity_types)}
+        spans = [
+            (first + start, last - 1 + start, number[kind])
+            for start, end in pairwise(layout.cu_rows.tolist())
+            for kind, first, last in decode_tags(tags[start:end], schema.tags)
+        ]
+        return np.array(spans, np.int64).reshape(-1, 3)
 
     def _add_losses(
         self,
@@ -289,7 +328,7 @@ class JNRF(nn.Module, PretrainedMixin):
     ) -> None:
         """Fill the losses: over the tags, and over the pairs of selected rows."""
         config = self.config
-        output.tag_loss = self.tag_head.loss(output.tag_logits, tags, layout.cu_segments)
+        output.tag_loss = self._tag_loss(output.tag_logits, tags, layout)
         rows = self._pair_rows(output, pairs)
         losses = ops.relation_loss(*operands, rows, self.no_relation, self.class_weight)
         n_heads, n_tails = output.cu_heads.diff(), output.cu_tails.diff()

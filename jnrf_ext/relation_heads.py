@@ -7,6 +7,7 @@ from torch import nn
 from jnrf_ext.config import JNRFConfig
 from jnrf_ext.layers import RelationHead
 from jnrf_ext.pair_head import PairHead
+from jnrf_ext.span_head import SpanHead
 from jnrf_ext.target_head import TargetHead
 
 
@@ -28,6 +29,17 @@ def build_relation_head(config: JNRFConfig) -> nn.Module | None:
         )
     if config.relation_kind == "targets":
         return TargetHead(schema, config.hidden_size, config.target_context, config.head_dropout)
+    if config.relation_kind == "spans":
+        return SpanHead(
+            schema,
+            config.hidden_size,
+            size,
+            config.head_dropout,
+            config.related_weight,
+            config.pair_distance,
+            config.span_layers,
+            config.layer_dropout,
+        )
     standard = config.behaviour == "standard"
     return RelationHead(
         config.hidden_size,

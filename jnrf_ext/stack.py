@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from jnrf_ext.config import JNRFConfig
+from jnrf_ext.convolution import ConvolutionLayer
 from jnrf_ext.layers import FourierLayer
 from jnrf_ext.outline import Layout
 from jnrf_ext.recurrent import RecurrentLayer, time_order
@@ -15,7 +16,7 @@ class Stack(nn.ModuleList):
 
     def __init__(self, config: JNRFConfig, count: int, windows: list[int], shared: bool = False):
         """``windows`` as in `JNRFConfig.mixing_windows`; ``shared`` has one layer do for all."""
-        super().__init__(_layer(config) for _ in range(min(count, 1) if shared else count))
+        super().__init__(_layer(config, n) for n in range(min(count, 1) if shared else count))
         self.count, self.windows = count, windows or [0] * count
 
     def forward(self, x: Tensor, layout: Layout, phase: int = 0) -> Tensor:
@@ -28,14 +29,18 @@ class Stack(nn.ModuleList):
                 # Every second windowed layer starts half a window in, so that borders move.
                 shift = phase + (window // 2 if index % 2 else 0)
                 x = layer(x, layout.cu_rows, window, shift)
+            elif isinstance(layer, ConvolutionLayer):
+                x = layer(x, layout.cu_rows)
             else:
                 steps = time_order(layout.cu_segments) if steps is None else steps
                 x = layer(x, steps)
         return x
 
 
-def _layer(config: JNRFConfig) -> nn.Module:
+def _layer(config: JNRFConfig, number: int) -> nn.Module:
     size, dropout = config.hidden_size, config.layer_dropout
+    if config.layer_kind == "convolution":
+        return ConvolutionLayer(size, 2 ** (number % 3), dropout)
     if config.layer_kind != "fourier":
         return RecurrentLayer(size, config.layer_kind, dropout)
     return FourierLayer(size, config.expansion, dropout, config.fourier_scale, config.orthonormal)

@@ -93,6 +93,19 @@ class TagHead(nn.Module):
             config.label_smoothing,
         )
 
+    @torch.no_grad()
+    def start_at(self, counts: Tensor) -> None:
+        """Start from how often each BIO tag is, ``counts [L]``, whatever the row.
+
+        Where mentions are rare a head that starts from nothing spends its first epochs on that.
+        """
+        share = (counts.double() + 1) / (counts.double() + 1).sum()
+        share = share[self.tag_of.cpu()]
+        if self.scheme != "BIO":
+            share /= torch.bincount(self.tag_of.cpu())[self.tag_of.cpu()]
+        self.output.weight.mul_(0.1)
+        self.output.bias.copy_(share.log())
+
     def _labels_of(self, tags: list[str]) -> Tensor:
         """Label of a BIO tag that goes on, and of one that ends its mention: int64 ``[2, L]``."""
         ends = {"B": "S", "I": "E"}

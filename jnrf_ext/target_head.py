@@ -18,6 +18,7 @@ from jnrf_ext.mention_rows import (
     allowed_classes,
     candidate_pairs,
     related_mentions,
+    row_kinds,
 )
 from jnrf_ext.recurrent import RecurrentLayer, wide
 from jnrf_ext.schema import OUTSIDE, Schema
@@ -85,7 +86,7 @@ class TargetHead(nn.Module):
         """
         targets = self._targets(mentions)
         tags, _ = self._gold_tags(mentions, pairs, targets)
-        kinds = self._row_kinds(mentions, len(x))
+        kinds = row_kinds(mentions, len(x))
         portions = list(_portions(targets.cu))
         total = wide(x[:0]).sum() + 0 * self.output.bias.sum()
         for portion in portions:
@@ -106,7 +107,7 @@ class TargetHead(nn.Module):
         The probability is the mean over the head's rows of that of being tagged with the class.
         """
         targets = self._targets(mentions)
-        kinds = self._row_kinds(mentions, len(x))
+        kinds = row_kinds(mentions, len(x))
         found: list[Related] = []
         for portion in _portions(targets.cu):
             inputs = self._inputs(mentions, targets, kinds, portion, x.device)
@@ -159,20 +160,6 @@ class TargetHead(nn.Module):
             written.append((where, spelled))
         lost += sum(not np.array_equal(tags[where], spelled) for where, spelled in written)
         return tags, lost
-
-    def _row_kinds(self, mentions: MentionRows, rows: int) -> np.ndarray:
-        """An index into the type embeddings for each row of the batch, int64 ``[N]``.
-
-        0 outside mentions. A row of several overlapping ones counts to the longest.
-        """
-        first, last = mentions.first.cpu().numpy(), mentions.last.cpu().numpy()
-        kinds = np.zeros(rows, np.int64)
-        order = np.argsort(last - first, kind="stable").tolist()
-        codes = (1 + 2 * mentions.type.cpu().numpy()).tolist()
-        for index in order:
-            kinds[first[index]] = codes[index]
-            kinds[first[index] + 1 : last[index] + 1] = codes[index] + 1
-        return kinds
 
     def _inputs(
         self,

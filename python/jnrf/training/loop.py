@@ -85,7 +85,7 @@ def _train(config: TrainConfig, resume: bool, team: Team) -> RunSummary:
         joint = (prepared.tokens + prepared.auxiliary_tokens) * shared_epochs
         total += prepared.auxiliary_tokens * shared_epochs
     # The heads that relate mentions, not rows, are told where the gold ones are.
-    relates_mentions = config.model.relation_kind in ("pairs", "targets")
+    relates_mentions = config.model.relation_kind in ("pairs", "targets", "spans")
     gold_types = model.config.schema.entity_types if relates_mentions else []
     bar = TrainingProgress(total, state.all_tokens, run.epochs, quiet=not team.leads)
     for line in (*warnings, *prepared.remarks, curves.note):

@@ -6,6 +6,9 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+import torch
+
 from jnrf.corpora.schema import learn_schema
 from jnrf.examples import Example
 from jnrf.training import data
@@ -63,6 +66,9 @@ def prepare(config: TrainConfig, last: Path | None) -> Prepared:
     model = JNRF.from_pretrained(last) if resumed else build_model(config, corpora)
     schema = model.config.schema
     examples, remarks = data.encode(corpora.train, model, config.data, config.run.seed)
+    if not resumed and not config.run.init and model.config.behaviour == "standard":
+        tags = np.concatenate([example.tags for example in examples])
+        model.tag_head.start_at(torch.from_numpy(np.bincount(tags, minlength=len(schema.tags))))
     auxiliary, said = data.encode_auxiliary(corpora.auxiliary, model, config.data, config.run.seed)
     remarks += said
     remarks += data.names_in_brat(schema)

@@ -1,0 +1,243 @@
+"""Relations by a score for each pair of mentions, read from both and from what lies between them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
+
+from jnrf_ext.convolution import ConvolutionLayer
+from jnrf_ext.layers import Dropout
+from jnrf_ext.linear import Linear
+from jnrf_ext.mention_rows import (
+    MentionRows,
+    Related,
+    allowed_classes,
+    candidate_pairs,
+    related_mentions,
+    row_kinds,
+)
+from jnrf_ext.recurrent import wide
+from jnrf_ext.schema import Schema
+
+#: Pairs whose features are held at once.
+PAIRS_AT_ONCE = 32_768
+#: Distances are told apart up to this many rows, in steps that grow with them.
+_STEPS = np.array([0, 1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 25, 32, 40, 50, 64, 96, 128, 256, 512])
+#: Nearer candidates of the same kind are counted up to this.
+_NEARER = 4
+
+
+class _Pairs(NamedTuple):
+    """P candidate pairs: mentions, the rows between them, and what is known of the pair itself."""
+
+    head: np.ndarray
+    tail: np.ndarray
+    #: First row between the mentions and one past the last; equal where they touch or overlap
+    low: np.ndarray
+    high: np.ndarray
+    #: Indices into the embeddings of distance, of nearer tails, of nearer heads, of both types
+    distance: np.ndarray
+    nearer_tails: np.ndarray
+    nearer_heads: np.ndarray
+    kinds: np.ndarray
+
+
+class SpanHead(nn.Module):
+    """One class, or none, for each pair of mentions that the schema allows.
+
+    A mention is ``m = [x at its first row; x at its last row; the mean of its rows]``, a pair's
+    hidden layer ``h = CELU(A m_i + B m_j + C c_ij + e)`` of width ``size``, where ``c_ij`` is the
+    largest value, feature by feature, of a projection of the rows between both (Eberts and Ulges
+    2020, arXiv 1909.07755) and ``e`` a sum of embeddings: of the signed distance in rows, of both
+    types, and of how many candidates of the same type are nearer. A linear layer gives the classes'
+    scores; a softmax over those that the types allow, with "none", their probabilities.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        hidden_size: int,
+        size: int,
+        dropout: float = 0.0,
+        related_weight: float = 1.0,
+        max_distance: int | None = None,
+        num_layers: int = 2,
+        layer_dropout: float = 0.1,
+    ):
+        super().__init__()
+        self.none = schema.relations.index(schema.no_relation)
+        self.allowed = allowed_classes(schema)
+        self.related_weight = related_weight
+        self.max_distance = max_distance
+        types = len(schema.entity_types)
+        self.types = types
+        self.dropout = Dropout(dropout)
+        self.marks = nn.Embedding(1 + 2 * types, hidden_size)
+        self.layers = nn.ModuleList(
+            ConvolutionLayer(hidden_size, 2**number, layer_dropout) for number in range(num_layers)
+        )
+        self.as_head = Linear(3 * hidden_size, size)
+        self.as_tail = Linear(3 * hidden_size, size)
+        self.between = Linear(hidden_size, size)
+        self.of_between = Linear(size, size)
+        self.distance_embedding = nn.Embedding(2 * len(_STEPS), size)
+        self.nearer_tails_embedding = nn.Embedding(_NEARER + 1, size)
+        self.nearer_heads_embedding = nn.Embedding(_NEARER + 1, size)
+        self.kinds_embedding = nn.Embedding(types * types, size)
+        self.nothing_between = nn.Parameter(torch.zeros(size))
+        self.output = Linear(size, len(schema.relations))
+        for embedding in (m for m in self.modules() if isinstance(m, nn.Embedding)):
+            nn.init.normal_(embedding.weight, std=0.1)
+        with torch.no_grad():
+            self.output.bias[self.none] = 2.0
+        mask = np.where(self.allowed, 0.0, -np.inf).astype(np.float32)
+        mask[:, :, self.none] = 0
+        self.register_buffer(
+            "mask", torch.from_numpy(mask.reshape(types * types, -1)), persistent=False
+        )
+
+    def loss(self, x: Tensor, mentions: MentionRows, pairs: Tensor) -> Tensor:
+        """Cross-entropy of all candidate pairs, divided by the number of heads among them.
+
+        By head, not by pair: a mean over pairs would weigh documents by the square of their
+        mentions.
+        """
+        found = self._pairs(mentions)
+        if not len(found.head):
+            return wide(x[:0]).sum() + 0 * self.output.bias.sum()
+        targets = np.full(len(found.head), self.none, np.int64)
+        row, relation, _ = self._gold(mentions, pairs, found)
+        targets[row] = relation
+        logits = self._logits(x, mentions, found)
+        targets = torch.from_numpy(targets).to(x.device, non_blocking=True)
+        losses = functional.cross_entropy(logits, targets, reduction="none")
+        if self.related_weight != 1:
+            losses = torch.where(targets == self.none, losses, losses * self.related_weight)
+        return losses.sum() / max(len(np.unique(found.head)), 1)
+
+    @torch.no_grad()
+    def decode(self, x: Tensor, mentions: MentionRows) -> list[Related]:
+        """The pairs whose most probable class is a relation: (head, tail, class, probability)."""
+        found = self._pairs(mentions)
+        if not len(found.head):
+            return []
+        probabilities = self._logits(x, mentions, found).softmax(dim=1)
+        best, relation = probabilities.max(dim=1)
+        best, relation = best.cpu().numpy(), relation.cpu().numpy()
+        row = np.flatnonzero(relation != self.none)
+        columns = (found.head[row], found.tail[row], relation[row], best[row].astype(float))
+        return list(zip(*(values.tolist() for values in columns), strict=True))
+
+    def out_of_reach(self, mentions: MentionRows, pairs: Tensor) -> int:
+        """How many gold pairs between these mentions are too far apart, or not of the schema."""
+        *_, lost = self._gold(mentions, pairs, self._pairs(mentions))
+        return lost
+
+    def _pairs(self, mentions: MentionRows) -> _Pairs:
+        head, tail = candidate_pairs(mentions, self.allowed.any(axis=2), self.max_distance)
+        first, last, kind = (
+            column.cpu().numpy() for column in (mentions.first, mentions.last, mentions.type)
+        )
+        after = first[tail] > first[head]
+        low = np.where(after, last[head], last[tail]) + 1
+        high = np.maximum(np.where(after, first[tail], first[head]), low)
+        gap = np.searchsorted(_STEPS, high - low, side="right") - 1
+        return _Pairs(
+            head,
+            tail,
+            low,
+            high,
+            2 * gap + after,
+            _rank(head, kind[tail], high - low),
+            _rank(tail, kind[head], high - low),
+            kind[head] * self.types + kind[tail],
+        )
+
+    def _gold(
+        self, mentions: MentionRows, pairs: Tensor, found: _Pairs
+    ) -> tuple[np.ndarray, np.ndarray, int]:
+        """Candidate and class of each gold pair that is one, and how many are none."""
+        related = related_mentions(mentions, pairs, self.allowed)
+        kind = mentions.type.cpu().numpy()
+        fits = self.allowed[kind[related[:, 0]], kind[related[:, 1]], related[:, 2]]
+        number = found.head * len(mentions) + found.tail
+        wanted = related[:, 0] * len(mentions) + related[:, 1]
+        row = np.searchsorted(number, wanted)
+        fits &= np.append(number, -1)[row] == wanted
+        return row[fits], related[fits, 2], int((~fits).sum())
+
+    def _logits(self, x: Tensor, mentions: MentionRows, found: _Pairs) -> Tensor:
+        """``[P, R]``, float32; -inf where a class does not go with the types."""
+        x = wide(x)
+        kinds = torch.from_numpy(row_kinds(mentions, len(x)))
+        x = x + self.marks(kinds.to(x.device, non_blocking=True))
+        for layer in self.layers:
+            x = wide(layer(x, mentions.cu_rows))
+        x = self.dropout(x)
+        on_device = mentions.to(x.device)
+        ends = torch.stack([on_device.first, on_device.last + 1])
+        sums = torch.cat([x.new_zeros(1, x.shape[1]), x.cumsum(0)])
+        mean = (sums[ends[1]] - sums[ends[0]]) / (ends[1] - ends[0]).unsqueeze(1)
+        m = torch.cat([x[on_device.first], x[on_device.last], mean], dim=1)
+        as_head, as_tail = wide(self.as_head(m)), wide(self.as_tail(m))
+        rows = wide(self.between(x))
+        widest = int((found.high - found.low).max(initial=0))
+        levels = [rows]
+        while 2 ** len(levels) <= widest:
+            step = 2 ** (len(levels) - 1)
+            before = levels[-1]
+            levels.append(torch.maximum(before[:-step], before[step:]))
+        count = len(found.head)
+        portions = [slice(at, at + PAIRS_AT_ONCE) for at in range(0, count, PAIRS_AT_ONCE)]
+        parts = []
+        for portion in portions:
+            columns = [
+                torch.from_numpy(column[portion]).to(x.device, non_blocking=True)
+                for column in found
+            ]
+            if len(portions) == 1 or not torch.is_grad_enabled():
+                parts.append(self._score(as_head, as_tail, levels, *columns))
+            else:
+                parts.append(
+                    checkpoint(self._score, as_head, as_tail, levels, *columns, use_reentrant=False)
+                )
+        return torch.cat(parts)
+
+    def _score(
+        self, as_head, as_tail, levels, head, tail, low, high, distance, tails, heads, kinds
+    ) -> Tensor:
+        width = high - low
+        between = self.nothing_between.expand(len(head), -1)
+        level = torch.where(width > 0, width, 1).log2().floor().long()
+        order = torch.argsort(level + (width > 0), stable=True)
+        counts = torch.bincount(level + (width > 0), minlength=len(levels) + 1).tolist()
+        pieces, at = [between[: counts[0]]], counts[0]
+        for number, count in enumerate(counts[1:]):
+            chosen = order[at : at + count]
+            at += count
+            table = levels[number]
+            begin, end = low[chosen], high[chosen] - 2**number
+            pieces.append(torch.maximum(table[begin], table[end]))
+        between = torch.cat(pieces).index_select(0, torch.argsort(order))
+        hidden = as_head.index_select(0, head) + as_tail.index_select(0, tail)
+        hidden = hidden + wide(self.of_between(functional.celu(between)))
+        hidden = hidden + self.distance_embedding(distance) + self.kinds_embedding(kinds)
+        hidden = hidden + self.nearer_tails_embedding(tails) + self.nearer_heads_embedding(heads)
+        return wide(self.output(self.dropout(functional.celu(hidden)))) + self.mask[kinds]
+
+
+def _rank(owner: np.ndarray, kind: np.ndarray, gap: np.ndarray) -> np.ndarray:
+    """How many pairs of the same owner and kind have a smaller gap, at most ``_NEARER``."""
+    order = np.lexsort((gap, kind, owner))
+    group = np.flatnonzero(
+        np.append(True, (np.diff(owner[order]) != 0) | (np.diff(kind[order]) != 0))
+    ) if len(owner) else np.zeros(0, np.int64)
+    start = np.repeat(group, np.diff(np.append(group, len(owner))))
+    rank = np.empty(len(owner), np.int64)
+    rank[order] = np.minimum(np.arange(len(owner)) - start, _NEARER)
+    return rank
