@@ -211,7 +211,8 @@ class JNRFConfig:
     pair_threshold: float = 0.9
     #: Rows between the mentions of a pair at most; null is no limit.
     pair_distance: int | None = None
-    #: Convolutions over rows that are marked with the mentions they are in, before pairs are scored.
+    #: Convolutions over rows that are marked with the mentions they are in, before spans are
+    #: related.
     span_layers: int = 2
     #: Share of the training batches in which relations are learnt between the mentions found by
     #: the tags instead of the gold ones.

@@ -107,22 +107,46 @@ def candidate_pairs(
     ``allowed`` bool ``[types, types]`` says which head and tail types go together;
     ``max_distance`` bounds the distance of their first rows (None: any). Returns ``head`` and
     ``tail``, int64 ``[P]``, mention indices ordered by head, then tail. Memory beside the result
-    is that of the largest document.
+    is that of the largest document; with a bound it grows with the mentions, not with their square.
     """
-    first, kind = mentions.first.cpu().numpy(), mentions.type.cpu().numpy()
+    if max_distance is not None:
+        return _near_pairs(mentions, allowed, max_distance)
+    kind = mentions.type.cpu().numpy()
     heads, tails = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     for start, end in pairwise(mentions.cu.tolist()):
         if end - start < 2:
             continue
-        kinds, rows = kind[start:end], first[start:end]
+        kinds = kind[start:end]
         joined = allowed[np.ix_(kinds, kinds)]
         np.fill_diagonal(joined, False)
-        if max_distance is not None:
-            joined &= np.abs(rows[:, None] - rows) <= max_distance
         head, tail = np.nonzero(joined)
         heads.append(head + start)
         tails.append(tail + start)
     return np.concatenate(heads), np.concatenate(tails)
+
+
+def _near_pairs(
+    mentions: MentionRows, allowed: np.ndarray, max_distance: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """:func:`candidate_pairs` with a bound: each mention meets a stretch of those around it."""
+    first, kind = mentions.first.cpu().numpy(), mentions.type.cpu().numpy()
+    cu = mentions.cu.numpy().astype(np.int64)
+    order = np.argsort(first, kind="stable")  # documents stay one after another
+    start, end = (
+        np.clip(
+            np.searchsorted(first[order], first + shift, side),
+            *(np.repeat(bound, np.diff(cu)) for bound in (cu[:-1], cu[1:])),
+        )
+        for shift, side in ((-max_distance, "left"), (max_distance, "right"))
+    )
+    count = end - start
+    head = np.repeat(np.arange(len(first)), count)
+    within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    tail = order[np.repeat(start, count) + within]
+    joined = allowed[kind[head], kind[tail]] & (head != tail)
+    head, tail = head[joined], tail[joined]
+    by_tail = np.lexsort((tail, head))
+    return head[by_tail], tail[by_tail]
 
 
 def related_mentions(mentions: MentionRows, pairs: Tensor, allowed: np.ndarray) -> np.ndarray:
@@ -161,9 +185,7 @@ def row_kinds(mentions: MentionRows, rows: int) -> np.ndarray:
     return kinds
 
 
-def stand_ins(
-    gold: MentionRows, pairs: Tensor, found: np.ndarray
-) -> tuple[MentionRows, Tensor]:
+def stand_ins(gold: MentionRows, pairs: Tensor, found: np.ndarray) -> tuple[MentionRows, Tensor]:
     """Mentions that were found, in place of the gold ones, with the relations of those they meet.
 
     ``found int64 [K, 3]`` has first row, last row and type of each, in the order of rows. A found

@@ -285,7 +285,9 @@ class JNRF(nn.Module, PretrainedMixin):
         if self.config.behaviour == "reference" or not len(tags):
             return mean
         rows = len(tags)
-        counted = (ROWS_A_MENTION_ROW * (tags != self.outside).sum()).clamp(rows / MOST_TAG_WEIGHT, rows)
+        counted = (ROWS_A_MENTION_ROW * (tags != self.outside).sum()).clamp(
+            rows / MOST_TAG_WEIGHT, rows
+        )
         return mean * (rows / counted)
 
     def _add_mention_losses(
@@ -307,7 +309,7 @@ class JNRF(nn.Module, PretrainedMixin):
         output.loss = output.tag_loss + self.config.relation_weight * output.relation_loss
 
     def _found_mentions(self, tag_logits: Tensor, layout: Layout) -> np.ndarray:
-        """First row, last row and type of the mentions that the tags spell now, int64 ``[K, 3]``."""
+        """First row, last row and type of the mentions that the tags spell, int64 ``[K, 3]``."""
         schema = self.config.schema
         tags = self.tag_head.best(tag_logits, layout.cu_segments, constrained=True).cpu().numpy()
         number = {name: index for index, name in enumerate(schema.entity_types)}

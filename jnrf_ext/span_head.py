@@ -1,4 +1,4 @@
-"""Relations by a score for each pair of mentions, read from both and from what lies between them."""
+"""Relations by a score for each pair of mentions, from both and from what lies between them."""
 
 from __future__ import annotations
 
@@ -45,6 +45,10 @@ class _Pairs(NamedTuple):
     nearer_tails: np.ndarray
     nearer_heads: np.ndarray
     kinds: np.ndarray
+    #: The pairs ordered by how many rows are between them: none, then by powers of two of them;
+    #: and where each of these groups but the first starts
+    order: np.ndarray
+    bounds: np.ndarray
 
 
 class SpanHead(nn.Module):
@@ -134,7 +138,10 @@ class SpanHead(nn.Module):
         return list(zip(*(values.tolist() for values in columns), strict=True))
 
     def out_of_reach(self, mentions: MentionRows, pairs: Tensor) -> int:
-        """How many gold pairs between these mentions are too far apart, or not of the schema."""
+        """How many gold pairs between these mentions the head cannot find.
+
+        Those too far apart, those not of the schema, and further classes of one pair.
+        """
         *_, lost = self._gold(mentions, pairs, self._pairs(mentions))
         return lost
 
@@ -147,6 +154,7 @@ class SpanHead(nn.Module):
         low = np.where(after, last[head], last[tail]) + 1
         high = np.maximum(np.where(after, first[tail], first[head]), low)
         gap = np.searchsorted(_STEPS, high - low, side="right") - 1
+        level = np.frexp((high - low).astype(np.float64))[1]  # 0 for 0, 1 for 1, 2 for 2 and 3, ...
         return _Pairs(
             head,
             tail,
@@ -156,6 +164,8 @@ class SpanHead(nn.Module):
             _rank(head, kind[tail], high - low),
             _rank(tail, kind[head], high - low),
             kind[head] * self.types + kind[tail],
+            np.argsort(level, kind="stable"),
+            np.cumsum(np.bincount(level))[:-1] if len(level) else np.zeros(0, np.int64),
         )
 
     def _gold(
@@ -169,61 +179,61 @@ class SpanHead(nn.Module):
         wanted = related[:, 0] * len(mentions) + related[:, 1]
         row = np.searchsorted(number, wanted)
         fits &= np.append(number, -1)[row] == wanted
-        return row[fits], related[fits, 2], int((~fits).sum())
+        row, relation = row[fits], related[fits, 2]
+        row, once = np.unique(row, return_index=True)
+        return row, relation[once], len(related) - len(row)
 
     def _logits(self, x: Tensor, mentions: MentionRows, found: _Pairs) -> Tensor:
         """``[P, R]``, float32; -inf where a class does not go with the types."""
-        x = wide(x)
+        x = self._marked(wide(x), mentions)
+        as_head, as_tail = self._mentions(x, mentions.to(x.device))
+        parts = []
+        # The largest values of 2 ** level rows from each row on, level after level: any stretch
+        # of rows is two of the largest level that it holds (a sparse table).
+        table = wide(self.between(x))
+        for level, chosen in enumerate(np.split(found.order, found.bounds)):
+            if level > 1:
+                step = 2 ** (level - 2)
+                table = torch.maximum(table[:-step], table[step:])
+            for at in range(0, len(chosen), PAIRS_AT_ONCE):
+                some = chosen[at : at + PAIRS_AT_ONCE]
+                low, high = found.low[some], found.high[some] - 2 ** max(level - 1, 0)
+                columns = (found.head, found.tail, found.distance, found.nearer_tails)
+                columns = (*columns, found.nearer_heads, found.kinds)
+                indices = (low, high, *(column[some] for column in columns))
+                indices = [torch.from_numpy(c).to(x.device, non_blocking=True) for c in indices]
+                inputs = (as_head, as_tail, table if level else None, *indices)
+                if len(found.head) > PAIRS_AT_ONCE and torch.is_grad_enabled():
+                    parts.append(checkpoint(self._score, *inputs, use_reentrant=False))
+                else:
+                    parts.append(self._score(*inputs))
+        place = torch.from_numpy(np.argsort(found.order)).to(x.device, non_blocking=True)
+        return torch.cat(parts).index_select(0, place)
+
+    def _marked(self, x: Tensor, mentions: MentionRows) -> Tensor:
+        """The rows, told what mention they are in, after the head's own layers."""
         kinds = torch.from_numpy(row_kinds(mentions, len(x)))
         x = x + self.marks(kinds.to(x.device, non_blocking=True))
         for layer in self.layers:
             x = wide(layer(x, mentions.cu_rows))
-        x = self.dropout(x)
-        on_device = mentions.to(x.device)
-        ends = torch.stack([on_device.first, on_device.last + 1])
+        return self.dropout(x)
+
+    def _mentions(self, x: Tensor, mentions: MentionRows) -> tuple[Tensor, Tensor]:
+        """What mentions add to a pair's hidden layer, as its head and as its tail: ``[M, S]``."""
+        first, last = mentions.first, mentions.last
         sums = torch.cat([x.new_zeros(1, x.shape[1]), x.cumsum(0)])
-        mean = (sums[ends[1]] - sums[ends[0]]) / (ends[1] - ends[0]).unsqueeze(1)
-        m = torch.cat([x[on_device.first], x[on_device.last], mean], dim=1)
-        as_head, as_tail = wide(self.as_head(m)), wide(self.as_tail(m))
-        rows = wide(self.between(x))
-        widest = int((found.high - found.low).max(initial=0))
-        levels = [rows]
-        while 2 ** len(levels) <= widest:
-            step = 2 ** (len(levels) - 1)
-            before = levels[-1]
-            levels.append(torch.maximum(before[:-step], before[step:]))
-        count = len(found.head)
-        portions = [slice(at, at + PAIRS_AT_ONCE) for at in range(0, count, PAIRS_AT_ONCE)]
-        parts = []
-        for portion in portions:
-            columns = [
-                torch.from_numpy(column[portion]).to(x.device, non_blocking=True)
-                for column in found
-            ]
-            if len(portions) == 1 or not torch.is_grad_enabled():
-                parts.append(self._score(as_head, as_tail, levels, *columns))
-            else:
-                parts.append(
-                    checkpoint(self._score, as_head, as_tail, levels, *columns, use_reentrant=False)
-                )
-        return torch.cat(parts)
+        mean = (sums[last + 1] - sums[first]) / (last + 1 - first).unsqueeze(1)
+        m = torch.cat([x[first], x[last], mean], dim=1)
+        return wide(self.as_head(m)), wide(self.as_tail(m))
 
     def _score(
-        self, as_head, as_tail, levels, head, tail, low, high, distance, tails, heads, kinds
+        self, as_head, as_tail, table, low, high, head, tail, distance, tails, heads, kinds
     ) -> Tensor:
-        width = high - low
-        between = self.nothing_between.expand(len(head), -1)
-        level = torch.where(width > 0, width, 1).log2().floor().long()
-        order = torch.argsort(level + (width > 0), stable=True)
-        counts = torch.bincount(level + (width > 0), minlength=len(levels) + 1).tolist()
-        pieces, at = [between[: counts[0]]], counts[0]
-        for number, count in enumerate(counts[1:]):
-            chosen = order[at : at + count]
-            at += count
-            table = levels[number]
-            begin, end = low[chosen], high[chosen] - 2**number
-            pieces.append(torch.maximum(table[begin], table[end]))
-        between = torch.cat(pieces).index_select(0, torch.argsort(order))
+        """The logits of some pairs; ``table`` None where nothing is between them."""
+        if table is None:
+            between = self.nothing_between.expand(len(head), -1)
+        else:
+            between = torch.maximum(table.index_select(0, low), table.index_select(0, high))
         hidden = as_head.index_select(0, head) + as_tail.index_select(0, tail)
         hidden = hidden + wide(self.of_between(functional.celu(between)))
         hidden = hidden + self.distance_embedding(distance) + self.kinds_embedding(kinds)
@@ -234,9 +244,11 @@ class SpanHead(nn.Module):
 def _rank(owner: np.ndarray, kind: np.ndarray, gap: np.ndarray) -> np.ndarray:
     """How many pairs of the same owner and kind have a smaller gap, at most ``_NEARER``."""
     order = np.lexsort((gap, kind, owner))
-    group = np.flatnonzero(
-        np.append(True, (np.diff(owner[order]) != 0) | (np.diff(kind[order]) != 0))
-    ) if len(owner) else np.zeros(0, np.int64)
+    group = (
+        np.flatnonzero(np.append(True, (np.diff(owner[order]) != 0) | (np.diff(kind[order]) != 0)))
+        if len(owner)
+        else np.zeros(0, np.int64)
+    )
     start = np.repeat(group, np.diff(np.append(group, len(owner))))
     rank = np.empty(len(owner), np.int64)
     rank[order] = np.minimum(np.arange(len(owner)) - start, _NEARER)

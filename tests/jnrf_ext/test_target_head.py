@@ -7,7 +7,7 @@ import torch
 from toy_relations import ADE, DRUG, NO_PAIRS, REASON, SCHEMA, bounds, by_rows, one_by_one, toy
 
 from jnrf_ext import target_head
-from jnrf_ext.mention_rows import MentionRows
+from jnrf_ext.mention_rows import MentionRows, row_kinds
 from jnrf_ext.schema import Schema
 from jnrf_ext.target_head import TargetHead
 
@@ -135,7 +135,7 @@ def test_rows_are_marked_by_target_and_by_mention_type():
     head = small_head(context=9)
     mentions = mentions_of((0, 1, ADE), (3, 4, DRUG), rows=6)
     targets = head._targets(mentions)
-    kinds = head._row_kinds(mentions, 6)
+    kinds = row_kinds(mentions, 6)
     rows, kinds, indicator, cu = head._inputs(
         mentions, targets, kinds, slice(0, 1), torch.device("cpu")
     )
