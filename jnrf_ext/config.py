@@ -162,6 +162,8 @@ class JNRFConfig:
     #: Mixing window of each layer in tokens, 0 for the whole document; none given is the paper's
     #: way, whole documents throughout. Small windows give a tag its neighbours.
     mixing_windows: list[int] = field(default_factory=lambda: [2, 2, 4, 4, 8, 0])
+    #: Gated Fourier mixing of whole documents after the shared layers, where these are not Fourier.
+    document_mixing: bool = False
     #: Factor on the Fourier term beside the residual; 1 in the paper.
     fourier_scale: float = 1.0
     #: Divide the Fourier term by sqrt(N H), so that it is of the size of the residual beside it.
@@ -213,7 +215,7 @@ class JNRFConfig:
     pair_distance: int | None = None
     #: Convolutions over rows that are marked with the mentions they are in, before spans are
     #: related.
-    span_layers: int = 2
+    span_layers: int = 1
     #: Share of the training batches in which relations are learnt between the mentions found by
     #: the tags instead of the gold ones.
     predicted_share: float = 0.0

@@ -231,7 +231,7 @@ def _relate_mentions(
 ) -> None:
     """Add the relations of a head that works on mentions."""
     schema = model.config.schema
-    rows = mention_rows(spans, found.layout.cu_rows, schema.entity_types)
+    rows = mention_rows(spans, found.layout, schema.entity_types)
     related = model.relation_head.decode(found.x, rows)
     head, tail, relation, score = zip(*related, strict=True) if related else ((), (), (), ())
     columns = (np.array(column, np.int64) for column in (head, tail, relation))

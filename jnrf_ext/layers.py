@@ -135,6 +135,22 @@ class FourierLayer(nn.Module):
         )
 
 
+class GatedMixing(nn.Module):
+    """``y = x + g * Re FFT2(x) / sqrt(N H)`` over whole documents, ``g [H]`` trained from 0.
+
+    What layers that see neighbours alone lack, at the cost of a transform: each row hears of the
+    whole document, as loudly as training finds it of use.
+    """
+
+    def __init__(self, hidden_size: int):
+        super().__init__()
+        self.gate = nn.Parameter(torch.zeros(hidden_size))
+
+    def forward(self, x: Tensor, cu_rows: Tensor) -> Tensor:
+        """``x [N, H]`` packed by ``cu_rows int32 [B + 1]`` -> ``[N, H]``."""
+        return x + self.gate * ops.fourier_mix(x, cu_rows, 1.0, True)
+
+
 class RelationHead(nn.Module):
     """Scores every (head, tail) pair of each document for every class (section 3.3).
 

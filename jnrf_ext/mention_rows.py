@@ -24,7 +24,8 @@ class MentionRows:
     ``first`` and ``last``, int64 ``[M]``, are the rows in which each begins and ends (inclusive),
     counted through the batch; ``type int64 [M]`` indices into ``schema.entity_types``. ``cu`` and
     ``cu_rows``, int32 ``[B + 1]`` on the host, are the bounds of the documents among the mentions
-    and among the rows. Heads read mentions on the host and send what the device needs; they take
+    and among the rows; ``cu_segments``, likewise, those of what recurrent layers do not go beyond
+    (None: the documents). Heads read mentions on the host and send what the device needs; they take
     mentions on the device too, but then wait for it.
     """
 
@@ -33,6 +34,7 @@ class MentionRows:
     type: Tensor
     cu: Tensor
     cu_rows: Tensor
+    cu_segments: Tensor | None = None
 
     @classmethod
     def of_documents(
@@ -57,7 +59,7 @@ class MentionRows:
     def to(self, device: torch.device | str) -> MentionRows:
         """The same on another device; the bounds stay on the host."""
         columns = (t.to(device, non_blocking=True) for t in (self.first, self.last, self.type))
-        return MentionRows(*columns, self.cu, self.cu_rows)
+        return MentionRows(*columns, self.cu, self.cu_rows, self.cu_segments)
 
 
 class MentionPairHead(Protocol):
@@ -195,7 +197,7 @@ def stand_ins(gold: MentionRows, pairs: Tensor, found: np.ndarray) -> tuple[Ment
     bounds = gold.cu_rows.numpy()
     cu = np.searchsorted(found[:, 0], bounds).astype(np.int32)
     columns = (torch.from_numpy(column.copy()) for column in found.T)
-    mentions = MentionRows(*columns, torch.from_numpy(cu), gold.cu_rows)
+    mentions = MentionRows(*columns, torch.from_numpy(cu), gold.cu_rows, gold.cu_segments)
     gold_rows = np.stack([c.cpu().numpy() for c in (gold.first, gold.last, gold.type)], axis=1)
     order = np.argsort(gold_rows[:, 0], kind="stable")
     instead: dict[int, list[int]] = {}

@@ -16,7 +16,7 @@ from jnrf_ext import ops
 from jnrf_ext.auxiliary import Auxiliary
 from jnrf_ext.config import JNRFConfig
 from jnrf_ext.inputs import Inputs
-from jnrf_ext.layers import RelationHead
+from jnrf_ext.layers import GatedMixing, RelationHead
 from jnrf_ext.linear import Linear, cast_together
 from jnrf_ext.mention_rows import stand_ins
 from jnrf_ext.outline import Layout
@@ -96,6 +96,7 @@ class JNRF(nn.Module, PretrainedMixin):
         self.inputs = Inputs(config)
         windows = config.mixing_windows
         self.layers = Stack(config, config.num_layers, windows, config.share_layers)
+        self.mixing = GatedMixing(config.hidden_size) if config.document_mixing else None
         self.relation_inputs = self.relation_layers = None
         if config.separate_inputs:
             self.relation_inputs = Inputs(config)
@@ -176,6 +177,8 @@ class JNRF(nn.Module, PretrainedMixin):
         jitter = self.config.phase_jitter if self.training else 0
         phase = int(torch.randint(jitter, (), device="cpu")) if jitter > 0 else 0
         x = self.layers(self.inputs(input_ids, surface, layout, phase), layout, phase)
+        if self.mixing is not None:
+            x = self.mixing(x, layout.cu_rows)
         y = x
         if self.relation_inputs is not None:
             y = self.relation_inputs(input_ids, surface, layout, phase)

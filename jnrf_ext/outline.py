@@ -135,18 +135,20 @@ def lay_out(outlines: list[Outline], lengths: list[int]) -> Layout:
 
 
 def mention_rows(
-    spans: Sequence[Sequence[tuple]], cu_rows: Tensor, entity_types: Sequence[str]
+    spans: Sequence[Sequence[tuple]], layout: Layout, entity_types: Sequence[str]
 ) -> MentionRows:
     """The mentions of packed documents from (type, first row, last row exclusive, ...) of each.
 
-    Rows are counted within the document, ``cu_rows int32 [B + 1]`` are its rows in the batch.
+    Rows are counted within the document, ``layout`` says where those are in the batch.
     """
     number = {name: index for index, name in enumerate(entity_types)}
     documents = [
         [(first, last - 1, number[kind]) for kind, first, last, *_ in mentions]
         for mentions in spans
     ]
-    return MentionRows.of_documents(documents, cu_rows)
+    mentions = MentionRows.of_documents(documents, layout.cu_rows)
+    mentions.cu_segments = layout.cu_segments
+    return mentions
 
 
 def _bounds(values: np.ndarray) -> Tensor:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from torch import nn
 
 from jnrf_ext.config import JNRFConfig
 from jnrf_ext.layers import RelationHead
 from jnrf_ext.pair_head import PairHead
 from jnrf_ext.span_head import SpanHead
+from jnrf_ext.stack import build_layer
 from jnrf_ext.target_head import TargetHead
 
 
@@ -37,8 +40,8 @@ def build_relation_head(config: JNRFConfig) -> nn.Module | None:
             config.head_dropout,
             config.related_weight,
             config.pair_distance,
+            partial(build_layer, config),
             config.span_layers,
-            config.layer_dropout,
         )
     standard = config.behaviour == "standard"
     return RelationHead(

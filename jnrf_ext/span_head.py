@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from jnrf_ext.convolution import ConvolutionLayer
 from jnrf_ext.layers import Dropout
 from jnrf_ext.linear import Linear
 from jnrf_ext.mention_rows import (
@@ -21,7 +21,7 @@ from jnrf_ext.mention_rows import (
     related_mentions,
     row_kinds,
 )
-from jnrf_ext.recurrent import wide
+from jnrf_ext.recurrent import RecurrentLayer, wide
 from jnrf_ext.schema import Schema
 
 #: Pairs whose features are held at once.
@@ -70,8 +70,8 @@ class SpanHead(nn.Module):
         dropout: float = 0.0,
         related_weight: float = 1.0,
         max_distance: int | None = None,
-        num_layers: int = 2,
-        layer_dropout: float = 0.1,
+        layers: Callable[[int], nn.Module] | None = None,
+        num_layers: int = 0,
     ):
         super().__init__()
         self.none = schema.relations.index(schema.no_relation)
@@ -82,9 +82,7 @@ class SpanHead(nn.Module):
         self.types = types
         self.dropout = Dropout(dropout)
         self.marks = nn.Embedding(1 + 2 * types, hidden_size)
-        self.layers = nn.ModuleList(
-            ConvolutionLayer(hidden_size, 2**number, layer_dropout) for number in range(num_layers)
-        )
+        self.layers = nn.ModuleList(layers(number) for number in range(num_layers))
         self.as_head = Linear(3 * hidden_size, size)
         self.as_tail = Linear(3 * hidden_size, size)
         self.between = Linear(hidden_size, size)
@@ -215,7 +213,11 @@ class SpanHead(nn.Module):
         kinds = torch.from_numpy(row_kinds(mentions, len(x)))
         x = x + self.marks(kinds.to(x.device, non_blocking=True))
         for layer in self.layers:
-            x = wide(layer(x, mentions.cu_rows))
+            if isinstance(layer, RecurrentLayer):
+                cu = mentions.cu_rows if mentions.cu_segments is None else mentions.cu_segments
+                x = x + layer(x, cu)
+            else:
+                x = wide(layer(x, mentions.cu_rows))
         return self.dropout(x)
 
     def _mentions(self, x: Tensor, mentions: MentionRows) -> tuple[Tensor, Tensor]:

@@ -16,7 +16,7 @@ class Stack(nn.ModuleList):
 
     def __init__(self, config: JNRFConfig, count: int, windows: list[int], shared: bool = False):
         """``windows`` as in `JNRFConfig.mixing_windows`; ``shared`` has one layer do for all."""
-        super().__init__(_layer(config, n) for n in range(min(count, 1) if shared else count))
+        super().__init__(build_layer(config, n) for n in range(min(count, 1) if shared else count))
         self.count, self.windows = count, windows or [0] * count
 
     def forward(self, x: Tensor, layout: Layout, phase: int = 0) -> Tensor:
@@ -37,7 +37,8 @@ class Stack(nn.ModuleList):
         return x
 
 
-def _layer(config: JNRFConfig, number: int) -> nn.Module:
+def build_layer(config: JNRFConfig, number: int) -> nn.Module:
+    """A layer of the configuration's kind; ``number`` counts those of a stack from 0."""
     size, dropout = config.hidden_size, config.layer_dropout
     if config.layer_kind == "convolution":
         return ConvolutionLayer(size, 2 ** (number % 3), dropout)

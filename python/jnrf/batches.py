@@ -107,7 +107,7 @@ def pack(examples: Sequence[Example], entity_types: Sequence[str] = ()) -> Batch
     layout = lay_out([example.outline for example in examples], [*map(len, examples)])
     if entity_types and examples[0].task == 0:
         spans = [example.spans for example in examples]
-        layout.mentions = mention_rows(spans, layout.cu_rows, entity_types)
+        layout.mentions = mention_rows(spans, layout, entity_types)
 
     def join(columns, kind):
         return torch.from_numpy(np.concatenate(columns).astype(kind, copy=False))

@@ -139,7 +139,7 @@ def test_without_an_outline_each_wordpiece_is_a_row_and_each_document_a_segment(
 def test_bounds_and_mentions_stay_on_the_host(tokenizer):
     encoded, rows = rows_of(tokenizer, TEXT, units="word", character_size=2)
     layout = lay_out([rows], [len(encoded)])
-    layout.mentions = mention_rows([[("Drug", 3, 6)]], layout.cu_rows, ["Drug"])
+    layout.mentions = mention_rows([[("Drug", 3, 6)]], layout, ["Drug"])
     moved = layout.to("meta")
     assert moved.pieces.device.type == moved.row_of.device.type == "meta"
     assert moved.shapes.index.device.type == "meta"
@@ -148,7 +148,8 @@ def test_bounds_and_mentions_stay_on_the_host(tokenizer):
 
 def test_mentions_are_counted_through_the_batch():
     cu = torch.tensor([0, 5, 5, 9], dtype=torch.int32)
-    rows = mention_rows([[("B", 0, 2), ("A", 3, 5)], [], [("A", 1, 2, 0.5)]], cu, ["A", "B"])
+    spans = [[("B", 0, 2), ("A", 3, 5)], [], [("A", 1, 2, 0.5)]]
+    rows = mention_rows(spans, Layout.plain(cu), ["A", "B"])
     assert rows.first.tolist() == [0, 3, 6]
     assert rows.last.tolist() == [1, 4, 6]
     assert rows.type.tolist() == [1, 0, 0]

@@ -7,14 +7,20 @@ import torch
 from toy_relations import ADE, DRUG, NO_PAIRS, SCHEMA, bounds, by_rows, one_by_one, toy
 
 from jnrf_ext import span_head
+from jnrf_ext.convolution import ConvolutionLayer
 from jnrf_ext.mention_rows import MentionRows
+from jnrf_ext.recurrent import RecurrentLayer
 from jnrf_ext.schema import Schema
 from jnrf_ext.span_head import SpanHead
 
 
 def small_head(schema: Schema = SCHEMA, **settings) -> SpanHead:
     torch.manual_seed(0)
-    return SpanHead(schema, 8, **({"size": 16, "layer_dropout": 0.0} | settings))
+    return SpanHead(schema, 8, **({"size": 16} | settings))
+
+
+def convolution(number: int) -> ConvolutionLayer:
+    return ConvolutionLayer(8, 2**number, 0.0)
 
 
 def eager(head: SpanHead) -> SpanHead:
@@ -41,7 +47,7 @@ def test_it_learns_relations_that_its_rows_decide():
 
 def test_a_pair_is_scored_from_its_mentions_and_the_rows_between():
     """Pair by pair, by the formula: what is between is the largest of those rows."""
-    head = small_head(num_layers=1).eval().double()
+    head = small_head(layers=convolution, num_layers=2).eval().double()
     x, mentions, _ = toy([6, 1, 9], dtype=torch.float64)
     found = head._pairs(mentions)
     rows = head._marked(x, mentions)
@@ -64,7 +70,7 @@ def test_a_pair_is_scored_from_its_mentions_and_the_rows_between():
 
 
 def test_the_mean_of_a_mention_is_that_of_its_rows():
-    head = small_head(num_layers=0).double()
+    head = small_head().double()
     mentions = MentionRows.of_documents([[(1, 3, ADE)]], bounds(5))
     x = torch.randn(5, 8, dtype=torch.float64)
     rows = torch.cat([x[1], x[3], x[1:4].mean(0)])
@@ -88,8 +94,20 @@ def test_nearer_candidates_of_the_same_type_are_counted():
     assert ranks == {(1, 0): (1, 0), (1, 2): (0, 0), (1, 3): (2, 0)}
 
 
+def test_recurrent_layers_do_not_go_beyond_segments():
+    head = small_head(layers=lambda _: RecurrentLayer(8, "lstm", 0.0), num_layers=1)
+    mentions = MentionRows.of_documents([[(0, 1, ADE), (5, 5, DRUG)]], bounds(8))
+    mentions.cu_segments = torch.tensor([0, 3, 8], dtype=torch.int32)
+    x = torch.randn(8, 8)
+    before = head._marked(x, mentions)
+    x[5:] = 0
+    after = head._marked(x, mentions)
+    assert torch.equal(before[:3], after[:3])
+    assert not torch.isclose(before[3:], after[3:]).all(dim=1).any()
+
+
 def test_packed_documents_equal_single_ones():
-    head = eager(small_head()).double()
+    head = eager(small_head(layers=convolution, num_layers=2)).double()
     x, mentions, pairs = toy([5, 0, 1, 7], dtype=torch.float64)
     found, total, heads = [], 0.0, 0
     for rows, alone, own, start in one_by_one(x, mentions, pairs):

@@ -22,7 +22,7 @@ from jnrf_ext.config import JNRFConfig
 from jnrf_ext.document import Document
 from jnrf_ext.encoder import load_tokenizer
 from jnrf_ext.errors import InputError
-from jnrf_ext.outline import mention_rows
+from jnrf_ext.outline import Layout, mention_rows
 from jnrf_ext.schema import Schema
 from jnrf_ext.tokenizer import Tokenizer
 
@@ -227,7 +227,8 @@ def out_of_reach(examples: list[Example], model: JNRF) -> list[str]:
     lost = 0
     for example in examples:
         rows = torch.tensor([0, len(example.outline)], dtype=torch.int32)
-        mentions = mention_rows([example.spans], rows, model.config.schema.entity_types)
+        types = model.config.schema.entity_types
+        mentions = mention_rows([example.spans], Layout.plain(rows), types)
         lost += model.relation_head.out_of_reach(mentions, torch.from_numpy(example.pairs))
     remark = f"train: {lost:,} relations out of the relation head's reach (see {limit})"
     return [remark] if lost else []
