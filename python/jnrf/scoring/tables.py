@@ -137,8 +137,9 @@ _ERRORS_EXPLAINED = (
     "predicted; across sentences: of these, those that reach over the end of a sentence",
     "F1 if mended: strict micro F1 if the errors of this cause, and no others, were put right: its "
     "gold predicted exactly, its predictions gone. Of several causes that fit the first counts.",
-    "inexact: predicted, but with other boundaries or another type. A row of words holds relations "
-    "within one sentence; a punctuation mark is a word.",
+    "inexact: predicted, but with other boundaries or another type",
+    "words: between head and tail in one sentence, punctuation marks too; missed and spurious "
+    "there: not found and not right, whatever the cause",
 )
 
 
