@@ -36,7 +36,14 @@ def errors(
     by_id = {gold.id: (gold, predicted) for gold, predicted in documents}
     blocks = []
     for number, (name, analysis) in enumerate(named.items()):
-        tables = [_causes("Mentions", analysis.mentions, MENTION_CAUSES)]
+        tables = [
+            _causes(
+                "Mentions",
+                analysis.mentions,
+                MENTION_CAUSES,
+                analysis.relations.micro if finds_relations else None,
+            )
+        ]
         shown = [_examples("mentions", analysis.mentions, MENTION_CAUSES, by_id)]
         if finds_relations:
             tables.append(_causes("Relations", analysis.relations, RELATION_CAUSES))
@@ -50,27 +57,37 @@ def errors(
     return "".join(blocks) or "<p>No errors were counted, for nothing was scored.</p>"
 
 
-def _causes(title: str, found: TaskErrors, causes: dict[str, Cause]) -> str:
+def _causes(
+    title: str, found: TaskErrors, causes: dict[str, Cause], relations: Counts | None = None
+) -> str:
+    """The table of a task; ``relations`` are the counts of those where mentions have theirs."""
     micro = found.micro
+    now = [counts.f1 for counts in (micro, relations) if counts]
     rows = [
-        f'<tr class="mean"><th scope="row">right</th><td>{micro.tp:,}</td><td>{micro.tp:,}</td>'
-        f'<td></td><td></td><td class="f1" title="F1 as it is">{micro.f1:.3f}</td></tr>'
+        '<tr class="mean"><th scope="row">right<small>F1: as it is</small></th>'
+        f"<td>{micro.tp:,}</td><td>{micro.tp:,}</td><td></td><td></td>{_f1(now)}</tr>"
     ]
     for key, row in found.causes.items():
         cause = causes[key]
+        mended = [row.f1_if_mended, *([row.relations_f1_if_mended] if relations else [])]
         kind = "type" if row.gold or row.predicted else "mean"
         rows.append(
             f'<tr class="{kind}"><th scope="row">{escape(cause.label)}'
             f"<small>{escape(cause.meaning)}</small></th>"
             f"<td>{row.gold:,}</td><td>{row.predicted:,}</td><td>{100 * row.share:.1f}%</td>"
-            f'<td>{row.across_sentences:,}</td><td class="f1">{row.f1_if_mended:.3f}</td></tr>'
+            f"<td>{row.across_sentences:,}</td>{_f1(mended)}</tr>"
         )
     rows.append(
         f'<tr class="total"><th scope="row">All</th><td>{micro.tp + micro.fn:,}</td>'
-        f"<td>{micro.tp + micro.fp:,}</td><td></td><td></td><td></td></tr>"
+        f"<td>{micro.tp + micro.fp:,}</td>{'<td></td>' * (2 + len(now))}</tr>"
     )
-    heads = ("gold", "predicted", "share", "across sentences", "F1 if mended")
+    heads = ["gold", "predicted", "share", "across sentences", "F1 if mended"]
+    heads += ["relations F1 then"] if relations else []
     return _table(title, "cause", heads, rows)
+
+
+def _f1(figures: Sequence[float]) -> str:
+    return "".join(f'<td class="f1">{figure:.3f}</td>' for figure in figures)
 
 
 def _distances(by_distance: dict[str, Counts]) -> str:

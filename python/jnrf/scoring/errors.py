@@ -11,6 +11,10 @@ item. "Overlapping" is what lenient scores ask of spans, one shared character at
 F1 of a mended cause is the strict micro F1 if its errors, and no others, were put right: its gold
 items predicted exactly, and its predicted items gone. With ``g`` and ``p`` of them, TP + g, FP - p
 and FN - g. The gains of two causes do not add up to that of both.
+
+F1 of the relations, for a mended cause of mentions, is the most that this can bring them: the same
+with the relation errors in the place of ``g`` and ``p`` whose cause lies with their mentions
+(``CAUSES_OF_MENTIONS``), and that have a mention of this cause and none of another.
 """
 
 from __future__ import annotations
@@ -87,6 +91,16 @@ RELATION_CAUSES = {
     ),
 }
 
+#: Causes of relations that may be gone where mentions are put right.
+CAUSES_OF_MENTIONS = (
+    "boundaries",
+    "mention_type",
+    "mention_missed",
+    "pair_missed_inexact",
+    "mention_spurious",
+    "pair_spurious_inexact",
+)
+
 #: In the place of a cause's number: no error; an error that has no cause so far.
 _RIGHT, _OPEN = -1, -2
 
@@ -98,7 +112,9 @@ class CauseErrors:
     ``gold`` counts gold items that were not found, ``predicted`` predicted ones that are not right;
     ``across_sentences`` those of both that reach over the end of a sentence: mentions by
     themselves, relations from head to tail. ``share`` is that of all errors of the task.
-    ``f1_if_mended`` is the strict micro F1 if these errors alone were put right.
+    ``f1_if_mended`` is the strict micro F1 if these errors alone were put right;
+    ``relations_f1_if_mended`` the most that F1 of the relations would be then, None for causes of
+    relations.
     """
 
     gold: int
@@ -106,6 +122,11 @@ class CauseErrors:
     across_sentences: int
     share: float
     f1_if_mended: float
+    relations_f1_if_mended: float | None = None
+
+    def to_dict(self) -> dict:
+        """Plain JSON types; without the F1 of relations where it is None."""
+        return {k: v for k, v in dataclasses.asdict(self).items() if v is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +151,7 @@ class TaskErrors:
 
     def to_dict(self) -> dict:
         """Plain JSON types, without the examples."""
-        causes = {key: dataclasses.asdict(errors) for key, errors in self.causes.items()}
+        causes = {key: errors.to_dict() for key, errors in self.causes.items()}
         return {"micro": self.micro.to_dict(), "causes": causes}
 
 
@@ -178,9 +199,8 @@ def analyse(
     crosses, bins = place([texts[name] for name in names], mentions, relations)
     mention_causes = _mention_causes(*mentions)
     relation_causes = _relation_causes(*relations)
-    _causes_of_open_pairs(
-        relation_causes, mention_causes, mentions, [argument_rows(corpus) for corpus in corpora]
-    )
+    arguments = [argument_rows(corpus) for corpus in corpora]
+    _causes_of_open_pairs(relation_causes, mention_causes, mentions, arguments)
     summaries = []
     for items, causes, table, across in (
         (mentions, mention_causes, MENTION_CAUSES, crosses),
@@ -188,8 +208,10 @@ def analyse(
     ):
         shown = _examples(causes, items, names, list(table), examples) if examples else {}
         summaries.append(_task(causes, across, list(table), shown))
-    by_distance = _by_distance(relation_causes, bins)
-    return ErrorAnalysis(len(names), *summaries, by_distance)
+    most = _relations_f1(relation_causes, mention_causes, arguments, summaries[1].micro)
+    for key, errors in summaries[0].causes.items():
+        summaries[0].causes[key] = dataclasses.replace(errors, relations_f1_if_mended=most[key])
+    return ErrorAnalysis(len(names), *summaries, _by_distance(relation_causes, bins))
 
 
 def _mention_causes(gold: Columns, system: Columns) -> list[np.ndarray]:
@@ -305,6 +327,29 @@ def _causes_of_open_pairs(
         )
         unset = relation_causes[side] == _OPEN
         relation_causes[side][unset] = cause[unset]
+
+
+def _relations_f1(
+    relation_causes: list[np.ndarray],
+    mention_causes: list[np.ndarray],
+    arguments: list[tuple[np.ndarray, np.ndarray]],
+    micro: Counts,
+) -> dict[str, float]:
+    """For each cause of mentions the F1 that relations have at most where it is mended."""
+    numbers = [list(RELATION_CAUSES).index(key) for key in CAUSES_OF_MENTIONS]
+    result = {}
+    for cause, key in enumerate(MENTION_CAUSES):
+        freed = []
+        for relations, mentions, rows in zip(
+            relation_causes, mention_causes, arguments, strict=True
+        ):
+            head, tail = (mentions[side] for side in rows)
+            free = ((head == cause) | (head == _RIGHT)) & ((tail == cause) | (tail == _RIGHT))
+            free &= (head == cause) | (tail == cause)
+            freed.append(int((free & np.isin(relations, numbers)).sum()))
+        gold, predicted = freed
+        result[key] = Counts(micro.tp + gold, micro.fp - predicted, micro.fn - gold).f1
+    return result
 
 
 def _task(

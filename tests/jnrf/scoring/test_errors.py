@@ -156,6 +156,8 @@ def test_right_items_and_errors_add_up_to_the_strict_scores(corpus):
             assert not (row.gold and "spurious" in key)
             assert not (row.predicted and "missed" in key)
             assert row.f1_if_mended >= errors.micro.f1
+            most = row.relations_f1_if_mended
+            assert most is None if task == "relations" else most >= analysis.relations.micro.f1
     assert list(analysis.by_distance) == list(DISTANCES)
     assert sum(analysis.by_distance.values(), Counts()) == analysis.relations.micro
 
@@ -260,6 +262,49 @@ def test_f1_if_mended_is_that_of_a_prediction_without_these_errors():
     assert (row.gold, row.predicted) == (1, 2)
     mended = document(*SPANS, relations=[("A", 0, 1)])
     assert row.f1_if_mended == score([gold], [mended]).relations["strict"].micro.f1
+
+
+def most_of_relations(gold_links, predicted_links, spans, gold_spans=SPANS):
+    """F1 of relations for each cause of mentions that differs from what it is."""
+    gold = document(*gold_spans, relations=gold_links)
+    analysis = analyse([gold], [document(*spans, relations=predicted_links)])
+    now = analysis.relations.micro.f1
+    figures = {k: c.relations_f1_if_mended for k, c in analysis.mentions.causes.items()}
+    assert all(c.relations_f1_if_mended is None for c in analysis.relations.causes.values())
+    return {key: f1 for key, f1 in figures.items() if f1 != now}
+
+
+BOTH_WRONG = (("ADE", 0, 6), ("Reason", 10, 17), SPANS[2])
+
+
+@pytest.mark.parametrize(
+    ("predicted", "spans", "expected"),
+    [
+        ([("A", 0, 1)], SPANS, {}),
+        ([("A", 0, 1)], LONGER, {"boundaries": 1.0}),
+        ([("B", 0, 1)], OTHER, {"type": 1.0}),
+        ([], LONGER, {"boundaries": 1.0}),
+        ([], SPANS[1:], {"missed": 1.0}),
+        ([("A", 0, 1), ("A", 3, 1)], (*SPANS, ("X", 40, 44)), {"spurious": 1.0}),
+        # Two causes: mending one of them alone is not enough.
+        ([("A", 0, 1)], BOTH_WRONG, {}),
+        # Mentions are not what is wrong, or not all.
+        ([("B", 0, 1)], LONGER, {}),
+        ([("A", 1, 0)], LONGER, {}),
+        ([], SPANS, {}),
+    ],
+)
+def test_mending_mentions_brings_relations_that_only_they_spoil(predicted, spans, expected):
+    assert most_of_relations([("A", 0, 1)], predicted, spans) == expected
+
+
+def test_f1_of_relations_counts_what_is_put_right_on_either_side():
+    links = [("A", 0, 1), ("A", 0, 2), ("A", 1, 2)]
+    expected = Counts(3, 0, 0).f1, Counts(1, 0, 0).f1
+    assert most_of_relations(links, links, LONGER) == {"boundaries": expected[0]}
+    assert most_of_relations(links[2:], links[1:], LONGER) == {"boundaries": expected[1]}
+    # A relation that is missed for itself stays so.
+    assert most_of_relations(links, links[:2], LONGER) == {"boundaries": Counts(2, 0, 1).f1}
 
 
 # ------------------------------------------------------------------ places in the text
