@@ -87,10 +87,16 @@ LONGER, OTHER = (("ADE", 0, 6), *SPANS[1:]), (("Reason", 0, 4), *SPANS[1:])
         ([], LONGER, {"pair_missed_inexact": (1, 0)}),
         ([], OTHER, {"pair_missed_inexact": (1, 0)}),
         ([], SPANS[1:], {"mention_missed": (1, 0)}),
+        ([], SPANS[::2], {"mention_missed": (1, 0)}),
         ([("A", 0, 2)], SPANS, {"pair_missed": (1, 0), "pair_spurious": (0, 1)}),
         ([("A", 0, 2)], LONGER, {"pair_missed_inexact": (1, 0), "pair_spurious_inexact": (0, 1)}),
         (
             [("A", 3, 2)],
+            (*SPANS, ("ADE", 40, 44)),
+            {"pair_missed": (1, 0), "mention_spurious": (0, 1)},
+        ),
+        (
+            [("A", 2, 3)],
             (*SPANS, ("ADE", 40, 44)),
             {"pair_missed": (1, 0), "mention_spurious": (0, 1)},
         ),
