@@ -8,6 +8,7 @@ import numpy as np
 
 from jnrf_ext import _text
 from jnrf_ext.tokenizer import Encoded
+from jnrf_ext.words import word_spans
 
 #: Words whose full stop ends no sentence, lower case.
 _ABBREVIATIONS = frozenset(
@@ -16,6 +17,7 @@ _ABBREVIATIONS = frozenset(
 _LAST_WORD = re.compile(r"\S*\Z")
 #: Characters looked back for a word: more than any abbreviation has, with what may be before it.
 _LOOK_BACK = 16
+_ASCII_ALPHANUMERIC = np.array([chr(code).isalnum() for code in range(128)])
 _ENDS = frozenset(".!?。！？｡")
 _CLOSING = frozenset("\"')]}”’»）］｝」』】〕》〉")
 #: The ends of sentences in texts that set no space behind them, with what closes after them.
@@ -35,13 +37,37 @@ def sentence_starts(text: str, encoded: Encoded) -> np.ndarray:
     if not len(encoded):
         return starts
     starts[0] = True
-    for index in np.flatnonzero(encoded.word_starts[1:]) + 1:
+    # Most words follow a letter or digit, which ends no sentence but before a blank line.
+    candidates = (encoded.gaps[1:] == 3) | ~_end_in_ascii_alphanumeric(text, encoded.ends[:-1])
+    for index in np.flatnonzero(encoded.word_starts[1:] & candidates) + 1:
         gap = encoded.gaps[index]
         starts[index] = gap == 3 or _starts(
             text, int(encoded.ends[index - 1]), int(encoded.starts[index]), gap == 2
         )
     _start_behind_wide_ends(text, encoded, starts)
     return starts
+
+
+def _end_in_ascii_alphanumeric(text: str, ends: np.ndarray) -> np.ndarray:
+    """Whether an ASCII letter or digit stands before each character, bool ``[n]``."""
+    # A tokenizer may have wordpieces for no text at all.
+    characters = np.frombuffer((text or "\0").encode("utf-32-le", "surrogatepass"), np.uint32)
+    last = characters[np.maximum(ends, 1) - 1]
+    return (ends > 0) & (last < len(_ASCII_ALPHANUMERIC)) & _ASCII_ALPHANUMERIC[last & 127]
+
+
+def words_by_sentence(text: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Cut a text into words, and number the sentence of each, without a tokenizer.
+
+    Returns the first character of each word and one past its last (int32 ``[w]`` each, those of
+    :func:`jnrf_ext.words.word_spans`), and the number of its sentence from 0, int64 ``[w]``.
+    Sentences start as :func:`sentence_starts` says.
+    """
+    starts, ends = word_spans(text)
+    _, _, word_starts, shapes = _text.describe_pieces(text, starts, ends)
+    gaps = _text.gaps(text, starts, ends)
+    encoded = Encoded(np.zeros(len(starts), np.int32), starts, ends, word_starts, shapes, gaps)
+    return starts, ends, np.cumsum(sentence_starts(text, encoded), dtype=np.int64) - 1
 
 
 def _start_behind_wide_ends(text: str, encoded: Encoded, starts: np.ndarray) -> None:

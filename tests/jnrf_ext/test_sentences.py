@@ -10,8 +10,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from jnrf_ext.sentences import sentence_starts
+from jnrf_ext import sentences as module
+from jnrf_ext.sentences import sentence_starts, words_by_sentence
 from jnrf_ext.tokenizer import Tokenizer
+from jnrf_ext.words import word_spans
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +149,42 @@ def test_sentences_start_at_the_first_wordpiece_and_at_words_alone(tokenizer, te
     assert not (starts[1:] & ~encoded.word_starts[1:]).any()
     for at in encoded.starts[1:][starts[1:]]:
         assert text[at - 1].isspace() or not text[at - 1].isprintable()
+
+
+@given(st.text(st.sampled_from("aBz1.!?,:\"') \n\t\u200b\u0301é中。"), max_size=40))
+@settings(deadline=None)
+def test_words_behind_letters_and_digits_are_passed_over_rightly(tokenizer, text):
+    encoded = tokenizer.encode(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_end_in_ascii_alphanumeric", lambda text, ends: ends < 0)
+        asked = sentence_starts(text, encoded)
+    assert sentence_starts(text, encoded).tolist() == asked.tolist()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", []),
+        (" \n", []),
+        ("He left, at 8 a.m. daily. She stayed.", [0] * 11 + [1] * 3),
+        ("Plan:\nrest\n\nDr. No", [0, 0, 0, 1, 1, 1]),
+        ("病情。好", [0, 0, 0, 1]),
+    ],
+)
+def test_words_know_their_sentence(text, expected):
+    starts, ends, numbers = words_by_sentence(text)
+    assert (starts.tolist(), ends.tolist()) == tuple(a.tolist() for a in word_spans(text))
+    assert (numbers.dtype, numbers.tolist()) == (np.int64, expected)
+
+
+@given(st.text(st.sampled_from("aBz1.!?,:\"') \n\té中。"), max_size=40))
+@settings(deadline=None)
+def test_words_have_the_sentences_of_wordpieces(tokenizer, text):
+    starts, _, numbers = words_by_sentence(text)
+    encoded = tokenizer.encode(text)
+    wordpieces = np.cumsum(sentence_starts(text, encoded)) - 1
+    at = np.searchsorted(encoded.starts, starts, side="right") - 1
+    assert numbers.tolist() == wordpieces[at].tolist()
 
 
 def test_the_lines_of_real_documents_are_sentences(tokenizer, shared_data):

@@ -110,11 +110,18 @@ def wordpieces_are_counted_with_a_tokenizer(place: Place) -> None:
         assert "not counted" not in place.works("inspect", corpus, "--tokenizer", tokenizer)
 
 
-@remedy("has no official mode; leave out --mode")
+@remedy("--metric {} has no official mode; leave out --mode")
 def other_metrics_have_one_mode(place: Place) -> None:
     sides = (place.corpus(), place.corpus("found"))
     place.fails("evaluate", *sides, "--metric", "entities", "--mode", "official")
     place.works("evaluate", *sides, "--metric", "entities")
+
+
+@remedy("--errors has no official mode; leave out --mode")
+def errors_have_one_mode(place: Place) -> None:
+    sides = (place.corpus(), place.corpus("found"))
+    place.fails("evaluate", *sides, "--errors", "--mode", "official")
+    place.works("evaluate", *sides, "--errors")
 
 
 @remedy(

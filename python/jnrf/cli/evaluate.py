@@ -63,6 +63,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="tokens of the labels metric: runs of letters and digits, or what stands between "
         "white space (default: whitespace where GOLD is token JSON or columns, else words)",
     )
+    parser.add_argument(
+        "--errors",
+        action="store_true",
+        help="also count the errors by cause, and what strict F1 would be without each; relations "
+        "by the words between their mentions",
+    )
     add_reading_arguments(parser)
     # None tells that they were not given: official mode has none of it.
     parser.set_defaults(on_error=None, newlines=None)
@@ -82,9 +88,12 @@ def run(args: argparse.Namespace) -> int:
     console = Console(highlight=False)
     wanted = METRICS if args.metric == "all" else (args.metric,)
     figures: dict[str, dict] = {}
+    errors: dict[str, dict] = {}
     if args.mode == "official":
         if wanted != ("n2c2",):
             raise InputError(f"--metric {args.metric} has no official mode; leave out --mode")
+        if args.errors:
+            raise InputError("--errors has no official mode; leave out --mode")
         for option, value in (("--on-error", args.on_error), ("--newlines", args.newlines)):
             if value is not None:
                 raise InputError(
@@ -103,6 +112,12 @@ def run(args: argparse.Namespace) -> int:
             for name, shown, data in _score(metric, gold, predicted, skipped, tokens):
                 console.print(shown)
                 figures[name] = data
+        if args.errors:
+            from jnrf.scoring.errors import analyse
+
+            analysis = analyse(gold, predicted)
+            console.print(tables.render_errors(analysis))
+            errors["errors"] = analysis.to_dict()
         if "n2c2" not in wanted:  # whose tables say so themselves
             missing = sorted({d.id for d in gold} - {d.id for d in predicted})
             for line in tables.one_sided(missing, (), skipped):
@@ -111,7 +126,7 @@ def run(args: argparse.Namespace) -> int:
             for line in _warnings(side, documents):
                 console.print(Text(line))
     if args.json:
-        data = figures["n2c2"] if wanted == ("n2c2",) else figures
+        data = (figures["n2c2"] if wanted == ("n2c2",) else figures) | errors
         write_atomically(args.json, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
     return 0
 

@@ -19,6 +19,8 @@ from pathlib import Path
 
 from jnrf.report import overview, sections
 from jnrf.report.documents import document_data
+from jnrf.report.errors import errors as error_section
+from jnrf.scoring.errors import ErrorAnalysis
 from jnrf.scoring.scores import Scores
 from jnrf_ext.document import Document
 from jnrf_ext.files import write_atomically
@@ -32,15 +34,17 @@ def write_page(
     scores: dict[str, Scores],
     documents: Sequence[tuple[Document, Document]],
     summary: dict,
+    errors: dict[str, ErrorAnalysis] | None = None,
 ) -> None:
     """Write the page of a run to ``path``, whole or not at all.
 
     ``settings`` is the configuration, nested by section; ``history`` the rows of metrics.jsonl (an
     ``epoch``, losses, and a dict of scores by document set, ``dev`` say); ``scores`` the tables to
     show, by name, the first one open; ``documents`` (gold, predicted) pairs; ``summary`` what the
-    run cost. Raises :class:`~jnrf_ext.errors.InputError` when the file cannot be written.
+    run cost; ``errors`` those of each document set, whose examples are shown where they are of
+    ``documents``. Raises :class:`~jnrf_ext.errors.InputError` when the file cannot be written.
     """
-    write_atomically(path, render(title, settings, history, scores, documents, summary))
+    write_atomically(path, render(title, settings, history, scores, documents, summary, errors))
 
 
 def render(
@@ -50,6 +54,7 @@ def render(
     scores: dict[str, Scores],
     documents: Sequence[tuple[Document, Document]],
     summary: dict,
+    errors: dict[str, ErrorAnalysis] | None = None,
 ) -> str:
     """The page of :func:`write_page` as a string."""
     style = asset("page.css")
@@ -67,6 +72,7 @@ def render(
             "costs": overview.costs(summary) if summary else "",
             "curves": sections.curves(history, summary),
             "scores": sections.scores(scores),
+            "errors": error_section(errors or {}, documents, summary.get("finds_relations", True)),
             "settings": sections.settings(settings),
             "documents": "" if documents else "<p>This run had no documents to show.</p>",
             "data": json_block({"documents": data}),

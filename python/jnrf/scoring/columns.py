@@ -117,13 +117,6 @@ def columns(corpus: Sequence[Annotations], codes: Codes) -> dict[str, Columns]:
     span_type = _flat([codes[name] for name in document.span_types] for document in corpus)
     start = _flat(document.starts for document in corpus)
     end = _flat(document.ends for document in corpus)
-    sizes = [len(document.span_ids) for document in corpus]
-    # Rows within a document become rows of the corpus by the number of spans before it.
-    before = np.repeat(np.cumsum(sizes) - sizes, [len(document.heads) for document in corpus])
-    arguments = [
-        before + _flat(document.heads for document in corpus),
-        before + _flat(document.tails for document in corpus),
-    ]
     link_type = _flat([codes[name] for name in document.link_types] for document in corpus)
     return {
         "mentions": _columns(
@@ -132,9 +125,20 @@ def columns(corpus: Sequence[Annotations], codes: Codes) -> dict[str, Columns]:
         "relations": _columns(
             [document.link_ids for document in corpus],
             link_type,
-            [(span_type[rows], start[rows], end[rows]) for rows in arguments],
+            [(span_type[rows], start[rows], end[rows]) for rows in argument_rows(corpus)],
         ),
     }
+
+
+def argument_rows(corpus: Sequence[Annotations]) -> tuple[np.ndarray, np.ndarray]:
+    """Heads and tails of a corpus's relations as rows of its mentions: int64 [relations] each."""
+    sizes = [len(document.span_ids) for document in corpus]
+    # Rows within a document become rows of the corpus by the number of spans before it.
+    before = np.repeat(np.cumsum(sizes) - sizes, [len(document.heads) for document in corpus])
+    return (
+        before + _flat(document.heads for document in corpus),
+        before + _flat(document.tails for document in corpus),
+    )
 
 
 def _columns(

@@ -51,17 +51,28 @@ def score(
     or, in ``corrected`` mode, an id is used twice in one.
     """
     unique = _checked(mode) == "corrected"
-    sides = []
-    for name, documents in (("gold", gold), ("predicted", predicted)):
-        side = {document.id: document for document in documents}
-        if len(side) != len(documents):
-            ids = sorted(document.id for document in documents)
-            twice = next(a for a, b in pairwise(ids) if a == b)
-            raise InputError(
-                f"two {name} documents have the id {twice}; rename one, or drop the duplicate"
-            )
-        sides.append({key: from_document(document, unique) for key, document in side.items()})
+    sides = [
+        annotations_by_id(name, documents, unique)
+        for name, documents in (("gold", gold), ("predicted", predicted))
+    ]
     return score_annotations(*sides, mode, skipped_predicted=skipped_predicted)
+
+
+def annotations_by_id(
+    side: str, documents: Sequence[Document], unique_ids: bool = True
+) -> dict[str, Annotations]:
+    """The scorer's view of documents (:func:`jnrf.scoring.columns.from_document`) by their ids.
+
+    ``side`` names them where two share an id, which raises :class:`InputError`.
+    """
+    by_id = {document.id: document for document in documents}
+    if len(by_id) != len(documents):
+        ids = sorted(document.id for document in documents)
+        twice = next(a for a, b in pairwise(ids) if a == b)
+        raise InputError(
+            f"two {side} documents have the id {twice}; rename one, or drop the duplicate"
+        )
+    return {key: from_document(document, unique_ids) for key, document in by_id.items()}
 
 
 def score_folders(gold_dir: str | Path, pred_dir: str | Path, mode: str = "corrected") -> Scores:
@@ -127,7 +138,7 @@ def _levels(
         (name for name, code in codes.items() if code in used),
         key=lambda name: (position.get(name, len(order)), name),
     )
-    judge = _official if mode == "official" else _corrected
+    judge = _official if mode == "official" else corrected
     return {
         level: _aggregate(
             gold,
@@ -161,8 +172,11 @@ def _official(gold: Columns, system: Columns, lenient: bool) -> tuple[np.ndarray
     return counted, right & counted
 
 
-def _corrected(gold: Columns, system: Columns, lenient: bool) -> tuple[np.ndarray, np.ndarray]:
-    """The same masks: all items count, and those of a largest one-to-one pairing are right."""
+def corrected(gold: Columns, system: Columns, lenient: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Masks over the system items: those that count, and those of them that are right.
+
+    All count, and those of a largest one-to-one pairing with gold items that match are right.
+    """
     matching = Matching(gold, system, lenient)
     # Where all match, the n-th system item is right when there are at least n gold ones.
     order = np.argsort(matching.system, kind="stable")

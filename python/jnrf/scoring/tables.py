@@ -9,6 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from jnrf.scoring.errors import MENTION_CAUSES, RELATION_CAUSES, Cause, ErrorAnalysis, TaskErrors
 from jnrf.scoring.labels import LabelLevelReport
 from jnrf.scoring.scores import Counts, Level, Rates, Scores, TypeScores
 
@@ -84,6 +85,75 @@ def render_labels(title: str, report: LabelLevelReport) -> Table:
     _row(table, "weighted (tokens)", [report.weighted])
     table.add_row("accuracy", "", "", "", f"{report.accuracy:.4f}")
     return table
+
+
+def render_errors(analysis: ErrorAnalysis) -> Group:
+    """Errors by cause of mentions and relations, and relations by distance; strict throughout."""
+    return Group(
+        _causes(
+            "Mention errors by cause", analysis.mentions, MENTION_CAUSES, analysis.relations.micro
+        ),
+        _causes("Relation errors by cause", analysis.relations, RELATION_CAUSES),
+        _distances("Relations by the words between head and tail", analysis.by_distance),
+        *map(Text, _ERRORS_EXPLAINED),
+    )
+
+
+def _causes(
+    title: str, errors: TaskErrors, causes: dict[str, Cause], relations: Counts | None = None
+) -> Table:
+    """The table of a task; ``relations`` are the counts of those where the task is mentions."""
+    table = _empty_table(f"{title}, strict")
+    table.add_column("\ncause", overflow="fold")
+    for name in ("\ngold", "\npredicted", "\nshare", "across\nsentences", "F1 if\nmended"):
+        table.add_column(name, justify="right", no_wrap=True)
+    if relations:
+        table.add_column("relations\nF1 then", justify="right", no_wrap=True)
+    micro = errors.micro
+    now = [f"{counts.f1:.4f}" for counts in (micro, relations) if counts]
+    table.add_row("right (F1: as it is)", str(micro.tp), str(micro.tp), "", "", *now)
+    table.add_section()
+    for key, found in errors.causes.items():
+        table.add_row(
+            causes[key].label,
+            str(found.gold),
+            str(found.predicted),
+            f"{100 * found.share:.1f}%",
+            str(found.across_sentences),
+            *(
+                f"{f1:.4f}"
+                for f1 in (found.f1_if_mended, found.relations_f1_if_mended)
+                if f1 is not None
+            ),
+        )
+    table.add_section()
+    table.add_row("all", str(micro.tp + micro.fn), str(micro.tp + micro.fp))
+    return table
+
+
+def _distances(title: str, rows: dict[str, Counts]) -> Table:
+    table = _empty_table(f"{title}, strict")
+    table.add_column("words")
+    for name in ("gold", "found", "missed", "spurious", "P", "R", "F1"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, counts in rows.items():
+        numbers = (counts.tp + counts.fn, counts.tp, counts.fn, counts.fp)
+        rates = (counts.precision, counts.recall, counts.f1)
+        table.add_row(name, *map(str, numbers), *(f"{rate:.4f}" for rate in rates))
+    return table
+
+
+#: A person reads these below the tables of errors.
+_ERRORS_EXPLAINED = (
+    "gold: not found for this cause; predicted: not right for it; share: of all errors, gold and "
+    "predicted; across sentences: of these, those that reach over the end of a sentence",
+    "F1 if mended: strict micro F1 if the errors of this cause, and no others, were put right: its "
+    "gold predicted exactly, its predictions gone. Of several causes that fit the first counts.",
+    "relations F1 then: at most; with the relations put right that only such mentions spoil",
+    "inexact: predicted, but with other boundaries or another type",
+    "words: between head and tail in one sentence, punctuation marks too; missed and spurious "
+    "there: not found and not right, whatever the cause",
+)
 
 
 def _with_rates(title: str, first: str) -> Table:

@@ -9,6 +9,7 @@ import time
 import torch
 
 from jnrf.report.page import write_page
+from jnrf.scoring.errors import ErrorAnalysis, analyse
 from jnrf.scoring.metrics import all_metrics
 from jnrf.scoring.scores import Scores
 from jnrf.training import evaluation
@@ -29,6 +30,8 @@ from jnrf_ext.standoff import to_brat
 __all__ = ["RunSummary", "finish", "read_summary"]
 
 MODES = ("corrected", "official")
+#: Errors of each cause that the page shows in their text
+_EXAMPLES = 3
 
 
 def finish(
@@ -73,6 +76,7 @@ def _write(
 ) -> RunSummary:
     """Score the ``predictions``, given with the seconds they took, and write all files."""
     page_scores: dict[str, Scores] = {}
+    page_errors: dict[str, ErrorAnalysis] = {}
     names = BratNames()  # what it changes is told as training starts
     shown: list[tuple[Document, Document]] = []
     for name, gold in (("dev", prepared.dev), ("test", prepared.test)):
@@ -94,6 +98,8 @@ def _write(
         summary.metrics[name] = all_metrics(gold, predicted, tokens="words")
         if name == "dev":
             shown = list(zip(gold, predicted, strict=True))
+        # The page has the texts of dev documents, and of no others.
+        page_errors[name] = analyse(gold, predicted, _EXAMPLES if name == "dev" else 0)
     _finish_costs(summary, state)
     data = dataclasses.asdict(summary)
     write_page(
@@ -103,6 +109,7 @@ def _write(
         history=read_rows(folder.metrics),
         scores=page_scores,
         documents=shown,
+        errors=page_errors,
         summary={k: v for k, v in data.items() if k not in ("scores", "headlines", "metrics")},
     )
     for path in folder.root.rglob(UNFINISHED):

@@ -161,6 +161,48 @@ def test_official_mode_is_for_n2c2_alone(folders):
         run(*folders, "--mode", "official", "--metric", "labels")
 
 
+def test_errors_are_printed_by_cause_below_the_scores_and_written(folders, tmp_path, capsys):
+    run(*folders)
+    scores = capsys.readouterr().out
+    assert "by cause" not in scores
+    run(*folders, "--errors", "--json", tmp_path / "scores.json")
+    out = capsys.readouterr().out
+    assert out.startswith(scores)
+    assert out.index("Mention errors by cause") < out.index("Relation errors by cause")
+    assert "lisin" not in out
+    data = json.loads((tmp_path / "scores.json").read_text())
+    assert data["mentions"]["strict"]["micro"] == data["errors"]["mentions"]["micro"]
+    boundaries = data["errors"]["mentions"]["causes"]["boundaries"]
+    assert (boundaries["gold"], boundaries["predicted"], boundaries["share"]) == (1, 1, 1.0)
+    assert boundaries["f1_if_mended"] == 1.0
+    assert data["errors"]["relations_by_distance"]["across sentences"]["tp"] == 0
+
+
+@pytest.mark.parametrize("metric", ["entities", "all"])
+def test_errors_go_with_every_metric(folders, tmp_path, capsys, metric):
+    run(*folders, "--errors", "--metric", metric, "--json", tmp_path / "scores.json")
+    assert capsys.readouterr().out.count("Mention errors by cause") == 1
+    data = json.loads((tmp_path / "scores.json").read_text())
+    assert data["errors"]["documents"] == 1
+    assert "entities" in data
+
+
+def test_errors_count_what_the_scores_count(tmp_path, capsys):
+    gold = write("columns", tmp_path / "gold")
+    write_tokens([SENTENCES[0], Document("other", "x")], tmp_path / "news.json")
+    run(gold, tmp_path / "news.json", "--errors", "--json", tmp_path / "s.json")
+    data = json.loads((tmp_path / "s.json").read_text())
+    assert data["errors"]["documents"] == data["documents"] == 2
+    assert data["errors"]["mentions"]["causes"]["missed"]["gold"] == 1
+    for task in ("mentions", "relations"):
+        assert data["errors"][task]["micro"] == data[task]["strict"]["micro"]
+
+
+def test_official_mode_has_no_errors_by_cause(folders):
+    with pytest.raises(InputError, match="--errors has no official mode; leave out --mode"):
+        run(*folders, "--mode", "official", "--errors")
+
+
 @pytest.fixture(params=["gold", "pred"])
 def one_bad_line(request, folders):
     """The two folders, with a mention behind the end of the text in one of them."""

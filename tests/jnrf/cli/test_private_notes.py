@@ -184,7 +184,7 @@ def check_reading(said, corpus, tmp_path, sound, tokenizer):
             out = tmp_path / f"out-{on_error}-{to}"
             check(said, "convert", corpus, out, "--to", to, "--on-error", on_error)
         for sides in ((corpus, sound), (sound, corpus)):
-            check(said, "evaluate", *sides, "--metric", "all", "--on-error", on_error)
+            check(said, "evaluate", *sides, "--metric", "all", "--errors", "--on-error", on_error)
     check(said, "evaluate", corpus, sound, "--mode", "official")
     check(said, "evaluate", sound, corpus, "--mode", "official")
 
@@ -238,7 +238,7 @@ def test_no_field_of_json_and_no_token_of_columns_is_quoted(
         check(said, "inspect", folder, "--tokenizer", tokenizer)
         check(said, "convert", folder / name, folder / "brat", "--to", "brat")
         check(said, "evaluate", folder / name, sound, "--metric", "all")
-        check(said, "evaluate", sound, folder)
+        check(said, "evaluate", sound, folder, "--errors")
     check(said, "train", "--train", tmp_path / "0", "--out", tmp_path / "run", *TRAINING)
 
 

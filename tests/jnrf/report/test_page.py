@@ -12,6 +12,7 @@ import pytest
 
 from jnrf.report.documents import document_data
 from jnrf.report.page import render, write_page
+from jnrf.scoring.errors import analyse
 from jnrf.scoring.n2c2 import score
 from jnrf_ext.document import Document, Mention, Relation
 from jnrf_ext.errors import InputError
@@ -48,6 +49,7 @@ def run():
             "energy_joules": 7200.0,
             "device": "the CPU",
         },
+        "errors": {"dev": analyse([gold], [predicted], examples=3)},
     }
 
 
@@ -87,6 +89,8 @@ def test_the_page_has_settings_summary_curves_scores_and_documents(run):
         assert f"<figcaption>{chart}</figcaption>" in page
     assert "dev, corrected" in page
     assert "ADE-Drug" in page
+    assert 'id="errors"' in page
+    assert "missed with a mention" in page
     assert [d["id"] for d in data_of(page)["documents"]] == ["note-7"]
 
 
@@ -111,14 +115,16 @@ def test_the_security_policy_names_exactly_the_style_and_the_script(run):
 def test_hostile_text_types_and_ids_stay_text(run):
     mention = Mention(EVIL, EVIL, ((0, 4),), EVIL)
     document = Document(EVIL, EVIL, [mention], [Relation(EVIL, EVIL, EVIL, EVIL)])
+    wrong = Document(EVIL, EVIL, [Mention(EVIL, EVIL, ((0, 9),))], document.relations)
     plain = Outline(render(**run)).elements
     evil = render(
         title=EVIL,
         settings={EVIL: {EVIL: EVIL}, "x": EVIL},
         history=[{"epoch": 1, f"{EVIL}_loss": 1.0, EVIL: {EVIL: 0.5}}],
         scores={EVIL: score([document], [document])},
-        documents=[(document, document)],
+        documents=[(document, wrong)],
         summary={EVIL: EVIL},
+        errors={EVIL: analyse([document], [wrong], examples=3)},
     )
     outline = Outline(evil)
     assert len(outline.scripts) == 2
@@ -170,6 +176,7 @@ def test_a_run_without_epochs_scores_or_documents_has_a_page(run):
     page = render("empty", {}, [], {}, [], {})
     assert "No epoch was finished." in page
     assert "Nothing was scored." in page
+    assert "No errors were counted" in page
     assert "This run had no documents to show." in page
     assert data_of(page) == {"documents": []}
 

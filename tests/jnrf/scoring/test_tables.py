@@ -8,6 +8,7 @@ import json
 from rich.console import Console
 
 from jnrf.scoring import tables
+from jnrf.scoring.errors import MENTION_CAUSES, RELATION_CAUSES, analyse
 from jnrf.scoring.n2c2 import score
 from jnrf_ext.document import Document, Mention, Relation
 
@@ -17,10 +18,14 @@ def document(id, *spans, relations=()):
     return Document(id, "", mentions, [Relation(f"R{n}", *r) for n, r in enumerate(relations, 1)])
 
 
-def rendered(scores, width=80):
+def printed(shown, width=80):
     out = io.StringIO()
-    Console(file=out, width=width).print(tables.render(scores))
+    Console(file=out, width=width).print(shown)
     return out.getvalue()
+
+
+def rendered(scores, width=80):
+    return printed(tables.render(scores), width)
 
 
 SPANS = (("Drug", 0, 4), ("Nonbiological_location", 6, 9))
@@ -79,3 +84,41 @@ def test_json_has_every_figure():
     assert data["mentions"]["strict"]["macro_types"]["f1"] == 0.0
     assert data["relations"]["strict"]["by_type"]["ADE-Drug"]["fn"] == 1
     assert data["missing"] == ["b"]
+
+
+def row_of(text, name):
+    """What stands behind a name at the start of a line."""
+    [line] = [line for line in text.splitlines() if line.startswith(f" {name}  ")]
+    return line.removeprefix(f" {name}").split()
+
+
+def errors_of_a_missing_document():
+    gold = [GOLD, document("b", *SPANS)]
+    predicted = [document("a", ("Drug", 2, 4), SPANS[1], relations=[("ADE-Drug", "T2", "T1")])]
+    return printed(tables.render_errors(analyse(gold, predicted)))
+
+
+def test_every_cause_has_a_row_and_right_items_and_errors_add_up():
+    text = errors_of_a_missing_document()
+    mentions, relations, distances = (
+        text[text.index(start) : end and text.index(end)]
+        for start, end in (
+            ("Mention errors by cause, strict", "Relation errors"),
+            ("Relation errors by cause, strict", "Relations by the words"),
+            ("Relations by the words between head and tail, strict", None),
+        )
+    )
+    for table, causes, size in ((mentions, MENTION_CAUSES, 6), (relations, RELATION_CAUSES, 5)):
+        assert all(len(row_of(table, cause.label)) == size for cause in causes.values())
+    assert row_of(mentions, "right (F1: as it is)") == ["1", "1", "0.3333", "0.0000"]
+    assert row_of(mentions, "boundaries") == ["1", "1", "50.0%", "0", "0.6667", "1.0000"]
+    assert row_of(mentions, "missed") == ["2", "0", "50.0%", "0", "0.7500", "0.0000"]
+    assert row_of(mentions, "all") == ["4", "2"]
+    assert row_of(relations, "boundaries of a mention") == ["1", "1", "100.0%", "0", "1.0000"]
+    assert row_of(relations, "all") == ["1", "1"]
+    assert row_of(distances, "0-5") == ["1", "0", "1", "1", *["0.0000"] * 3]
+    assert "F1 if mended: strict micro F1 if the errors of this cause" in " ".join(text.split())
+
+
+def test_tables_of_errors_fit_in_eighty_columns():
+    assert max(map(len, errors_of_a_missing_document().splitlines())) <= 80

@@ -217,7 +217,14 @@ def test_a_run_leaves_its_settings_scores_predictions_and_page(tmp_path, corpus)
         "note0.ann", "note1.ann", "note2.ann",
     ]  # fmt: skip
     assert [p.name for p in (run / "predictions/test").iterdir()] == ["note0.ann"]
-    assert "<html" in (run / "report.html").read_text().lower()
+    page = (run / "report.html").read_text()
+    assert "<html" in page.lower()
+    errors = page[page.index('<section id="errors">') : page.index('<section id="documents">')]
+    for name, documents in (("dev", 3), ("test", 1)):
+        assert f"{name} <small>{documents} documents, strict" in errors
+    dev, of_test = errors.split("<summary>test ")
+    assert "Examples of wrong mentions" in dev
+    assert "Examples" not in of_test
     data = json.loads((run / "summary.json").read_text())
     assert data["headlines"] == summary.headlines
     assert set(data["scores"]["test"]) == {"corrected", "official"}
