@@ -54,7 +54,6 @@ _SHARES = (
     "layer_dropout",
     "head_dropout",
     "wordpiece_dropout",
-    "predicted_share",
     "label_smoothing",
 )
 #: Sizes are int32 in places; no network is this deep; corpora and their tags that are trained on.
@@ -216,9 +215,6 @@ class JNRFConfig:
     #: Convolutions over rows that are marked with the mentions they are in, before spans are
     #: related.
     span_layers: int = 1
-    #: Share of the training batches in which relations are learnt between the mentions found by
-    #: the tags instead of the gold ones.
-    predicted_share: float = 0.0
     #: Rows before and after a target that may belong to it.
     target_context: int = 64
     #: Added to the score of "none" when relations are decoded: above 0 favours precision.

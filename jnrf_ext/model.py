@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from contextlib import nullcontext
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -18,7 +16,6 @@ from jnrf_ext.config import JNRFConfig
 from jnrf_ext.inputs import Inputs
 from jnrf_ext.layers import GatedMixing, RelationHead
 from jnrf_ext.linear import Linear, cast_together
-from jnrf_ext.mention_rows import stand_ins
 from jnrf_ext.outline import Layout
 from jnrf_ext.pretrained import PretrainedMixin
 from jnrf_ext.relation_heads import build_relation_head
@@ -26,7 +23,6 @@ from jnrf_ext.schema import OUTSIDE, Schema
 from jnrf_ext.selection import Selection
 from jnrf_ext.stack import Stack
 from jnrf_ext.tag_head import TagHead
-from jnrf_ext.tagging import decode_tags
 
 if TYPE_CHECKING:
     from jnrf_ext.document import Document
@@ -303,25 +299,8 @@ class JNRF(nn.Module, PretrainedMixin):
             if layout.mentions is None:
                 raise ValueError("training this relation head needs layout.mentions")
             pairs = tags.new_zeros(0, 3) if pairs is None else pairs
-            mentions = layout.mentions
-            share = self.config.predicted_share
-            if self.training and share > 0 and float(torch.rand((), device="cpu")) < share:
-                found = self._found_mentions(output.tag_logits, layout)
-                mentions, pairs = stand_ins(mentions, pairs, found)
-            output.relation_loss = self.relation_head.loss(y, mentions, pairs)
+            output.relation_loss = self.relation_head.loss(y, layout.mentions, pairs)
         output.loss = output.tag_loss + self.config.relation_weight * output.relation_loss
-
-    def _found_mentions(self, tag_logits: Tensor, layout: Layout) -> np.ndarray:
-        """First row, last row and type of the mentions that the tags spell, int64 ``[K, 3]``."""
-        schema = self.config.schema
-        tags = self.tag_head.best(tag_logits, layout.cu_segments, constrained=True).cpu().numpy()
-        number = {name: index for index, name in enumerate(schema.entity_types)}
-        spans = [
-            (first + start, last - 1 + start, number[kind])
-            for start, end in pairwise(layout.cu_rows.tolist())
-            for kind, first, last in decode_tags(tags[start:end], schema.tags)
-        ]
-        return np.array(spans, np.int64).reshape(-1, 3)
 
     def _add_losses(
         self,

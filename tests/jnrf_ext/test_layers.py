@@ -7,7 +7,14 @@ import torch
 from no_waits import NoWaits
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from jnrf_ext.layers import Dropout, FourierLayer, Mlp, RelationHead, SinusoidalPositions
+from jnrf_ext.layers import (
+    Dropout,
+    FourierLayer,
+    GatedMixing,
+    Mlp,
+    RelationHead,
+    SinusoidalPositions,
+)
 from jnrf_ext.selection import Selection
 
 
@@ -141,3 +148,13 @@ def test_dropout_is_nothing_in_evaluation_and_without_a_share():
     assert torch.equal(Dropout(0.5).eval()(x), x)
     assert torch.equal(Dropout(0.0)(x), x)
     assert not Dropout(1.0)(x).any()
+
+
+def test_gated_mixing_adds_the_transform_of_whole_documents():
+    mixing = GatedMixing(6).double()
+    x = torch.randn(9, 6, dtype=torch.float64)
+    cu = torch.tensor([0, 4, 4, 9], dtype=torch.int32)
+    assert torch.equal(mixing(x, cu), x)
+    torch.nn.init.normal_(mixing.gate)
+    mixed = [torch.fft.fft2(part, norm="ortho").real for part in x.split([4, 5])]
+    torch.testing.assert_close(mixing(x, cu), x + mixing.gate * torch.cat(mixed))

@@ -13,7 +13,6 @@ from jnrf_ext.mention_rows import (
     candidate_pairs,
     related_mentions,
     row_kinds,
-    stand_ins,
 )
 from jnrf_ext.schema import Schema
 
@@ -90,50 +89,6 @@ def test_no_mentions_have_no_pairs():
     assert len(head) == len(tail) == len(mentions) == 0
     none = torch.zeros(0, 3, dtype=torch.int64)
     assert related_mentions(mentions, none, allowed_classes(SCHEMA)).shape == (0, 3)
-
-
-def found_rows(*mentions: tuple[int, int, int]) -> np.ndarray:
-    return np.array(mentions, np.int64).reshape(-1, 3)
-
-
-def test_found_mentions_have_the_relations_of_those_they_meet():
-    gold = MentionRows.of_documents(
-        [[(0, 1, ADE), (3, 5, DRUG)], [(1, 1, REASON), (4, 4, DRUG)]], bounds(8, 6)
-    )
-    pairs = torch.tensor([[0, 3, 1], [9, 12, 3]])
-    # One row more, one less, one that meets nothing, one exact; the second drug is missed.
-    found = found_rows((0, 2, ADE), (4, 5, DRUG), (7, 7, DRUG), (9, 9, REASON))
-    mentions, moved = stand_ins(gold, pairs, found)
-    assert mentions.first.tolist() == [0, 4, 7, 9]
-    assert mentions.cu.tolist() == [0, 3, 4]
-    assert moved.tolist() == [[0, 4, 1]]
-
-
-def test_a_found_mention_of_another_type_has_no_relations():
-    gold = MentionRows.of_documents([[(0, 1, ADE), (3, 5, DRUG)]], bounds(8))
-    _, moved = stand_ins(gold, torch.tensor([[0, 3, 1]]), found_rows((0, 1, REASON), (3, 5, DRUG)))
-    assert moved.shape == (0, 3)
-
-
-def test_of_two_gold_mentions_the_one_that_shares_more_rows_is_meant():
-    gold = MentionRows.of_documents([[(0, 1, ADE), (2, 6, ADE), (9, 9, DRUG)]], bounds(12))
-    pairs = torch.tensor([[0, 9, 1], [2, 9, 2]])
-    _, moved = stand_ins(gold, pairs, found_rows((1, 5, ADE), (9, 9, DRUG)))
-    assert moved.tolist() == [[1, 9, 2]]
-
-
-@given(st.lists(st.lists(st.integers(0, 2), max_size=6), max_size=4), st.randoms())
-def test_found_as_in_gold_nothing_changes(documents, random):
-    listed = [[(2 * i, 2 * i, kind) for i, kind in enumerate(kinds)] for kinds in documents]
-    gold = MentionRows.of_documents(listed, bounds(*(12 for _ in documents)))
-    rows = gold.first.tolist()
-    pairs = [[random.choice(rows), random.choice(rows), 1] for _ in rows]
-    pairs = torch.tensor(pairs, dtype=torch.int64).reshape(-1, 3)
-    found = torch.stack([gold.first, gold.last, gold.type], 1).numpy()
-    mentions, moved = stand_ins(gold, pairs, found)
-    for name in ("first", "last", "type", "cu"):
-        assert torch.equal(getattr(mentions, name), getattr(gold, name))
-    assert torch.equal(moved, pairs)
 
 
 def test_rows_are_numbered_by_the_mention_they_are_in():

@@ -141,6 +141,42 @@ def test_the_relation_loss_is_the_cross_entropy_over_selected_pairs_a_head():
     torch.testing.assert_close(output.relation_loss, expected)
 
 
+@pytest.mark.parametrize(
+    ("inside", "weight"),
+    [(100, 1), (25, 1), (24, 100 / 96), (5, 5), (1, 25), (0, 32)],
+)
+def test_where_mentions_are_few_the_tags_weigh_more(inside, weight):
+    """So that the relations' loss, a mean by head, does not drown them."""
+    model = small_model().eval()
+    ids, bounds, _ = batch([100])
+    tags = torch.zeros(100, dtype=torch.int64)
+    tags[:inside] = SCHEMA.tags.index("B-Drug")
+    output = model(ids, bounds, tags=tags)
+    mean = torch.nn.functional.cross_entropy(output.tag_logits, tags)
+    torch.testing.assert_close(output.tag_loss, weight * mean)
+
+
+def test_reference_behaviour_takes_the_mean_over_all_rows():
+    model = small_model(behaviour="reference").eval()
+    ids, bounds, _ = batch([100])
+    tags = torch.zeros(100, dtype=torch.int64)
+    output = model(ids, bounds, tags=tags)
+    mean = torch.nn.functional.cross_entropy(output.tag_logits, tags)
+    torch.testing.assert_close(output.tag_loss, mean)
+
+
+def test_documents_are_mixed_once_the_gate_opens():
+    model = small_model(layer_kind="lstm", document_mixing=True, positions="none").eval()
+    plain = small_model(layer_kind="lstm", positions="none").eval()
+    plain.load_state_dict({n: w for n, w in model.state_dict().items() if n != "mixing.gate"})
+    ids, bounds, _ = batch([8, 5])
+    shut = model(ids, bounds).tag_logits
+    torch.testing.assert_close(shut, plain(ids, bounds).tag_logits)
+    torch.nn.init.ones_(model.mixing.gate)
+    opened = model(ids, bounds).tag_logits
+    assert not torch.isclose(opened, shut).all(dim=1).any()
+
+
 def test_reference_behaviour_counts_relations_only_beyond_ten_heads_and_tails():
     model = small_model(behaviour="reference", pooling="gold")
     ids, bounds, tags = batch([12])

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from jnrf_ext import JNRF, JNRFConfig, Schema
+from jnrf_ext.convolution import ConvolutionLayer
 from jnrf_ext.layers import FourierLayer
 from jnrf_ext.outline import Layout
 from jnrf_ext.recurrent import RecurrentLayer
@@ -35,7 +36,12 @@ def rows(count: int) -> torch.Tensor:
 
 @pytest.mark.parametrize(
     ("kind", "module"),
-    [("fourier", FourierLayer), ("lstm", RecurrentLayer), ("gru", RecurrentLayer)],
+    [
+        ("fourier", FourierLayer),
+        ("lstm", RecurrentLayer),
+        ("gru", RecurrentLayer),
+        ("convolution", ConvolutionLayer),
+    ],
 )
 def test_layers_are_of_the_kind_that_was_asked_for(kind, module):
     stack = build(3, layer_kind=kind)
@@ -78,7 +84,7 @@ def test_recurrent_layers_stop_at_segments_and_fourier_layers_at_documents():
         assert same is not reaches
 
 
-@pytest.mark.parametrize("kind", ["fourier", "lstm"])
+@pytest.mark.parametrize("kind", ["fourier", "lstm", "convolution"])
 def test_packed_documents_equal_single_ones(kind):
     stack = build(2, layer_kind=kind)
     x, lengths = rows(12), [3, 0, 8, 1]

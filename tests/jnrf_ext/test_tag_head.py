@@ -161,6 +161,19 @@ def test_a_head_without_layers_is_a_linear_layer():
     torch.testing.assert_close(head(x), torch.nn.functional.linear(x, *head.output.parameters()))
 
 
+# ------------------------------------------------------------------ where it starts
+
+
+@pytest.mark.parametrize("scheme", TAG_SCHEMES)
+def test_a_head_may_start_at_how_often_each_tag_is(scheme):
+    head = build(scheme=scheme)
+    counts = torch.tensor([979, 9, 5, 2, 0])
+    head.start_at(counts)
+    logits = head(torch.zeros(1, 6, dtype=torch.float64))
+    shares = head.log_probabilities(logits, bounds(1)).exp()[0]
+    torch.testing.assert_close(shares, ((counts + 1) / 1000).to(shares))
+
+
 # ------------------------------------------------------------------ the best tags
 
 
