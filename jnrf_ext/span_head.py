@@ -184,7 +184,7 @@ class SpanHead(nn.Module):
     def _logits(self, x: Tensor, mentions: MentionRows, found: _Pairs) -> Tensor:
         """``[P, R]``, float32; -inf where a class does not go with the types."""
         x = self._marked(wide(x), mentions)
-        as_head, as_tail = self._mentions(x, mentions.to(x.device))
+        as_head, as_tail = self._mentions(x, mentions)
         parts = []
         # The largest values of 2 ** level rows from each row on, level after level: any stretch
         # of rows is two of the largest level that it holds (a sparse table).
@@ -222,10 +222,17 @@ class SpanHead(nn.Module):
 
     def _mentions(self, x: Tensor, mentions: MentionRows) -> tuple[Tensor, Tensor]:
         """What mentions add to a pair's hidden layer, as its head and as its tail: ``[M, S]``."""
-        first, last = mentions.first, mentions.last
-        sums = torch.cat([x.new_zeros(1, x.shape[1]), x.cumsum(0)])
-        mean = (sums[last + 1] - sums[first]) / (last + 1 - first).unsqueeze(1)
-        m = torch.cat([x[first], x[last], mean], dim=1)
+        first, last = mentions.first.cpu().numpy(), mentions.last.cpu().numpy()
+        length = last + 1 - first
+        owner = np.repeat(np.arange(len(first)), length)
+        rows = np.arange(len(owner)) + np.repeat(first - (np.cumsum(length) - length), length)
+        first, last, owner, rows, length = (
+            torch.from_numpy(column).to(x.device, non_blocking=True)
+            for column in (first, last, owner, rows, length)
+        )
+        total = x.new_zeros(len(first), x.shape[1]).index_add(0, owner, x.index_select(0, rows))
+        mean = total / length.unsqueeze(1)
+        m = torch.cat([x.index_select(0, first), x.index_select(0, last), mean], dim=1)
         return wide(self.as_head(m)), wide(self.as_tail(m))
 
     def _score(
