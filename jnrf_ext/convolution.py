@@ -32,7 +32,7 @@ class ConvolutionLayer(nn.Module):
 
 def neighbours(x: Tensor, cu_rows: Tensor, distance: int) -> tuple[Tensor, Tensor]:
     """The rows ``distance`` before and after each row, ``[N, H]`` each; 0 beyond the document."""
-    cu = cu_rows.to(x.device).long()
+    cu = cu_rows.to(x.device, non_blocking=True).long()
     position = torch.arange(len(x), device=x.device)
     owner = torch.searchsorted(cu, position, right=True) - 1
     has_before = (position - distance >= cu[owner]).unsqueeze(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from no_waits import NoWaits
 from toy_relations import ADE, DRUG, NO_PAIRS, SCHEMA, bounds, by_rows, one_by_one, toy
 
 from jnrf_ext import span_head
@@ -213,3 +214,15 @@ def test_mentions_that_overlap_have_nothing_between():
     found = head._pairs(mentions)
     assert (found.low == found.high).all()
     assert torch.isfinite(head.loss(torch.randn(6, 8), mentions, torch.tensor([[0, 2, 1]])))
+
+
+def test_training_off_the_cpu_never_waits():
+    kinds = [(3 * i, 3 * i + i % 2, ADE if i % 2 else DRUG) for i in range(20)]
+    mentions = MentionRows.of_documents([kinds, [], kinds[:5]], bounds(60, 4, 20))
+    with torch.device("meta"):
+        head = SpanHead(SCHEMA, 8, 16, dropout=0.1, layers=convolution, num_layers=1)
+    x = torch.zeros(84, 8, device="meta", requires_grad=True)
+    with NoWaits() as log:
+        head.loss(x, mentions, torch.tensor([[3, 0, 1]])).backward()
+    assert "maximum" in log.operators
+    assert x.grad.device.type == "meta"
