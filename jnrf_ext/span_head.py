@@ -100,7 +100,7 @@ class SpanHead(nn.Module):
         mask = np.where(self.allowed, 0.0, -np.inf).astype(np.float32)
         mask[:, :, self.none] = 0
         self.register_buffer(
-            "mask", torch.from_numpy(mask.reshape(types * types, -1)), persistent=False
+            "mask", torch.tensor(mask.reshape(types * types, -1)), persistent=False
         )
 
     def loss(self, x: Tensor, mentions: MentionRows, pairs: Tensor) -> Tensor:
