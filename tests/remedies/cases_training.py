@@ -426,3 +426,39 @@ def systems_that_find_relations_are_listed(place: Place) -> None:
     assert "finds mentions only" not in place.works(
         "train", *words, "--system", "jnrf", "--out", place.path / "other"
     )
+
+
+def unnamed(place: Place) -> tuple:
+    """A training that takes a moment and names no system."""
+    without = [
+        at for at, word in enumerate(QUICK) if word in ("--run.system", "--model.embeddings")
+    ]
+    words = [word for at, word in enumerate(QUICK) if at not in without and at - 1 not in without]
+    return ("train", "--train", place.corpus(), *words)
+
+
+@remedy(
+    "system: {}, chosen because {}; `jnrf systems` compares all, --system NAME takes another",
+    "{} (pip install 'jnrf_ext[encoders]')",
+)
+def another_system_than_the_chosen_one_is_named(place: Place) -> None:
+    pytest.importorskip("transformers", reason="transformers is not installed")
+    words = unnamed(place)
+    with place.without("transformers"):
+        assert "system: jnrf-2, chosen" in place.works(*words, "--out", place.path / "without")
+    with_library = (*words, "--model.hidden_size", 0, "--print-config")  # nothing is to be trained
+    assert "system: jnrf-2-plus, chosen" in place.works(*with_library)
+    assert "jnrf-crf" in place.works("systems").split()
+    named = place.works(*words, "--system", "jnrf-crf", "--out", place.path / "named")
+    assert "chosen because" not in named
+    assert "system: jnrf-crf" in (place.path / "named/config.yaml").read_text()
+
+
+@remedy("what is not set is the default; --system NAME takes another system's settings")
+def a_system_is_named_beside_a_file_that_describes_a_model(place: Place) -> None:
+    file = place.write("c.yaml", "model: {crf: true, units: word}")
+    words = (*unnamed(place), "--config", file, "--out")
+    assert "describes a model (model.crf)" in place.works(*words, place.path / "run")
+    said = place.works(*words, place.path / "other", "--system", "jnrf-2")
+    assert "describes a model" not in said
+    assert "relation_kind: spans" in (place.path / "other/config.yaml").read_text()
