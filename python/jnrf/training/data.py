@@ -216,7 +216,8 @@ def _works_by_sentence(config: JNRFConfig) -> bool:
 
 def out_of_reach(examples: list[Example], model: JNRF) -> list[str]:
     """A remark on the gold relations that a head over mentions can neither learn nor find."""
-    limits = {"pairs": "model.pair_distance", "targets": "model.target_context", "spans": "model.pair_distance"}
+    limits = {"targets": "model.target_context"}
+    limits |= dict.fromkeys(("pairs", "spans"), "model.pair_distance")
     limit = limits.get(model.config.relation_kind)
     if limit is None:
         return []
