@@ -32,15 +32,17 @@ def write_page(
     scores: dict[str, Scores],
     documents: Sequence[tuple[Document, Document]],
     summary: dict,
+    remarks: Sequence[str] = (),
 ) -> None:
     """Write the page of a run to ``path``, whole or not at all.
 
     ``settings`` is the configuration, nested by section; ``history`` the rows of metrics.jsonl (an
     ``epoch``, losses, and a dict of scores by document set, ``dev`` say); ``scores`` the tables to
     show, by name, the first one open; ``documents`` (gold, predicted) pairs; ``summary`` what the
-    run cost. Raises :class:`~jnrf_ext.errors.InputError` when the file cannot be written.
+    run cost; ``remarks`` what was said of the run, a line each. Raises
+    :class:`~jnrf_ext.errors.InputError` when the file cannot be written.
     """
-    write_atomically(path, render(title, settings, history, scores, documents, summary))
+    write_atomically(path, render(title, settings, history, scores, documents, summary, remarks))
 
 
 def render(
@@ -50,6 +52,7 @@ def render(
     scores: dict[str, Scores],
     documents: Sequence[tuple[Document, Document]],
     summary: dict,
+    remarks: Sequence[str] = (),
 ) -> str:
     """The page of :func:`write_page` as a string."""
     style = asset("page.css")
@@ -65,6 +68,7 @@ def render(
             "script_hash": content_hash(script),
             "headline": overview.headline(scores, summary),
             "costs": overview.costs(summary) if summary else "",
+            "remarks": overview.remarks(remarks),
             "curves": sections.curves(history, summary),
             "scores": sections.scores(scores),
             "settings": sections.settings(settings),

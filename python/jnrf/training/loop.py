@@ -12,7 +12,7 @@ import torch
 
 from jnrf.ahead import Ahead
 from jnrf.device import choose_device
-from jnrf.training import evaluation
+from jnrf.training import evaluation, zero_scores
 from jnrf.training.checkpoint import RunState, load_state, recover, replace_folder, save_state
 from jnrf.training.config import RunConfig, TrainConfig
 from jnrf.training.data import Corpora
@@ -152,6 +152,7 @@ def _train(
                         save_and_stop(folder, model, optimizer, state, team)
             under_way.finish()
 
+            at_zero = None
             row = {
                 "epoch": state.epoch + 1,
                 "step": state.step,
@@ -172,6 +173,7 @@ def _train(
                     )
                 )
                 state.judge(row["dev"], prepared.metric)
+                at_zero = zero_scores.observe(row["dev"], state, prepared, config)
                 if team.leads and state.best_epoch == row["epoch"]:
                     replace_folder(folder.best, model.save_pretrained)
             if state.dropped:
@@ -180,6 +182,10 @@ def _train(
             log.append(row)
             curves.add(row, state.step)
             bar.say(epoch_line(row, run.epochs, state, bar, prepared.finds_relations))
+            if at_zero:
+                bar.say(at_zero)
+                if team.leads:
+                    folder.add_remark(at_zero)
             costs = team.gather((peak_memory_bytes(device), meter.joules()))
             state.peak_memory_bytes = max(state.peak_memory_bytes, *(peak for peak, _ in costs))
             known = [joules for _, joules in costs if joules is not None]
