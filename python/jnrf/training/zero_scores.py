@@ -61,7 +61,8 @@ def _no_mentions(state: RunState, prepared: Prepared, config: TrainConfig) -> st
     share = inside / max(rows, 1)
     empty = sum(not example.spans for example in prepared.train)
     observed = (
-        f"epoch {state.epoch + 1}: no mention of dev is found, {_so_far(state, 'mentions')}; "
+        f"warning: after epoch {state.epoch + 1} no mention of dev is found, "
+        f"{_so_far(state, 'mentions')}; "
         f"{share:.2%} of the {config.model.units}s of the training documents are in mentions"
     )
     if state.step < FEW_STEPS:
@@ -78,8 +79,9 @@ def _no_relations(state: RunState, prepared: Prepared, config: TrainConfig) -> s
     labelled = sum(len(example.pairs) for example in prepared.train)
     lost = data.count_out_of_reach(prepared.train, prepared.model)
     observed = (
-        f"epoch {state.epoch + 1}: mentions of dev are found but none of its relations, "
-        f"{_so_far(state, 'relations')}; {labelled:,} pairs of the training documents are related"
+        f"warning: after epoch {state.epoch + 1} mentions of dev are found but none of its "
+        f"relations, {_so_far(state, 'relations')}; {labelled:,} pairs of the training documents "
+        "are related"
     )
     limit = data.REACH.get(config.model.relation_kind)
     if limit and 2 * lost > labelled:

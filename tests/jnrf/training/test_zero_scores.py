@@ -108,14 +108,15 @@ def test_nothing_is_said_of_what_dev_or_the_system_has_none_of(dev, scores, find
 
 def test_what_is_observed_is_said_for_mentions():
     ((_, line),) = told([NOTHING] * 30, step=1234, train=[example(rows=200, mentions=3)])
-    assert line.startswith("epoch 3: no mention of dev is found, in 3 scorings and 1,234 optimizer")
+    assert line.startswith("warning: after epoch 3 no mention of dev is found, in 3 scorings and ")
+    assert "3 scorings and 1,234 optimizer steps so far; " in line
     assert "1.50% of the wordpieces of the training documents are in mentions" in line
     assert "\n" not in line
 
 
 def test_what_is_observed_is_said_for_relations():
     ((_, line),) = told([MENTIONS] * 30, train=[example(pairs=7), example(pairs=4)])
-    assert line.startswith("epoch 3: mentions of dev are found but none of its relations, in 3 sco")
+    assert line.startswith("warning: after epoch 3 mentions of dev are found but none of its rel")
     assert "11 pairs of the training documents are related" in line
 
 
@@ -195,7 +196,7 @@ def lines_of(text):
 def test_it_is_told_once_and_kept_in_remarks_and_report(tmp_path, corpus, capsys):
     loop.train(configure(tmp_path / "run", corpus))
     (line,) = lines_of(capsys.readouterr().out)
-    assert line.startswith("epoch 3: ")
+    assert line.startswith("warning: after epoch 3 ")
     assert lines_of((tmp_path / "run/remarks.txt").read_text()) == [line]
     assert line in (tmp_path / "run/report.html").read_text()
 
