@@ -152,7 +152,9 @@ def _facts(config: TrainConfig, corpora: Corpora | None, given: dict) -> choice.
     """What the choice is made by; ``given`` are the dotted settings that somebody gave."""
     from importlib.util import find_spec
 
-    from jnrf.device import choose_device
+    import torch
+
+    from jnrf.device import choose_device, use_bf16
     from jnrf.systems import load_system
     from jnrf.training.prepare import resolve_embeddings
 
@@ -164,6 +166,7 @@ def _facts(config: TrainConfig, corpora: Corpora | None, given: dict) -> choice.
     run = config.run if "run.epochs" in given else load_system(choice.WITH_ENCODER).config.run
     return choice.Facts(
         gpu=choose_device(config.run.device).type == "cuda",
+        matrix_units=use_bf16("auto", torch.device("cpu")),
         package=resolve_embeddings("auto") is not None,
         transformers=find_spec("transformers") is not None,
         characters=characters,

