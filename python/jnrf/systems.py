@@ -63,8 +63,13 @@ def describe(config: TrainConfig) -> dict[str, str]:
         inputs = "embeddings, characters" if model.character_size else "embeddings"
     layers = model.num_layers + max(model.tag_task_layers, model.relation_task_layers)
     if layers:
-        kinds = {"fourier": "Fourier", "lstm": "BiLSTM", "gru": "BiGRU"}
-        inputs += f", {kinds.get(model.layer_kind, model.layer_kind)}"
+        kind = {
+            "fourier": "Fourier",
+            "lstm": "BiLSTM",
+            "gru": "BiGRU",
+            "convolution": "convolution",
+        }[model.layer_kind]
+        inputs += f", {kind}"
     tags = f"CRF ({model.tag_scheme})" if model.crf else "softmax"
     kinds = {
         "polynomial": "pooling, polynomial distance",
