@@ -50,7 +50,8 @@ demo: $(VENV)/.installed ## write notes, train on some, extract from others, sco
 	$(JNRF) synth $(DEMO)/unseen --documents 8 --words 800 --seed 3
 	$(JNRF) inspect $(DEMO)/train
 	@echo "--- training: about 3 minutes on two cores"
-	$(JNRF) train --train $(DEMO)/train --dev $(DEMO)/dev --out $(DEMO)/run --config $(DEMO_CONFIG)
+	$(JNRF) train --system jnrf-2 --config $(DEMO_CONFIG) --train $(DEMO)/train --dev $(DEMO)/dev \
+	  --out $(DEMO)/run
 	$(JNRF) predict $(DEMO)/run/best $(DEMO)/unseen --out $(DEMO)/predictions
 	$(JNRF) evaluate $(DEMO)/unseen $(DEMO)/predictions
 	@echo

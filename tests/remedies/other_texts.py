@@ -93,6 +93,11 @@ TRIED_ELSEWHERE = {
 #: Parts of texts, and why nothing is run: what they say is no advice, or cannot be done in a test.
 NOT_TRIED = {
     "build it with `pip install .` (or `make native` in a checkout)": "building takes minutes",
+    "model.encoder is given": "says why a system is chosen",
+    "model.encoder is null": "says why a system is chosen",
+    "model.embeddings is given": "says why a system is chosen",
+    "run.system is set": "says why no system is chosen",
+    "model.behaviour is given": "says why no system is chosen",
     "no nvcc at build time, or JNRF_CUDA=off": "says how the library was built",
     "was not found; install it with: pip install": "tests install nothing; the names are checked",
     "pip install -U transformers": "tests install nothing; the names are checked",

@@ -45,6 +45,7 @@ def write_corpus(
 
 #: Settings of a model that trains in a second, from scratch, on one thread.
 TINY = {
+    "run.system": "jnrf",  # so that the command line chooses none
     "run.max_tokens": 0,
     "data.vocabulary": 150,
     "model.embeddings": None,

@@ -25,7 +25,7 @@ COMMANDS = tuple(name for names in GROUPS.values() for name in names)
 #: The first minutes with the command, as its help shows them.
 FIRST_COMMANDS = (
     ("jnrf synth notes --documents 30 --words 400", "write invented notes with annotations"),
-    ("jnrf train --train notes --out first --run.epochs 8", "learn from them, in a minute or two"),
+    ("jnrf train --train notes --out first --run.epochs 8", "learn from them, in a few minutes"),
     ('jnrf extract first/best "Started warfarin 5 mg daily."', "what the model finds in a text"),
 )
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jnrf.training import settings
-from jnrf.training.config import TrainConfig
+from jnrf.training import choice, settings
+from jnrf.training.config import ModelConfig, TrainConfig, check
 from jnrf.training.launch import read_launch
 from jnrf_ext.errors import InputError
 
 if TYPE_CHECKING:
+    from jnrf.training.data import Corpora
     from jnrf.training.team import Team
 
 NAME = "train"
@@ -55,7 +57,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     }
     for name, text in texts.items():
         parser.add_argument(f"--{name}", metavar="DIR", help=text)
-    parser.add_argument("--system", metavar="NAME", help="what to train, see `jnrf systems` [jnrf]")
+    parser.add_argument(
+        "--system",
+        metavar="NAME",
+        help="what to train, see `jnrf systems` [chosen by what is installed, by the device and by "
+        "the training documents]",
+    )
     parser.add_argument("--config", metavar="FILE", help="YAML file of settings")
     parser.add_argument("--resume", action="store_true", help="continue the run in --out")
     parser.add_argument(
@@ -66,9 +73,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def configuration(args: argparse.Namespace) -> TrainConfig:
     """Defaults, then the system, the file and the command line; for --resume the run's own."""
-    from jnrf.systems import load_system
     from jnrf.training.run_folder import resumed_config
 
+    file, given = _given(args)
+    if args.resume:
+        base = _over(args.system, {}, file) if args.system else file
+        return resumed_config(given.get("run.out"), settings.flatten(base) | given)
+    return TrainConfig.from_dict(settings.merge(_over(args.system, {}, file), given))
+
+
+def _given(args: argparse.Namespace) -> tuple[dict, dict]:
+    """The settings of the file, by section, and those of the command line, dotted."""
     given = settings.given_overrides(args)
     for short, key in _SHORT.items():
         if getattr(args, short) is not None:
@@ -80,12 +95,86 @@ def configuration(args: argparse.Namespace) -> TrainConfig:
     if given.get("data.auxiliary"):
         folders = settings.convert(given["data.auxiliary"], list[str], "data.auxiliary")
         given["data.auxiliary"] = [str(Path(folder).absolute()) for folder in folders]
-    file = _read_file(args.config) if args.config else {}
-    if args.system:
-        file = settings.merge(load_system(args.system).settings, settings.flatten(file))
-    if args.resume:
-        return resumed_config(given.get("run.out"), settings.flatten(file) | given)
-    return TrainConfig.from_dict(settings.merge(file, given))
+    return _read_file(args.config) if args.config else {}, given
+
+
+def _over(system: str | None, chosen: dict, file: dict) -> dict:
+    """A system's settings, then those chosen with it, then the file's, by section."""
+    from jnrf.systems import load_system
+
+    base = load_system(system).settings if system else {}
+    return settings.merge(settings.merge(base, chosen), settings.flatten(file))
+
+
+@dataclasses.dataclass
+class Plan:
+    """What is to be trained, on which documents where they were read, and what to say of it."""
+
+    config: TrainConfig
+    corpora: Corpora | None = None
+    remarks: tuple[str, ...] = ()
+
+
+def plan(args: argparse.Namespace) -> Plan:
+    """The settings of a run; where nobody named a system, those of the one that is chosen.
+
+    The training documents are read for the choice, and handed on. Where only the settings are
+    asked for (``--print-config``) without documents, it is made without them.
+    """
+    if args.resume or args.system:
+        return Plan(configuration(args))
+    file, given = _given(args)
+    flat = settings.flatten(file)
+    why = choice.composed(flat, given, args.config)
+    if why:
+        config = configuration(args)
+        return Plan(config, remarks=(choice.not_chosen(config.run.system, why),))
+    # Mistakes are told before minutes of reading; whether settings of the model go together, which
+    # depends on the system, after the choice.
+    merged = settings.merge(file, given)
+    config = settings.from_dict(TrainConfig, merged)
+    check(dataclasses.replace(config, model=ModelConfig()))
+    corpora = None
+    if config.data.train or not args.print_config:
+        from jnrf.training.data import read_corpora
+        from jnrf.training.run_folder import open_folder
+
+        if not args.print_config:
+            open_folder(config.run.out, resume=False)
+        corpora = read_corpora(config.data, config.run.seed)
+    chosen = choice.choose(_facts(config, corpora, flat | given))
+    base = _over(chosen.system, chosen.settings, file)
+    config = TrainConfig.from_dict(settings.merge(base, given))
+    return Plan(config, corpora, (chosen.line(),))
+
+
+def _facts(config: TrainConfig, corpora: Corpora | None, given: dict) -> choice.Facts:
+    """What the choice is made by; ``given`` are the dotted settings that somebody gave."""
+    from importlib.util import find_spec
+
+    import torch
+
+    from jnrf.device import choose_device, use_bf16
+    from jnrf.systems import load_system
+    from jnrf.training.prepare import resolve_embeddings
+
+    characters = relations = None
+    if corpora is not None:
+        characters = sum(len(document.text) for document in corpora.train)
+        if not config.data.schema:  # which may have relations that these documents lack
+            relations = sum(len(document.relations) for document in corpora.train)
+    run = config.run if "run.epochs" in given else load_system(choice.WITH_ENCODER).config.run
+    return choice.Facts(
+        gpu=choose_device(config.run.device).type == "cuda",
+        matrix_units=use_bf16("auto", torch.device("cpu")),
+        package=resolve_embeddings("auto") is not None,
+        transformers=find_spec("transformers") is not None,
+        characters=characters,
+        relations=relations,
+        epochs=run.epochs,
+        encoder=config.model.encoder if "model.encoder" in given else choice.AUTO,
+        embeddings=config.model.embeddings,
+    )
 
 
 def _read_file(path: str) -> dict:
@@ -128,9 +217,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace, team: Team | None = None) -> int:
     talks = team is None or team.leads
-    config = configuration(args)
+    planned = plan(args)
+    config = planned.config
     if args.print_config:
         if talks:
+            for line in planned.remarks:
+                print(f"# {line}")
             print(config.to_yaml(), end="")
         return 0
     from rich.console import Console
@@ -140,7 +232,7 @@ def _run(args: argparse.Namespace, team: Team | None = None) -> int:
     from jnrf.training.run_folder import RunFolder
 
     try:
-        summary = train(config, args.resume, team)
+        summary = train(config, args.resume, team, planned.corpora, planned.remarks)
     except Interrupted as stop:
         if talks:
             print(stop, file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 from jnrf.scoring.scores import Counts, Scores
@@ -110,6 +111,12 @@ def costs(values: dict) -> str:
         f'<h3>Costs</h3><div class="cards">{"".join(tiles)}</div><details><summary>All figures of '
         f'the run</summary><div class="settings">{table}</div></details>'
     )
+
+
+def remarks(lines: Sequence[str]) -> str:
+    """What was said of the run, a list; nothing where nothing was."""
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f"<details open><summary>Remarks</summary><ul>{items}</ul></details>" if items else ""
 
 
 def _described(key: str, value: object) -> tuple[str, str]:

@@ -35,6 +35,7 @@ def write_page(
     documents: Sequence[tuple[Document, Document]],
     summary: dict,
     errors: dict[str, ErrorAnalysis] | None = None,
+    remarks: Sequence[str] = (),
 ) -> None:
     """Write the page of a run to ``path``, whole or not at all.
 
@@ -42,9 +43,11 @@ def write_page(
     ``epoch``, losses, and a dict of scores by document set, ``dev`` say); ``scores`` the tables to
     show, by name, the first one open; ``documents`` (gold, predicted) pairs; ``summary`` what the
     run cost; ``errors`` those of each document set, whose examples are shown where they are of
-    ``documents``. Raises :class:`~jnrf_ext.errors.InputError` when the file cannot be written.
+    ``documents``; ``remarks`` what was said of the run, a line each. Raises
+    :class:`~jnrf_ext.errors.InputError` when the file cannot be written.
     """
-    write_atomically(path, render(title, settings, history, scores, documents, summary, errors))
+    page = render(title, settings, history, scores, documents, summary, errors, remarks)
+    write_atomically(path, page)
 
 
 def render(
@@ -55,6 +58,7 @@ def render(
     documents: Sequence[tuple[Document, Document]],
     summary: dict,
     errors: dict[str, ErrorAnalysis] | None = None,
+    remarks: Sequence[str] = (),
 ) -> str:
     """The page of :func:`write_page` as a string."""
     style = asset("page.css")
@@ -70,6 +74,7 @@ def render(
             "script_hash": content_hash(script),
             "headline": overview.headline(scores, summary),
             "costs": overview.costs(summary) if summary else "",
+            "remarks": overview.remarks(remarks),
             "curves": sections.curves(history, summary),
             "scores": sections.scores(scores),
             "errors": error_section(errors or {}, documents, summary.get("finds_relations", True)),

@@ -53,6 +53,9 @@ class RunState:
     all_seconds: float = 0.0
     peak_memory_bytes: int = 0
     energy_joules: float | None = None
+    #: Scorings of dev in a row in which mentions, or relations, were at zero; what was told of it
+    zero_scorings: dict[str, int] = field(default_factory=dict)
+    told_zero: list[str] = field(default_factory=list)
     #: No epoch is left to train
     finished: bool = False
     #: Batches that a step takes, of all processes; 0 in checkpoints from before there were several

@@ -26,6 +26,13 @@ from jnrf_ext.outline import Layout, mention_rows
 from jnrf_ext.schema import Schema
 from jnrf_ext.tokenizer import Tokenizer
 
+#: The setting that says how far apart mentions may be, by the kind of relation head
+REACH = {
+    "pairs": "model.pair_distance",
+    "spans": "model.pair_distance",
+    "targets": "model.target_context",
+}
+
 
 @dataclass
 class Corpora:
@@ -216,22 +223,24 @@ def _works_by_sentence(config: JNRFConfig) -> bool:
 
 def out_of_reach(examples: list[Example], model: JNRF) -> list[str]:
     """A remark on the gold relations that a head over mentions can neither learn nor find."""
-    limits = {
-        "pairs": "model.pair_distance",
-        "targets": "model.target_context",
-        "spans": "model.pair_distance",
-    }
-    limit = limits.get(model.config.relation_kind)
-    if limit is None:
-        return []
+    lost = count_out_of_reach(examples, model)
+    limit = REACH.get(model.config.relation_kind)
+    return [f"train: {lost:,} relations out of the relation head's reach (see {limit})"] * bool(
+        lost
+    )
+
+
+def count_out_of_reach(examples: list[Example], model: JNRF) -> int:
+    """How many of the labelled pairs a head over mentions cannot reach; others reach all."""
+    if model.config.relation_kind not in REACH:
+        return 0
     lost = 0
     for example in examples:
         rows = torch.tensor([0, len(example.outline)], dtype=torch.int32)
         types = model.config.schema.entity_types
         mentions = mention_rows([example.spans], Layout.plain(rows), types)
         lost += model.relation_head.out_of_reach(mentions, torch.from_numpy(example.pairs))
-    remark = f"train: {lost:,} relations out of the relation head's reach (see {limit})"
-    return [remark] if lost else []
+    return lost
 
 
 def unseen_labels(name: str, documents: list[Document], schema: Schema) -> list[str]:

@@ -111,6 +111,7 @@ def _write(
         documents=shown,
         errors=page_errors,
         summary={k: v for k, v in data.items() if k not in ("scores", "headlines", "metrics")},
+        remarks=folder.read_remarks(),
     )
     for path in folder.root.rglob(UNFINISHED):
         path.unlink(missing_ok=True)  # of a process that was killed

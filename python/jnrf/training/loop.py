@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Sequence
 from contextlib import nullcontext
 
 import numpy as np
@@ -11,9 +12,10 @@ import torch
 
 from jnrf.ahead import Ahead
 from jnrf.device import choose_device
-from jnrf.training import evaluation
+from jnrf.training import evaluation, zero_scores
 from jnrf.training.checkpoint import RunState, load_state, recover, replace_folder, save_state
 from jnrf.training.config import RunConfig, TrainConfig
+from jnrf.training.data import Corpora
 from jnrf.training.finish import RunSummary, finish, read_summary
 from jnrf.training.interrupt import Interrupted, StopRequest
 from jnrf.training.log import Curves, MetricsLog
@@ -29,21 +31,36 @@ from jnrf_ext import JNRF
 from jnrf_ext.files import write_atomically
 
 
-def train(config: TrainConfig, resume: bool = False, team: Team | None = None) -> RunSummary:
+def train(
+    config: TrainConfig,
+    resume: bool = False,
+    team: Team | None = None,
+    corpora: Corpora | None = None,
+    remarks: Sequence[str] = (),
+) -> RunSummary:
     """Train, keep the best epoch, score it, and write it all into ``config.run.out``.
 
     With ``resume`` the run in that folder goes on from its last checkpoint, to the very weights it
     would have had without the interruption. Raises :class:`InputError` for what the user can mend,
     and :class:`Interrupted` after Ctrl-C or SIGTERM, once last/ is saved.
 
+    ``corpora`` are the documents of ``config.data`` where they were read already; ``remarks`` are
+    lines that a new run tells and keeps before its own.
+
     Started by torchrun, the processes train one model together (``team``, else they :func:`join`).
     All do what follows alike, and get the same; where something is written, the first does it.
     """
     with nullcontext(team) if team else join() as team:
-        return _train(config, resume, team)
+        return _train(config, resume, team, corpora, remarks)
 
 
-def _train(config: TrainConfig, resume: bool, team: Team) -> RunSummary:
+def _train(
+    config: TrainConfig,
+    resume: bool,
+    team: Team,
+    corpora: Corpora | None,
+    remarks: Sequence[str],
+) -> RunSummary:
     run = config.run
     folder = open_folder(run.out, resume)
     if resume and folder.summary.exists():
@@ -55,7 +72,7 @@ def _train(config: TrainConfig, resume: bool, team: Team) -> RunSummary:
     if resume and team.leads:
         recover(folder.last)
     team.wait()  # until the folder is as all should find it
-    prepared = prepare(config, folder.last if resume else None)
+    prepared = prepare(config, folder.last if resume else None, corpora)
     team.agree((prepared.fingerprint, config.to_dict()), "training documents or settings")
     model = prepared.model.to(device)
     optimizer = build_optimizer(model, config.optim)
@@ -70,7 +87,7 @@ def _train(config: TrainConfig, resume: bool, team: Team) -> RunSummary:
         # The first checkpoint comes before the first step: a kill then loses no run, and a folder
         # that cannot be written to shows itself now.
         write_atomically(folder.config, config.to_yaml())
-        lines = (*warnings, *prepared.remarks)
+        lines = (*warnings, *remarks, *prepared.remarks)
         write_atomically(folder.remarks, "".join(f"{line}\n" for line in lines))
         save(folder, model, optimizer, state, team)
     log = MetricsLog(folder.metrics if team.leads else None, state.log_bytes)
@@ -88,7 +105,7 @@ def _train(config: TrainConfig, resume: bool, team: Team) -> RunSummary:
     relates_mentions = config.model.relation_kind in ("pairs", "targets", "spans")
     gold_types = model.config.schema.entity_types if relates_mentions else []
     bar = TrainingProgress(total, state.all_tokens, run.epochs, quiet=not team.leads)
-    for line in (*warnings, *prepared.remarks, curves.note):
+    for line in (*warnings, *remarks, *prepared.remarks, curves.note):
         bar.say(line)
     if prepared.dev:
         bar.say("a line an epoch; * marks the best one on dev so far, which is kept as best/")
@@ -135,6 +152,7 @@ def _train(config: TrainConfig, resume: bool, team: Team) -> RunSummary:
                         save_and_stop(folder, model, optimizer, state, team)
             under_way.finish()
 
+            at_zero = None
             row = {
                 "epoch": state.epoch + 1,
                 "step": state.step,
@@ -155,6 +173,7 @@ def _train(config: TrainConfig, resume: bool, team: Team) -> RunSummary:
                     )
                 )
                 state.judge(row["dev"], prepared.metric)
+                at_zero = zero_scores.observe(row["dev"], state, prepared, config)
                 if team.leads and state.best_epoch == row["epoch"]:
                     replace_folder(folder.best, model.save_pretrained)
             if state.dropped:
@@ -163,6 +182,10 @@ def _train(config: TrainConfig, resume: bool, team: Team) -> RunSummary:
             log.append(row)
             curves.add(row, state.step)
             bar.say(epoch_line(row, run.epochs, state, bar, prepared.finds_relations))
+            if at_zero:
+                bar.say(at_zero)
+                if team.leads:
+                    folder.add_remark(at_zero)
             costs = team.gather((peak_memory_bytes(device), meter.joules()))
             state.peak_memory_bytes = max(state.peak_memory_bytes, *(peak for peak, _ in costs))
             known = [joules for _, joules in costs if joules is not None]

@@ -59,9 +59,15 @@ class Prepared:
     remarks: list[str] = field(default_factory=list)
 
 
-def prepare(config: TrainConfig, last: Path | None) -> Prepared:
-    """Read the corpora and build the model, or load it where ``last`` holds a checkpoint."""
-    corpora = data.read_corpora(config.data, config.run.seed)
+def prepare(
+    config: TrainConfig, last: Path | None, corpora: data.Corpora | None = None
+) -> Prepared:
+    """Read the corpora, unless they are given; build the model, or load that of ``last``.
+
+    ``last`` is the folder of the run's last checkpoint, which may not be there yet.
+    """
+    if corpora is None:
+        corpora = data.read_corpora(config.data, config.run.seed)
     resumed = last is not None and recover(last)
     model = JNRF.from_pretrained(last) if resumed else build_model(config, corpora)
     schema = model.config.schema

@@ -9,6 +9,7 @@ from pathlib import Path
 from jnrf.training import settings
 from jnrf.training.config import TrainConfig
 from jnrf_ext.errors import InputError
+from jnrf_ext.files import write_atomically
 
 #: Settings that a resumed run may change without becoming another run.
 FREE_ON_RESUME = (
@@ -34,8 +35,20 @@ class RunFolder:
 
     @property
     def remarks(self) -> Path:
-        """What was said when the run was started, warnings first, a line each."""
+        """What was said of the run, warnings first, a line each."""
         return self.root / "remarks.txt"
+
+    def add_remark(self, line: str) -> None:
+        """Add a line to the remarks, unless it is there: a resumed run may come to it again."""
+        lines = self.read_remarks()
+        if line not in lines:
+            write_atomically(self.remarks, "".join(f"{each}\n" for each in (*lines, line)))
+
+    def read_remarks(self) -> list[str]:
+        """The lines of the remarks; none where a run of before them was resumed."""
+        if not self.remarks.exists():
+            return []
+        return self.remarks.read_text(encoding="utf-8").split("\n")[:-1]
 
     @property
     def metrics(self) -> Path:

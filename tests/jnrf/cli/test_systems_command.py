@@ -8,6 +8,7 @@ import pytest
 
 from jnrf import systems
 from jnrf.cli import main
+from jnrf.measured import load
 from jnrf.systems import system_names
 from jnrf_ext.errors import InputError
 
@@ -25,9 +26,9 @@ def test_each_system_is_listed_with_what_it_is_made_of(capsys):
     for row in rows:
         assert list(row) == [
             *("name", "title", "paper", "tasks", "encoder", "tag_head", "relation_head"),
-            *("shared", "parameters"),
+            *("shared", "parameters", "measured"),
         ]
-        assert all(isinstance(row[key], str) and row[key] for key in list(row)[:-1])
+        assert all(isinstance(row[key], str) and row[key] for key in list(row)[:-2])
         assert row["parameters"] is None or set(row["parameters"]) == {"trainable", "frozen"}
 
 
@@ -68,6 +69,49 @@ def test_weights_that_are_not_installed_are_said(capsys, monkeypatch):
     assert {row["parameters"] for row in listed(capsys)} == {None}
     assert main(["systems"]) == 0
     assert "needs weights that are not installed" in capsys.readouterr().out
+
+
+# ------------------------------------------------------------------ what was measured
+
+
+def test_a_program_gets_the_figures_of_each_system(capsys):
+    runs = {row["name"]: row["measured"] for row in listed(capsys)}
+    assert {name for name, found in runs.items() if found} == {r.system for r in load().runs}
+    phee = next(run for run in runs["jnrf"] if run["corpus"] == "phee")
+    assert phee["corpus_title"] == "PHEE in n2c2's labels"
+    assert phee["scored"] == "test, official rules"
+    assert phee["seconds"] == pytest.approx(phee["epochs"] * phee["seconds_per_epoch"])
+    assert set(phee["relations"]) == {"lenient", "strict"}
+    assert "Xeon" in phee["machine"]
+
+
+def test_a_person_sees_the_figures_first_and_the_best_system_at_the_top(capsys):
+    assert main(["systems"]) == 0
+    tables, _, details = capsys.readouterr().out.partition("\n\n")
+    assert details.startswith("jnrf\n  Fourier mixing")
+    lines = tables.splitlines()
+    assert max(map(len, lines)) <= 100
+    for corpus, _, runs in load().tables():
+        at = next(i for i, line in enumerate(lines) if line.startswith(corpus.title))
+        assert lines[at + 2].split() == [
+            *("system", "F1", "mentions", "F1", "relations", "time"),
+            *("train", "predict", "MiB", "seeds"),
+        ]
+        shown = [line.split() for line in lines[at + 3 : at + 3 + len(runs)]]
+        assert [cells[0] for cells in shown] == [run.system for run in runs]
+        best = runs[0]
+        assert shown[0][1] == f"{best.mentions.lenient:.3f}/{best.mentions.strict:.3f}"
+        assert shown[0][5] == f"{best.speed.prediction:,.0f}"
+
+
+def test_a_system_without_figures_is_said_to_have_none(capsys, monkeypatch):
+    some = load()
+    none = type(some)(some.machines, some.corpora, ())
+    monkeypatch.setattr("jnrf.measured.load", lambda: none)
+    assert main(["systems"]) == 0
+    said = " ".join(capsys.readouterr().out.split("\n\n")[0].split())
+    assert said.endswith(f"not measured: {', '.join(system_names())}")
+    assert {len(row["measured"]) for row in listed(capsys)} == {0}
 
 
 # ------------------------------------------------------------------ to train them

@@ -8,7 +8,8 @@ import yaml
 from tiny_corpus import TINY, write_corpus
 
 from jnrf.cli import main
-from jnrf.training import loop
+from jnrf.training import data, loop
+from jnrf_ext import JNRF
 
 TINY_OPTIONS = [word for key, value in TINY.items() for word in (f"--{key}", str(value))]
 
@@ -156,3 +157,134 @@ def test_a_mistake_in_predict_is_one_line_too(tmp_path, corpus, capsys, words, m
     assert said.err.count("\n") == 1
     assert message in said.err
     assert not (tmp_path / "out").exists()
+
+
+# ------------------------------------------------------------------ where no system is named
+
+
+SMALL = {name: value for name, value in TINY.items() if name != "run.system"} | {"run.epochs": 2}
+SMALL_OPTIONS = [word for key, value in SMALL.items() for word in (f"--{key}", str(value))]
+
+
+def choosing(out, corpus, *words):
+    return main(["train", "--train", str(corpus), "--out", str(out), *SMALL_OPTIONS, *words])
+
+
+def test_a_system_is_chosen_told_and_kept(tmp_path, corpus, capsys):
+    assert choosing(tmp_path / "run", corpus) == 0
+    line = capsys.readouterr().out.splitlines()[0]
+    assert line.startswith("system: jnrf-2, chosen because model.embeddings is given; ")
+    kept = yaml.safe_load((tmp_path / "run/config.yaml").read_text())
+    assert kept["run"]["system"] == "jnrf-2"
+    assert kept["model"]["relation_kind"] == "spans"  # the system's
+    assert kept["model"]["hidden_size"] == 16  # the command line's
+    assert line in (tmp_path / "run/remarks.txt").read_text().splitlines()
+
+
+def test_a_run_that_chose_is_resumed_and_repeated_as_it_was(tmp_path, corpus, capsys, monkeypatch):
+    take_step = loop.take_step
+
+    def interrupted(*args):
+        os.kill(os.getpid(), signal.SIGINT)
+        return take_step(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "take_step", interrupted)
+        assert choosing(tmp_path / "run", corpus) == 130
+    kept = (tmp_path / "run/config.yaml").read_bytes()
+    said = (tmp_path / "run/remarks.txt").read_bytes()
+    assert main(["train", "--resume", "--out", str(tmp_path / "run")]) == 0
+    assert (tmp_path / "run/config.yaml").read_bytes() == kept
+    assert (tmp_path / "run/remarks.txt").read_bytes() == said
+    # The same settings on another machine, where another system would be chosen.
+    monkeypatch.setattr("jnrf.training.prepare.resolve_embeddings", lambda source: source)
+    again = ["train", "--config", str(tmp_path / "run/config.yaml"), "--out"]
+    assert main([*again, str(tmp_path / "again")]) == 0
+    weights = [
+        (tmp_path / name / "best/model.safetensors").read_bytes() for name in ("run", "again")
+    ]
+    assert weights[0] == weights[1]
+
+
+def test_the_documents_are_read_once_for_choosing_and_training(tmp_path, corpus, monkeypatch):
+    reads = []
+    read = data.read_annotated
+    monkeypatch.setattr(
+        data, "read_annotated", lambda path, *rest: reads.append(str(path)) or read(path, *rest)
+    )
+    assert choosing(tmp_path / "run", corpus) == 0
+    assert reads == [str(corpus)]
+
+
+def test_documents_without_relations_get_a_system_without_a_relation_head(tmp_path, capsys):
+    corpus = write_corpus(tmp_path / "corpus")
+    for path in corpus.glob("*.ann"):
+        kept = [line for line in path.read_text().splitlines() if not line.startswith("R")]
+        path.write_text("\n".join(kept) + "\n")
+    assert choosing(tmp_path / "run", corpus) == 0
+    said = capsys.readouterr().out
+    assert "no relation head because the training documents have no relations" in said
+    assert JNRF.from_pretrained(tmp_path / "run/best").relation_head is None
+
+
+def test_a_file_that_describes_a_model_is_taken_as_it_is(tmp_path, corpus, capsys):
+    file = tmp_path / "c.yaml"
+    file.write_text("model: {hidden_size: 16, embeddings: null, mixing_windows: [], num_layers: 1}")
+    words = ["--train", str(corpus), "--out", str(tmp_path / "run"), "--config", str(file)]
+    assert main(["train", *words, "--run.epochs", "1", "--run.device", "cpu"]) == 0
+    line = capsys.readouterr().out.splitlines()[0]
+    assert line.startswith(f"system: jnrf, as the settings say, because {file} describes a model")
+    kept = yaml.safe_load((tmp_path / "run/config.yaml").read_text())
+    assert kept["model"]["layer_kind"] == "fourier"  # the default
+
+
+@pytest.mark.parametrize(
+    ("words", "system"),
+    [
+        (["--model.embeddings", "null"], "jnrf-2"),
+        (["--model.encoder", "some/encoder"], "jnrf-2-plus"),
+        (["--system", "jnrf-crf"], "jnrf-crf"),
+        (["--run.system", "mine"], "mine"),
+    ],
+)
+def test_print_config_prints_the_system_that_would_be_trained(words, system, capsys):
+    assert main(["train", *words, "--print-config"]) == 0
+    printed = capsys.readouterr().out
+    assert yaml.safe_load(printed)["run"]["system"] == system
+    assert printed.startswith("# system: ") == ("--system" not in words)
+
+
+def test_a_given_encoder_is_trained_as_the_chosen_system_trains_its_own(capsys):
+    assert main(["train", "--model.encoder", "some/encoder", "--print-config"]) == 0
+    printed = yaml.safe_load(capsys.readouterr().out)
+    assert printed["model"]["encoder"] == "some/encoder"
+    assert printed["optim"]["lr_encoder"] == 3e-4
+    assert printed["model"]["relation_kind"] == "spans"
+
+
+def test_a_file_of_other_settings_goes_over_the_chosen_system(tmp_path, capsys):
+    file = tmp_path / "c.yaml"
+    file.write_text("run: {epochs: 3}\noptim: {lr: 0.5}\n")
+    words = ["--config", str(file), "--model.embeddings", "null"]
+    assert main(["train", *words, "--print-config"]) == 0
+    printed = yaml.safe_load(capsys.readouterr().out)
+    assert printed["run"]["system"] == "jnrf-2"
+    assert (printed["run"]["epochs"], printed["optim"]["lr"]) == (3, 0.5)
+
+
+def test_a_run_that_cannot_be_written_is_refused_before_the_documents_are_read(tmp_path, capsys):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/config.yaml").write_text("")
+    assert choosing(tmp_path / "run", tmp_path / "no-such-folder") == 2
+    assert "already holds a run" in capsys.readouterr().err
+
+
+def test_settings_of_a_model_are_judged_over_the_chosen_system(capsys):
+    words = ["train", "--model.encoder", "some/encoder", "--model.hidden_size", "0"]
+    assert main([*words, "--print-config"]) == 0  # the encoder's own
+    assert yaml.safe_load(capsys.readouterr().out)["model"]["hidden_size"] == 0
+    assert main(["train", "--model.embeddings", "null", "--model.hidden_size", "0"]) == 2
+    assert "where to?" in capsys.readouterr().err
+    words = ["train", "--model.embeddings", "null", "--model.hidden_size", "0", "--print-config"]
+    assert main(words) == 2
+    assert "hidden_size=0 must be at least 1" in capsys.readouterr().err

@@ -84,3 +84,9 @@ def test_every_figure_of_the_run_is_in_the_folded_table():
     assert rows["Documents, train"] == "27"
     assert rows["Finds relations"] == "yes"
     assert "Peak cuda" not in rows
+
+
+def test_remarks_are_listed_and_escaped_and_left_out_where_there_are_none():
+    html = overview.remarks(["train: 3 documents", "run.metric <b>"])
+    assert re.findall(r"<li>(.*?)</li>", html) == ["train: 3 documents", "run.metric &lt;b&gt;"]
+    assert overview.remarks([]) == ""

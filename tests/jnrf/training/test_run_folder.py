@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jnrf.training.config import TrainConfig
-from jnrf.training.run_folder import resumed_config
+from jnrf.training.run_folder import RunFolder, resumed_config
 from jnrf_ext.errors import InputError
 
 
@@ -27,3 +27,12 @@ def test_a_run_of_before_a_choice_goes_on_as_it_began(run):
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(line for line in lines if "unannotated:" not in line))
     assert resumed_config(str(run), {}).data.unannotated == "empty"
+
+
+def test_a_remark_is_added_once_behind_the_others(tmp_path):
+    folder = RunFolder(tmp_path)
+    assert folder.read_remarks() == []
+    for line in ("first", "second \u2028 in one line", "first"):
+        folder.add_remark(line)
+    assert folder.read_remarks() == ["first", "second \u2028 in one line"]
+    assert folder.remarks.read_text() == "first\nsecond \u2028 in one line\n"

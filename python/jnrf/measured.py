@@ -1,0 +1,219 @@
+"""Figures that were measured of the systems, from configs/measured.yaml, and tables of them.
+
+``python -m jnrf.measured FILE ...`` writes the tables of Markdown files anew. Loads no torch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jnrf.training import settings
+from jnrf.training.progress import duration
+from jnrf_ext.errors import InputError
+
+FILE = Path(__file__).parent / "configs" / "measured.yaml"
+#: A table in a Markdown file: its corpus, and whether it is the short one, stand in the first line
+_TABLE = re.compile(
+    r"(?P<first><!-- measured: (?P<corpus>[\w-]+)(?P<short>, short)? -->\n).*?"
+    r"(?P<last><!-- /measured -->)",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class F1:
+    """Micro F1 in [0, 1] where types agree: with an overlap, and with both ends equal."""
+
+    lenient: float
+    strict: float
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Wordpieces a second; None where not measured."""
+
+    training: float | None = None
+    prediction: float | None = None
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Millions of parameters, with the labels of the corpus."""
+
+    trained: float
+    frozen: float = 0.0
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What was trained on and scored: how many documents, which of them, by which rules."""
+
+    title: str
+    documents: dict[str, int]
+    scored: str
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One system on one corpus: means over ``seeds`` runs. None stands for what was not measured.
+
+    ``mentions`` and ``relations`` are None where a system finds none. ``machine`` and ``commit``
+    say what ran where. ``peak_mib`` is in MiB.
+    """
+
+    system: str
+    corpus: str
+    seeds: int
+    machine: str
+    commit: str
+    epochs: int
+    mentions: F1 | None = None
+    relations: F1 | None = None
+    seconds_per_epoch: float | None = None
+    speed: Speed = Speed()
+    peak_mib: float | None = None
+    parameters: Parameters | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """Seconds of training in all, without scoring."""
+        return None if self.seconds_per_epoch is None else self.epochs * self.seconds_per_epoch
+
+
+@dataclass(frozen=True)
+class Figures:
+    """All that was measured."""
+
+    machines: dict[str, str]
+    corpora: dict[str, Corpus]
+    runs: tuple[Measured, ...]
+
+    def of(self, corpus: str, machine: str | None = None) -> list[Measured]:
+        """The runs on a corpus, the best at relations first, then at mentions."""
+        runs = [r for r in self.runs if r.corpus == corpus and machine in (None, r.machine)]
+        return sorted(
+            runs,
+            key=lambda r: (
+                -(r.relations.lenient if r.relations else -1.0),
+                -(r.mentions.lenient if r.mentions else -1.0),
+                r.system,
+            ),
+        )
+
+    def tables(self) -> list[tuple[Corpus, str, list[Measured]]]:
+        """The runs that can be compared: (corpus, machine in words, runs), in the file's order."""
+        pairs = dict.fromkeys((r.corpus, r.machine) for r in self.runs)
+        return [
+            (self.corpora[corpus], self.machines[machine], self.of(corpus, machine))
+            for corpus in self.corpora
+            for machine in self.machines
+            if (corpus, machine) in pairs
+        ]
+
+    def plain(self, system: str) -> list[dict[str, Any]]:
+        """The runs of a system as plain JSON types, with corpus and machine in words."""
+        return [
+            dataclasses.asdict(run)
+            | {
+                "corpus_title": self.corpora[run.corpus].title,
+                "scored": self.corpora[run.corpus].scored,
+                "documents": self.corpora[run.corpus].documents,
+                "machine": self.machines[run.machine],
+                "seconds": run.seconds,
+            }
+            for run in self.runs
+            if run.system == system
+        ]
+
+
+@cache
+def load() -> Figures:
+    """The figures that come with the package."""
+    return read(settings.read_yaml(FILE))
+
+
+def read(data: dict[str, Any]) -> Figures:
+    """Figures from plain data. Raises :class:`InputError` for what the file's format has not."""
+    try:
+        corpora = {name: Corpus(**fields) for name, fields in data["corpora"].items()}
+        figures = Figures(data["machines"], corpora, tuple(map(_run, data["runs"])))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{FILE.name}: not in the format of its first lines ({error})") from error
+    for run in figures.runs:
+        if run.corpus not in corpora or run.machine not in figures.machines:
+            raise InputError(
+                f"{FILE.name}: {run.system} has the corpus {run.corpus} and the machine "
+                f"{run.machine}; both must be described in the file"
+            )
+    return figures
+
+
+def _run(fields: dict[str, Any]) -> Measured:
+    kinds = {"mentions": F1, "relations": F1, "speed": Speed, "parameters": Parameters}
+    inner = {name: kind(**fields[name]) for name, kind in kinds.items() if fields.get(name)}
+    # A hash of digits alone is a number in YAML.
+    return Measured(**fields | inner | {"commit": str(fields["commit"])})
+
+
+# ------------------------------------------------------------------ in Markdown
+
+
+def markdown(figures: Figures, corpus: str, short: bool = False) -> str:
+    """The table of a corpus, without a line break at its end; ``short`` to choose a system by."""
+    names = ["system", "mentions lenient", "strict", "relations lenient", "strict"]
+    names += ["training", "wordpieces/s", "in prediction", "peak MiB", "parameters", "seeds"]
+    rows = [_cells(run) for run in figures.of(corpus)]
+    if short:
+        kept = (0, 1, 3, 5, 7, 8)
+        names = ["system", "F1 of mentions", "of relations", "training", "wordpieces/s", "peak MiB"]
+        rows = [
+            [duration(run.seconds) if run.seconds and at == 5 else row[at] for at in kept]
+            for run, row in zip(figures.of(corpus), rows, strict=True)
+        ]
+    lines = [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
+    return "\n".join(lines + [f"| {' | '.join(row)} |" for row in rows])
+
+
+def _cells(run: Measured) -> list[str]:
+    def number(value: float | None, pattern: str = "{:,.0f}") -> str:
+        return "" if value is None else pattern.format(value)
+
+    scores = [
+        number(getattr(f1, match) if f1 else None, "{:.3f}")
+        for f1 in (run.mentions, run.relations)
+        for match in ("lenient", "strict")
+    ]
+    took = "" if run.seconds_per_epoch is None else f"{run.epochs} x {run.seconds_per_epoch:.1f} s"
+    sizes = ""
+    if run.parameters:
+        sizes = f"{run.parameters.trained:.1f} M"
+        sizes += f" + {run.parameters.frozen:.1f} M frozen" * bool(run.parameters.frozen)
+    speeds = [number(run.speed.training), number(run.speed.prediction)]
+    return [run.system, *scores, took, *speeds, number(run.peak_mib), sizes, str(run.seeds)]
+
+
+def fill(text: str, figures: Figures) -> str:
+    """A Markdown text with its tables between ``<!-- measured: ... -->`` lines written anew."""
+    return _TABLE.sub(
+        lambda table: (
+            f"{table['first']}{markdown(figures, table['corpus'], bool(table['short']))}\n"
+            f"{table['last']}"
+        ),
+        text,
+    )
+
+
+def main(paths: list[str]) -> None:
+    """Write the tables of Markdown files anew."""
+    for path in map(Path, paths):
+        path.write_text(fill(path.read_text(encoding="utf-8"), load()), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
