@@ -28,10 +28,14 @@ _TABLE = re.compile(
 
 @dataclass(frozen=True)
 class F1:
-    """Micro F1 in [0, 1] where types agree: with an overlap, and with both ends equal."""
+    """Micro F1 in [0, 1] where types agree: with an overlap, and with both ends equal.
+
+    ``sd`` has the standard deviation of each over the seeds.
+    """
 
     lenient: float
     strict: float
+    sd: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -186,8 +190,9 @@ def _cells(run: Measured) -> list[str]:
 
     scores = [
         number(getattr(f1, match) if f1 else None, "{:.3f}")
+        + (f" ± {f1.sd[at]:.3f}" if f1 and f1.sd else "")
         for f1 in (run.mentions, run.relations)
-        for match in ("lenient", "strict")
+        for at, match in enumerate(("lenient", "strict"))
     ]
     took = "" if run.seconds_per_epoch is None else f"{run.epochs} x {run.seconds_per_epoch:.1f} s"
     sizes = ""

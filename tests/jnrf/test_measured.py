@@ -22,7 +22,7 @@ DATA = {
         {
             **{"system": "a", "corpus": "notes", "seeds": 3, "machine": "here", "commit": 1234567},
             **{"epochs": 10, "seconds_per_epoch": 7.5, "peak_mib": 1500},
-            "mentions": {"lenient": 0.5, "strict": 0.25},
+            "mentions": {"lenient": 0.5, "strict": 0.25, "sd": [0.004, 0.0125]},
             "speed": {"training": 1000, "prediction": 2000},
             "parameters": {"trained": 1.5, "frozen": 11.7},
         },
@@ -97,8 +97,8 @@ def test_a_table_in_markdown():
         "| wordpieces/s | in prediction | peak MiB | parameters | seeds |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
         "| b | 0.400 | 0.300 | 0.200 | 0.100 |  |  |  |  | 2.0 M | 1 |",
-        "| a | 0.500 | 0.250 |  |  | 10 x 7.5 s | 1,000 | 2,000 | 1,500 | 1.5 M + 11.7 M frozen "
-        "| 3 |",
+        "| a | 0.500 ± 0.004 | 0.250 ± 0.013 |  |  | 10 x 7.5 s | 1,000 | 2,000 | 1,500 "
+        "| 1.5 M + 11.7 M frozen | 3 |",
     ]
 
 
@@ -107,7 +107,7 @@ def test_the_short_table_in_markdown():
         "| system | F1 of mentions | of relations | training | wordpieces/s | peak MiB |",
         "|---|---|---|---|---|---|",
         "| b | 0.400 | 0.200 |  |  |  |",
-        "| a | 0.500 |  | 1:15 | 2,000 | 1,500 |",
+        "| a | 0.500 ± 0.004 |  | 1:15 | 2,000 | 1,500 |",
     ]
 
 
