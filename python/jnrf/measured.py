@@ -1,16 +1,20 @@
 """Figures that were measured of the systems, from configs/measured.yaml, and tables of them.
 
-``python -m jnrf.measured FILE ...`` writes the tables of Markdown files anew. Loads no torch.
+``python -m jnrf.measured FILE ...`` writes the tables of Markdown files anew, and with ``--runs``
+prints what to add to the file for the runs of a system. Loads no torch.
 """
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
+import json
 import re
 import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import Any
 
 from jnrf.training import settings
@@ -214,9 +218,61 @@ def fill(text: str, figures: Figures) -> str:
     )
 
 
-def main(paths: list[str]) -> None:
-    """Write the tables of Markdown files anew."""
-    for path in map(Path, paths):
+# ------------------------------------------------------------------ from runs
+
+
+def entry(folders: list[Path], corpus: str, machine: str, commit: str) -> str:
+    """The entry of the file, in YAML, for runs of one system with several seeds, by their folders.
+
+    Scores are those of the test documents, by the rules that the corpus says it is scored by;
+    costs are means. Raises :class:`InputError` where the runs are not of one system.
+    """
+    runs = [json.loads((folder / "summary.json").read_text(encoding="utf-8")) for folder in folders]
+    configs = [settings.read_yaml(folder / "config.yaml")["run"] for folder in folders]
+    systems = {(config["system"], config["epochs"]) for config in configs}
+    if len(systems) > 1 or len({config["seed"] for config in configs}) < len(configs):
+        raise InputError("these runs differ in more than their seed; give those of one system")
+    rules = "official" if "official" in load().corpora[corpus].scored else "corrected"
+    system, epochs = systems.pop()
+
+    def mean(name: str, digits: int | None = 0, scale: float = 1.0) -> float:
+        return round(fmean(run[name] for run in runs) / scale, digits or None)
+
+    def f1(task: str) -> str:
+        columns = [
+            [run["headlines"]["test"][rules][f"{task}_{match}"] for run in runs]
+            for match in ("lenient", "strict")
+        ]
+        values = [f"{fmean(column):.3f}" for column in columns]
+        spread = ", ".join(f"{stdev(column):.3f}" for column in columns if len(runs) > 1)
+        end = f", sd: [{spread}]" if spread else ""
+        return f"{{lenient: {values[0]}, strict: {values[1]}{end}}}"
+
+    counts = runs[0]["parameters"]
+    lines = [f"  - system: {system}", f"corpus: {corpus}", f"seeds: {len(runs)}"]
+    lines += [f"machine: {machine}", f"commit: {commit}", f"mentions: {f1('mentions')}"]
+    if runs[0]["finds_relations"]:
+        lines.append(f"relations: {f1('relations')}")
+    speeds = [mean("tokens_per_second"), mean("prediction_tokens_per_second")]
+    sizes = [f"{counts[kind] / 1e6:.1f}" for kind in ("trainable", "frozen")]
+    lines += [f"epochs: {epochs}", f"seconds_per_epoch: {mean('seconds_per_epoch', 1)}"]
+    lines += [f"speed: {{training: {speeds[0]}, prediction: {speeds[1]}}}"]
+    lines += [f"peak_mib: {mean('peak_process_bytes', 0, 2**20)}"]
+    lines += [f"parameters: {{trained: {sizes[0]}, frozen: {sizes[1]}}}"]
+    return "\n    ".join(lines)
+
+
+def main(arguments: list[str]) -> None:
+    """Write the tables of Markdown files anew; or print the entry of ``--runs``."""
+    parser = argparse.ArgumentParser(prog="python -m jnrf.measured", description=__doc__)
+    parser.add_argument("documents", nargs="*", metavar="FILE", help="Markdown to write anew")
+    parser.add_argument("--runs", nargs="+", type=Path, metavar="RUN", help="print their entry")
+    for name in ("corpus", "machine", "commit"):
+        parser.add_argument(f"--{name}", help="of the entry")
+    args = parser.parse_args(arguments)
+    if args.runs:
+        print(entry(args.runs, args.corpus, args.machine, args.commit))
+    for path in map(Path, args.documents):
         path.write_text(fill(path.read_text(encoding="utf-8"), load()), encoding="utf-8")
 
 

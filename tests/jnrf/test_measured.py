@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import json
 import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from jnrf import measured
 from jnrf.measured import FILE, fill, load, markdown, read
@@ -129,6 +131,51 @@ def test_a_system_as_plain_types_has_its_corpus_and_machine_in_words():
     assert run["seconds"] == 75
     assert run["relations"] is None
     assert read(DATA).plain("c") == []
+
+
+def run_folder(folder: Path, seed: int, score: float, **changes) -> Path:
+    """What of a run's folder an entry is made of."""
+    folder.mkdir()
+    run = {"system": "jnrf", "epochs": 10, "seed": seed, **changes}
+    (folder / "config.yaml").write_text(json.dumps({"run": run}))
+    scores = {f"{t}_{m}": score for t in ("mentions", "relations") for m in ("lenient", "strict")}
+    summary = {
+        "headlines": {"test": {"official": scores, "corrected": dict.fromkeys(scores, 0.0)}},
+        "parameters": {"trainable": 3_451_438, "frozen": 11_720_448},
+        "finds_relations": True,
+        "tokens_per_second": 1000.4,
+        "prediction_tokens_per_second": 3000.6,
+        "seconds_per_epoch": 8.44,
+        "peak_process_bytes": 2**30,
+    }
+    (folder / "summary.json").write_text(json.dumps(summary))
+    return folder
+
+
+def test_an_entry_has_the_mean_of_runs_and_their_spread(tmp_path):
+    runs = [run_folder(tmp_path / str(seed), seed, 0.5 + 0.01 * seed) for seed in (1, 2, 3)]
+    machine = next(iter(load().machines))
+    data = settings.read_yaml(FILE) | {
+        "runs": yaml.safe_load(measured.entry(runs, "phee", machine, "abc1234"))
+    }
+    (run,) = read(data).runs
+    assert (run.system, run.seeds, run.epochs, run.seconds_per_epoch) == ("jnrf", 3, 10, 8.4)
+    assert (run.mentions.strict, run.mentions.sd) == (0.52, [0.01, 0.01])
+    assert (run.speed.training, run.speed.prediction, run.peak_mib) == (1000, 3001, 1024)
+    assert (run.parameters.trained, run.parameters.frozen) == (3.5, 11.7)
+
+
+def test_an_entry_of_one_run_has_no_spread(tmp_path):
+    text = measured.entry([run_folder(tmp_path / "a", 1, 0.5)], "phee", "xeon", "abc1234")
+    assert "mentions: {lenient: 0.500, strict: 0.500}" in text
+
+
+@pytest.mark.parametrize("change", [{"system": "jnrf-2"}, {"epochs": 9}, {}])
+def test_runs_of_an_entry_differ_in_their_seeds_alone(tmp_path, change):
+    seed = 2 if change else 1
+    runs = [run_folder(tmp_path / "a", 1, 0.5), run_folder(tmp_path / "b", seed, 0.5, **change)]
+    with pytest.raises(InputError, match="one system"):
+        measured.entry(runs, "phee", "xeon", "abc1234")
 
 
 @pytest.mark.parametrize(
