@@ -142,7 +142,7 @@ def test_a_slip_in_a_file_of_settings_is_one_line_too(capsys, tmp_path):
         ("run:\n  epoch: 3\n", "unknown setting run.epoch; did you mean run.epochs?"),
         ("Run:\n  epochs: 3\n", "unknown setting Run; did you mean run?"),
         ("run:\n  metric: mention_strict\n", "did you mean mentions_strict?"),
-        ("model:\n  relation_kind: pair\n", "use one of polynomial, pairs, targets, none"),
+        ("model:\n  relation_kind: pair\n", "use one of polynomial, pairs, targets, spans, none"),
     ):
         path.write_text(content)
         said = refused(capsys, "train", "--config", str(path), "--train", "a", "--out", "b")

@@ -247,7 +247,7 @@ def spaced(folder, *types):
 
 def test_labels_with_white_space_have_none_in_predictions_and_that_is_said(tmp_path, capsys):
     corpus = spaced(tmp_path, "A drug")
-    loop.train(configure(tmp_path / "run", corpus, **{"data.dev": str(corpus), "run.epochs": 15}))
+    loop.train(configure(tmp_path / "run", corpus, **{"data.dev": str(corpus), "run.epochs": 40}))
     assert "1 labels with white space have _ for it in predictions" in capsys.readouterr().out
     written = [p.read_text() for p in (tmp_path / "run/predictions/dev").iterdir()]
     assert {line.split("\t")[1].split()[0] for text in written for line in text.splitlines()} == {
