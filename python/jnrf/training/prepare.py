@@ -23,7 +23,9 @@ from jnrf_ext.encoder import load_encoder, read_encoder_config
 from jnrf_ext.encoder_families import reads_left_to_right
 from jnrf_ext.errors import InputError
 from jnrf_ext.installed import DEFAULT_PACKAGE, INSTALL_DEFAULT, find_in_package
+from jnrf_ext.ops.crf import MOST_TAGS
 from jnrf_ext.schema import Schema
+from jnrf_ext.tag_rules import SCHEMES
 
 #: Configurations of encoders without weights, which start from random ones.
 ENCODERS = Path(__file__).parents[1] / "configs" / "encoders"
@@ -69,6 +71,7 @@ def prepare(
     if corpora is None:
         corpora = data.read_corpora(config.data, config.run.seed)
     resumed = last is not None and recover(last)
+    fitted = [] if resumed else fit_tags(config, data.choose_schema(config.data, corpora.train))
     model = JNRF.from_pretrained(last) if resumed else build_model(config, corpora)
     schema = model.config.schema
     examples, remarks = data.encode(corpora.train, model, config.data, config.run.seed)
@@ -77,7 +80,7 @@ def prepare(
         model.tag_head.start_at(torch.from_numpy(np.bincount(tags, minlength=len(schema.tags))))
     auxiliary, said = data.encode_auxiliary(corpora.auxiliary, model, config.data, config.run.seed)
     remarks += said
-    remarks += data.names_in_brat(schema)
+    remarks = fitted + remarks + data.names_in_brat(schema)
     tokens = sum(len(example) for example in examples)
     metric = config.run.metric
     finds_relations = len(schema.relations) > 1 and model.relation_head is not None
@@ -120,6 +123,30 @@ def prepare(
         relations_ignored=ignored,
         remarks=[*_facts(model, schema, examples, tokens), *corpora.remarks, *remarks],
     )
+
+
+def fit_tags(config: TrainConfig, schema: Schema) -> list[str]:
+    """Have many entity types tagged in BIO, or without a CRF, where a CRF has too many labels.
+
+    Changes ``config.model``, so that the run's settings say what was trained; a remark each.
+    """
+    model = config.model
+    remarks = []
+    types = len(schema.entity_types)
+    count = 1 + types * len(SCHEMES[model.tag_scheme][0])
+    if model.crf and count > MOST_TAGS and model.tag_scheme != "BIO":
+        remarks.append(
+            f"{types} entity types are tagged in BIO: in {model.tag_scheme} they have {count:,} "
+            f"labels, and a CRF takes {MOST_TAGS} at most"
+        )
+        model.tag_scheme, count = "BIO", len(schema.tags)
+    if model.crf and count > MOST_TAGS:
+        remarks.append(
+            f"{types} entity types are tagged without a CRF: they have {count:,} labels, and a CRF "
+            f"takes {MOST_TAGS} at most"
+        )
+        model.crf = False
+    return remarks
 
 
 def mentions_only(system: str, ignored: int) -> str:

@@ -234,9 +234,9 @@ def test_a_run_leaves_its_settings_scores_predictions_and_page(tmp_path, corpus)
     assert JNRF.from_pretrained(run / "best").extract("He takes aspirin.").text
 
 
-def spaced(folder, *types):
+def spaced(folder, *types, sentences=6):
     """A corpus whose mentions have these types, one after the other."""
-    documents = open_corpus(write_corpus(folder / "plain", documents=2))
+    documents = open_corpus(write_corpus(folder / "plain", documents=2, sentences=sentences))
     for document in documents:
         document.relations.clear()
         for number, mention in enumerate(document.mentions):
@@ -253,6 +253,29 @@ def test_labels_with_white_space_have_none_in_predictions_and_that_is_said(tmp_p
     assert {line.split("\t")[1].split()[0] for text in written for line in text.splitlines()} == {
         "A_drug"
     }
+
+
+@pytest.mark.parametrize(
+    ("types", "crf", "scheme", "said"),
+    [
+        (31, True, "IOBES", ()),
+        (32, True, "BIO", ("32 entity types are tagged in BIO: in IOBES they have 129 labels",)),
+        (63, True, "BIO", ("63 entity types are tagged in BIO",)),
+        (64, False, "BIO", ("tagged in BIO", "64 entity types are tagged without a CRF")),
+    ],
+)
+def test_types_that_a_crf_has_too_many_labels_for_are_tagged_otherwise(
+    tmp_path, capsys, types, crf, scheme, said
+):
+    corpus = spaced(tmp_path, *(f"T{number}" for number in range(types)), sentences=22)
+    own = {"model.crf": True, "model.tag_scheme": "IOBES", "run.epochs": 1}
+    loop.train(configure(tmp_path / "run", corpus, **own))
+    printed = capsys.readouterr().out
+    assert all(text in printed for text in said)
+    assert ("entity types are tagged" in printed) is bool(said)
+    written = settings.read_yaml(tmp_path / "run/config.yaml")["model"]
+    assert (written["crf"], written["tag_scheme"]) == (crf, scheme)
+    assert JNRF.from_pretrained(tmp_path / "run/best").config.tag_scheme == scheme
 
 
 def test_labels_that_would_be_one_in_predictions_are_said_before_training(tmp_path):
