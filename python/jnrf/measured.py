@@ -173,7 +173,10 @@ def _run(fields: dict[str, Any]) -> Measured:
 
 
 def markdown(figures: Figures, corpus: str, short: bool = False) -> str:
-    """The table of a corpus, without a line break at its end; ``short`` to choose a system by."""
+    """The table of a corpus, without a line break at its end; ``short`` to choose a system by.
+
+    Where runs are of several machines, each row names its own, and lines below say what they are.
+    """
     names = ["system", "mentions lenient", "strict", "relations lenient", "strict"]
     names += ["training", "wordpieces/s", "in prediction", "peak MiB", "parameters", "seeds"]
     rows = [_cells(run) for run in figures.of(corpus)]
@@ -184,8 +187,14 @@ def markdown(figures: Figures, corpus: str, short: bool = False) -> str:
             [duration(run.seconds) if run.seconds and at == 5 else row[at] for at in kept]
             for run, row in zip(figures.of(corpus), rows, strict=True)
         ]
+    machines = sorted({run.machine for run in figures.of(corpus)})
+    notes = []
+    if len(machines) > 1:
+        names.append("machine")
+        rows = [[*row, run.machine] for row, run in zip(rows, figures.of(corpus), strict=True)]
+        notes = ["", *(f"* {name}: {figures.machines[name]}" for name in machines)]
     lines = [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
-    return "\n".join(lines + [f"| {' | '.join(row)} |" for row in rows])
+    return "\n".join(lines + [f"| {' | '.join(row)} |" for row in rows] + notes)
 
 
 def _cells(run: Measured) -> list[str]:

@@ -104,6 +104,20 @@ def test_a_table_in_markdown():
     ]
 
 
+def test_rows_of_several_machines_name_theirs():
+    data = copy.deepcopy(DATA)
+    data["runs"][0]["machine"] = "there"
+    assert markdown(read(data), "notes", short=True).splitlines() == [
+        "| system | F1 of mentions | of relations | training | wordpieces/s | peak MiB | machine |",
+        "|---|---|---|---|---|---|---|",
+        "| b | 0.400 | 0.200 |  |  |  | here |",
+        "| a | 0.500 ± 0.004 |  | 1:15 | 2,000 | 1,500 | there |",
+        "",
+        "* here: one core",
+        "* there: a GPU",
+    ]
+
+
 def test_the_short_table_in_markdown():
     assert markdown(read(DATA), "notes", short=True).splitlines() == [
         "| system | F1 of mentions | of relations | training | wordpieces/s | peak MiB |",
