@@ -133,7 +133,7 @@ class JNRFConfig:
     hidden_size: int = 256
     #: Layers shared by both tasks.
     num_layers: int = 6
-    #: fourier, or bidirectional lstm or gru.
+    #: fourier, bidirectional lstm or gru, or convolution (gated, of three rows each).
     layer_kind: str = "fourier"
     #: Further layers before the tags alone.
     tag_task_layers: int = 0
@@ -151,8 +151,9 @@ class JNRFConfig:
     crf: bool = False
     #: Tags that the tag head works in, BIO or IOBES.
     tag_scheme: str = "BIO"
-    #: Relations: polynomial (of the distance, the paper's), pairs (of mentions, Crone 2020),
-    #: targets (a tagger for each mention in turn, Wei et al. 2020), or none.
+    #: Relations: polynomial (of the distance, the paper's), pairs (of mentions, Crone 2020), spans
+    #: (pairs of mentions and what is between them), targets (a tagger for each mention in turn, Wei
+    #: et al. 2020), or none.
     relation_kind: str = "polynomial"
     #: Linear-CELU steps of the one before the relations.
     relation_layers: int = 3
@@ -212,8 +213,7 @@ class JNRFConfig:
     pair_threshold: float = 0.9
     #: Rows between the mentions of a pair at most; null is no limit.
     pair_distance: int | None = None
-    #: Convolutions over rows that are marked with the mentions they are in, before spans are
-    #: related.
+    #: Layers of this kind over rows marked with the mentions they are in, before spans are related.
     span_layers: int = 1
     #: Rows before and after a target that may belong to it.
     target_context: int = 64
