@@ -54,12 +54,19 @@ class _Pairs(NamedTuple):
 class SpanHead(nn.Module):
     """One class, or none, for each pair of mentions that the schema allows.
 
-    A mention is ``m = [x at its first row; x at its last row; the mean of its rows]``, a pair's
-    hidden layer ``h = CELU(A m_i + B m_j + C c_ij + e)`` of width ``size``, where ``c_ij`` is the
-    largest value, feature by feature, of a projection of the rows between both (Eberts and Ulges
-    2020, arXiv 1909.07755) and ``e`` a sum of embeddings: of the signed distance in rows, of both
-    types, and of how many candidates of the same type are nearer. A linear layer gives the classes'
-    scores; a softmax over those that the types allow, with "none", their probabilities.
+    Rows ``x`` are first told what mention they are in, by an embedding, and go through the head's
+    own layers. A mention is then ``m = [x at its first row; x at its last; the mean of its rows]``,
+    and a pair's hidden layer ``h = CELU(A m_i + B m_j + C CELU(c_ij) + e)``. ``c_ij`` has the
+    largest value, feature by feature, of a projection of the rows between both mentions (Eberts and
+    Ulges 2020, arXiv 1909.07755), in constant time a pair; ``e`` is a sum of embeddings: of the
+    signed distance in rows, of both types, and of how many candidates of the same type are nearer.
+    A linear layer scores the classes; a softmax over those that the types allow, and "none", gives
+    their probabilities.
+
+    ``size`` is the width of ``h``, ``dropout`` that on the marked rows and on ``h``;
+    ``related_weight`` the weight of a related pair in the loss beside an unrelated one;
+    ``max_distance`` the largest distance of the first rows of a pair (None: any). ``layers`` makes
+    the head's layer of a number, of which it has ``num_layers``.
     """
 
     def __init__(
