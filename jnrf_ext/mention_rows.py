@@ -171,6 +171,26 @@ def related_mentions(mentions: MentionRows, pairs: Tensor, allowed: np.ndarray) 
     return np.array(related, np.int64).reshape(-1, 3)
 
 
+def gold_candidates(
+    mentions: MentionRows, pairs: Tensor, allowed: np.ndarray, head: np.ndarray, tail: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Which candidates the gold pairs are: candidate and class of each, and how many are none.
+
+    ``head`` and ``tail`` are those of :func:`candidate_pairs`, ``pairs`` and ``allowed`` as for
+    :func:`related_mentions`. A gold pair is none where its mentions are too far apart, or where the
+    schema does not let its class join their types.
+    """
+    related = related_mentions(mentions, pairs, allowed)
+    kind = mentions.type.cpu().numpy()
+    fits = allowed[kind[related[:, 0]], kind[related[:, 1]], related[:, 2]]
+    # Candidates are ordered by head, then tail, and these numbers likewise.
+    number = head * len(mentions) + tail
+    wanted = related[:, 0] * len(mentions) + related[:, 1]
+    row = np.searchsorted(number, wanted)
+    fits &= np.append(number, -1)[row] == wanted
+    return row[fits], related[fits, 2], int((~fits).sum())
+
+
 def row_kinds(mentions: MentionRows, rows: int) -> np.ndarray:
     """What mention each row of the batch is in, int64 ``[rows]``: an index into embeddings.
 

@@ -18,7 +18,7 @@ from jnrf_ext.mention_rows import (
     Related,
     allowed_classes,
     candidate_pairs,
-    related_mentions,
+    gold_candidates,
 )
 from jnrf_ext.recurrent import wide
 from jnrf_ext.schema import Schema
@@ -136,16 +136,8 @@ class PairHead(nn.Module):
         self, mentions: MentionRows, pairs: Tensor, head: np.ndarray, tail: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, int]:
         """Candidate and column of each gold pair that is one, and how many are none."""
-        related = related_mentions(mentions, pairs, self.allowed)
-        kind = mentions.type.cpu().numpy()
-        fits = self.allowed[kind[related[:, 0]], kind[related[:, 1]], related[:, 2]]
-        # Candidates are ordered by head, then tail, and these numbers likewise.
-        number = head * len(mentions) + tail
-        wanted = related[:, 0] * len(mentions) + related[:, 1]
-        row = np.searchsorted(number, wanted)
-        fits &= np.append(number, -1)[row] == wanted
-        column = np.searchsorted(self.classes, related[:, 2])
-        return row[fits], column[fits], int((~fits).sum())
+        row, relation, lost = gold_candidates(mentions, pairs, self.allowed, head, tail)
+        return row, np.searchsorted(self.classes, relation), lost
 
     def _logits(
         self, x: Tensor, mentions: MentionRows, head: np.ndarray, tail: np.ndarray

@@ -18,7 +18,7 @@ from jnrf_ext.mention_rows import (
     Related,
     allowed_classes,
     candidate_pairs,
-    related_mentions,
+    gold_candidates,
     row_kinds,
 )
 from jnrf_ext.recurrent import RecurrentLayer, wide
@@ -176,17 +176,10 @@ class SpanHead(nn.Module):
     def _gold(
         self, mentions: MentionRows, pairs: Tensor, found: _Pairs
     ) -> tuple[np.ndarray, np.ndarray, int]:
-        """Candidate and class of each gold pair that is one, and how many are none."""
-        related = related_mentions(mentions, pairs, self.allowed)
-        kind = mentions.type.cpu().numpy()
-        fits = self.allowed[kind[related[:, 0]], kind[related[:, 1]], related[:, 2]]
-        number = found.head * len(mentions) + found.tail
-        wanted = related[:, 0] * len(mentions) + related[:, 1]
-        row = np.searchsorted(number, wanted)
-        fits &= np.append(number, -1)[row] == wanted
-        row, relation = row[fits], related[fits, 2]
-        row, once = np.unique(row, return_index=True)
-        return row, relation[once], len(related) - len(row)
+        """Candidate and class of each pair that gold relates, and how many gold pairs are lost."""
+        row, relation, lost = gold_candidates(mentions, pairs, self.allowed, found.head, found.tail)
+        once, first = np.unique(row, return_index=True)
+        return once, relation[first], lost + len(row) - len(once)
 
     def _logits(self, x: Tensor, mentions: MentionRows, found: _Pairs) -> Tensor:
         """``[P, R]``, float32; -inf where a class does not go with the types."""
