@@ -71,8 +71,13 @@ def prepare(
     if corpora is None:
         corpora = data.read_corpora(config.data, config.run.seed)
     resumed = last is not None and recover(last)
-    fitted = [] if resumed else fit_tags(config, data.choose_schema(config.data, corpora.train))
-    model = JNRF.from_pretrained(last) if resumed else build_model(config, corpora)
+    fitted: list[str] = []
+    if resumed:
+        model = JNRF.from_pretrained(last)
+    else:
+        schema = data.choose_schema(config.data, corpora.train)
+        fitted = fit_tags(config, schema)
+        model = build_model(config, corpora, schema)
     schema = model.config.schema
     examples, remarks = data.encode(corpora.train, model, config.data, config.run.seed)
     if not resumed and not config.run.init and model.config.behaviour == "standard":
@@ -156,9 +161,8 @@ def mentions_only(system: str, ignored: int) -> str:
     return f"{system} finds mentions only, no relations{unused}{remedy}"
 
 
-def build_model(config: TrainConfig, corpora: data.Corpora) -> JNRF:
-    """A new model for the labels of the training documents, pretrained where configured."""
-    schema = data.choose_schema(config.data, corpora.train)
+def build_model(config: TrainConfig, corpora: data.Corpora, schema: Schema) -> JNRF:
+    """A new model for the labels of ``schema``, pretrained where configured."""
     data.names_in_brat(schema)  # labels that would be one in predictions, before hours of training
     encoder = resolve_encoder(config.model.encoder)
     source = None if encoder else config.model.embeddings
