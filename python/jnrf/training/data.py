@@ -26,7 +26,7 @@ from jnrf_ext.outline import Layout, mention_rows
 from jnrf_ext.schema import Schema
 from jnrf_ext.tokenizer import Tokenizer
 
-#: The setting that says how far apart mentions may be, by the kind of relation head
+#: The setting that says how far apart mentions may be, for each kind of head that relates mentions
 REACH = {
     "pairs": "model.pair_distance",
     "spans": "model.pair_distance",
@@ -224,10 +224,10 @@ def _works_by_sentence(config: JNRFConfig) -> bool:
 def out_of_reach(examples: list[Example], model: JNRF) -> list[str]:
     """A remark on the gold relations that a head over mentions can neither learn nor find."""
     lost = count_out_of_reach(examples, model)
-    limit = REACH.get(model.config.relation_kind)
-    return [f"train: {lost:,} relations out of the relation head's reach (see {limit})"] * bool(
-        lost
-    )
+    if not lost:
+        return []
+    limit = REACH[model.config.relation_kind]
+    return [f"train: {lost:,} relations out of the relation head's reach (see {limit})"]
 
 
 def count_out_of_reach(examples: list[Example], model: JNRF) -> int:

@@ -15,7 +15,7 @@ from jnrf.device import choose_device
 from jnrf.training import evaluation, zero_scores
 from jnrf.training.checkpoint import RunState, load_state, recover, replace_folder, save_state
 from jnrf.training.config import RunConfig, TrainConfig
-from jnrf.training.data import Corpora
+from jnrf.training.data import REACH, Corpora
 from jnrf.training.finish import RunSummary, finish, read_summary
 from jnrf.training.interrupt import Interrupted, StopRequest
 from jnrf.training.log import Curves, MetricsLog
@@ -102,7 +102,7 @@ def _train(
         joint = (prepared.tokens + prepared.auxiliary_tokens) * shared_epochs
         total += prepared.auxiliary_tokens * shared_epochs
     # The heads that relate mentions, not rows, are told where the gold ones are.
-    relates_mentions = config.model.relation_kind in ("pairs", "targets", "spans")
+    relates_mentions = config.model.relation_kind in REACH
     gold_types = model.config.schema.entity_types if relates_mentions else []
     bar = TrainingProgress(total, state.all_tokens, run.epochs, quiet=not team.leads)
     for line in (*warnings, *remarks, *prepared.remarks, curves.note):
