@@ -19,6 +19,7 @@ from jnrf_ext.document import Document, Mention
 from jnrf_ext.errors import InputError
 from jnrf_ext.outline import Outline, outline
 from jnrf_ext.schema import Schema
+from jnrf_ext.sentences import sentence_starts
 from jnrf_ext.tagging import OVERLAPS, align, decode_tags, encode_tags
 from jnrf_ext.tokenizer import Encoded, Tokenizer
 
@@ -289,30 +290,68 @@ def _count_other_annotations(document: Document, lost: Counter[str]) -> None:
 
 
 def split_at_segments(example: Example) -> list[Example]:
-    """An example for each segment of one without relations."""
-    rows, encoded = example.outline.bounds, example.encoded
-    pieces = rows
-    if example.outline.pieces is not None:
-        pieces = np.append(example.outline.pieces, len(encoded))[rows]
+    """An example for each segment; relations between segments are left out."""
+    return _split(example, example.outline.bounds[:-1])
+
+
+def split_into_parts(example: Example, tokens: int) -> list[Example]:
+    """Cut an example between sentences into parts of at least ``tokens`` wordpieces, if it can be.
+
+    No cut is within a mention or between related ones, so that nothing is lost; the last part may
+    be shorter.
+    """
+    outline, encoded = example.outline, example.encoded
+    pieces = np.arange(len(encoded)) if outline.pieces is None else outline.pieces
+    if outline.segments is not None:
+        starts = outline.segments
+    else:
+        starts = np.flatnonzero(sentence_starts(example.document.text, encoded)[pieces])
+    # How many mentions and relations reach over the start of each row.
+    reach = np.zeros(len(outline) + 1, np.int64)
+    spans = np.array([span[1:3] for span in example.spans], np.int64).reshape(-1, 2)
+    first = np.concatenate([spans[:, 0], example.pairs[:, :2].min(axis=1)])
+    last = np.concatenate([spans[:, 1] - 1, example.pairs[:, :2].max(axis=1)])
+    np.add.at(reach, first + 1, 1)
+    np.add.at(reach, last + 1, -1)
+    chosen, at = [0], 0
+    for start in starts[np.cumsum(reach)[starts] == 0].tolist():
+        if pieces[start] - at >= tokens:
+            chosen.append(start)
+            at = pieces[start]
+    return _split(example, np.array(chosen, np.int64))
+
+
+def _split(example: Example, starts: np.ndarray) -> list[Example]:
+    """Cut an example at the rows given, 0 first; relations from part to part are left out."""
+    whole, encoded = example.outline, example.encoded
+    if len(starts) <= 1:
+        return [example]
+    rows = np.append(starts, len(whole))
+    pieces = rows if whole.pieces is None else np.append(whole.pieces, len(encoded))[rows]
+    owner = np.searchsorted(starts, example.pairs[:, :2], side="right") - 1
+    inside = owner[:, 0] == owner[:, 1]
     parts = []
-    for (first, last), (piece, end) in zip(pairwise(rows), pairwise(pieces), strict=True):
+    bounds = zip(pairwise(rows), pairwise(pieces), strict=True)
+    for number, ((first, last), (piece, end)) in enumerate(bounds):
         columns = (getattr(encoded, field.name)[piece:end] for field in fields(Encoded))
-        outline = example.outline
-        part = Outline(
-            outline.starts[first:last],
-            outline.ends[first:last],
-            None if outline.pieces is None else outline.pieces[first:last] - piece,
-            None,
-            None if outline.words is None else outline.words[first:last],
+        segments = whole.segments
+        if segments is not None:
+            segments = segments[(segments >= first) & (segments < last)] - first
+        outline = Outline(
+            whole.starts[first:last],
+            whole.ends[first:last],
+            None if whole.pieces is None else whole.pieces[first:last] - piece,
+            segments,
+            None if whole.words is None else whole.words[first:last],
         )
         spans = [(kind, a - first, b - first) for kind, a, b in example.spans if first <= a < last]
         parts.append(
             Example(
                 example.document,
                 Encoded(*columns),
-                part,
+                outline,
                 example.tags[first:last],
-                example.pairs[:0],
+                example.pairs[inside & (owner[:, 0] == number)] - (first, first, 0),
                 spans,
                 task=example.task,
             )

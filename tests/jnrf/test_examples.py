@@ -15,7 +15,7 @@ from small_documents import SCHEMA, TEXT, document, train_tokenizer
 
 from jnrf.batches import pack
 from jnrf.corpora.brat import read_document
-from jnrf.examples import ExampleOptions, encode_document, split_at_segments
+from jnrf.examples import ExampleOptions, encode_document, split_at_segments, split_into_parts
 from jnrf_ext.config import JNRFConfig
 from jnrf_ext.document import (
     Attribute,
@@ -432,13 +432,60 @@ def test_the_sentences_of_an_example_put_together_are_the_example(
     parts = split_at_segments(example)
     assert len(parts) == len(example.outline.segments)
     whole, together = pack([example]), pack(parts)
+    _check_together(example, parts)
+    assert torch.equal(whole.layout.cu_segments, together.layout.cu_segments)
+
+
+@given(
+    any_document(),
+    st.sampled_from(["wordpiece", "word", "token"]),
+    st.sampled_from(["document", "sentence"]),
+    st.sampled_from(["first", "all"]),
+    st.integers(1, 12),
+)
+@settings(deadline=None)
+def test_the_parts_of_an_example_lose_nothing_of_it(
+    tokenizer, doc, units, segments, pair_tokens, least
+):
+    config = rows_config(units=units, segments=segments, character_size=2)
+    options = ExampleOptions(pair_tokens=pair_tokens)
+    example = encode_document(doc, tokenizer, SCHEMA, options, config)
+    if not len(example):
+        return
+    parts = split_into_parts(example, least)
+    assert all(len(part) >= least for part in parts[:-1])
+    together = pack(parts)
+    _check_together(example, parts)
+    assert sorted(together.pairs.tolist()) == sorted(example.pairs.tolist())
+    starts = together.layout.cu_rows[:-1].tolist()
+    if segments == "sentence":
+        assert {*starts} <= {*example.outline.segments.tolist()}
+        assert torch.equal(together.layout.cu_segments, pack([example]).layout.cu_segments)
+    else:
+        assert torch.equal(together.layout.cu_segments, together.layout.cu_rows)
+
+
+def test_parts_end_between_sentences_that_no_relation_joins(tokenizer):
+    text = "Rash from aspirin. Rash is worse. Aspirin again. Rash too."
+    places = [("ADE", 0, 4), ("Drug", 10, 17), ("ADE", 19, 23), ("Drug", 34, 41), ("ADE", 49, 53)]
+    mentions = [Mention(f"T{n}", kind, ((a, b),)) for n, (kind, a, b) in enumerate(places)]
+    doc = Document("1", text, mentions, [Relation("R1", "ADE-Drug", "T2", "T3")])
+    example = encode_document(doc, tokenizer, SCHEMA)
+    parts = split_into_parts(example, 1)
+    assert [text[part.outline.starts[0] : part.outline.ends[-1]] for part in parts] == [
+        "Rash from aspirin.", "Rash is worse. Aspirin again.", "Rash too.",
+    ]  # fmt: skip
+    assert split_into_parts(example, len(example)) == [example]
+
+
+def _check_together(example, parts):
+    """Packed one after another, the parts are the example, but for segments and pairs."""
+    whole, together = pack([example]), pack(parts)
     for name in ("input_ids", "surface", "tags"):
         assert torch.equal(getattr(whole, name), getattr(together, name))
-    for name in ("cu_segments", "cu_segment_pieces"):
-        assert torch.equal(getattr(whole.layout, name), getattr(together.layout, name))
     if whole.layout.pieces is not None:
         assert torch.equal(whole.layout.pieces, together.layout.pieces)
-    if characters:
+    if whole.layout.shapes is not None:
         assert torch.equal(whole.layout.shapes.index, together.layout.shapes.index)
     spans = [
         (kind, first + shift, last + shift)

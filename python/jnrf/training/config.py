@@ -57,8 +57,11 @@ class DataConfig:
     pair_tokens: Literal["first", "all"] = "all"
     #: Further training corpora with tags of their own, learnt beside the first (multi-task)
     auxiliary: list[str] = field(default_factory=list)
-    #: Chance that a training document, or sentence where these are trained on one by one, without
-    #: any mention is kept (down-sampling, arXiv 2210.12770)
+    #: Cut training documents between sentences into parts of at least so many wordpieces, never
+    #: within a mention or between related ones, for more steps an epoch; 0 keeps them whole
+    part_tokens: int = 0
+    #: Chance that a training document, or part or sentence where these are trained on one by one,
+    #: without any mention is kept (down-sampling, arXiv 2210.12770)
     keep_empty: float = 1.0
 
 
@@ -208,6 +211,7 @@ class TrainConfig:
 #: Setting, least value allowed, whether that value itself is allowed, greatest value allowed
 _RANGES = (
     ("data.holdout", 0, True, 0.9),
+    ("data.part_tokens", 0, True, None),
     ("data.keep_empty", 0, True, 1),
     ("data.vocabulary", 2, True, None),
     ("model.embedding_size", 1, True, None),

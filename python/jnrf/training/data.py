@@ -13,7 +13,13 @@ import torch
 from jnrf.corpora import roles
 from jnrf.corpora.annotated import read_annotated
 from jnrf.corpora.schema import learn_schema
-from jnrf.examples import Example, ExampleOptions, encode_document, split_at_segments
+from jnrf.examples import (
+    Example,
+    ExampleOptions,
+    encode_document,
+    split_at_segments,
+    split_into_parts,
+)
 from jnrf.training.config import DataConfig
 from jnrf.training.holdout import default_count, hold_out
 from jnrf_ext import JNRF
@@ -148,7 +154,8 @@ def encode(
 ) -> tuple[list[Example], list[str]]:
     """Examples of the documents that have any wordpiece, and remarks on what was lost.
 
-    Where a model works sentence by sentence and knows no relations, each sentence is an example.
+    Where a model works sentence by sentence and knows no relations, each sentence is an example;
+    else each document, or each part of it that ``data.part_tokens`` asks for.
     """
     examples, remarks = encode_for(documents, model, model.config.schema, config, seed)
     if not examples and config.keep_empty < 1:
@@ -201,8 +208,12 @@ def encode_for(
     remarks = [f"train: what the model cannot represent: {_counts(lost)}"] if lost else []
     if empty:
         remarks.append(f"train: {empty} documents without text left out")
-    if _works_by_sentence(model.config):
+    if works_by_sentence(model.config):
         examples = [part for example in examples for part in split_at_segments(example)]
+    elif config.part_tokens:
+        examples = [
+            part for example in examples for part in split_into_parts(example, config.part_tokens)
+        ]
     if config.keep_empty < 1:
         draw = random.Random(seed)
         kept = [e for e in examples if e.spans or draw.random() < config.keep_empty]
@@ -214,7 +225,7 @@ def encode_for(
     return examples, remarks
 
 
-def _works_by_sentence(config: JNRFConfig) -> bool:
+def works_by_sentence(config: JNRFConfig) -> bool:
     """Whether each sentence may be an example: the model has nothing that reaches beyond it."""
     fourier = config.layer_kind == "fourier" and config.num_layers + config.tag_task_layers > 0
     alone = config.segments == "sentence" and config.positions == "none" and not fourier

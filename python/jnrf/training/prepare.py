@@ -291,11 +291,12 @@ def missing_embeddings(model: ModelConfig) -> list[str]:
 def _facts(model: JNRF, schema: Schema, examples: list[Example], tokens: int) -> list[str]:
     """What is trained on what, in two lines."""
     counts = count_parameters(model)
-    # Sentences that are examples of their own share a document.
+    # Parts and sentences that are examples of their own share a document.
     documents = {id(example.document): example.document for example in examples}.values()
     mentions = sum(len(document.mentions) for document in documents)
     relations = sum(len(document.relations) for document in documents)
-    cut = f" in {len(examples):,} sentences" if len(examples) > len(documents) else ""
+    kind = "sentences" if data.works_by_sentence(model.config) else "parts"
+    cut = f" in {len(examples):,} {kind}" if len(examples) > len(documents) else ""
     return [
         f"train: {len(documents):,} documents{cut}, {tokens:,} wordpieces, "
         f"{mentions:,} mentions of {len(schema.entity_types)} types, "
