@@ -68,8 +68,9 @@ demo: $(VENV)/.installed ## write notes, train on some, extract from others, sco
 DEMO_SENTENCE := "Started warfarin 5 mg daily for atrial fibrillation."
 DEMO_CONFIG := python/jnrf/configs/demo.yaml
 
-test: $(VENV)/.extras ## run every test that this machine can run
-	$(PYTHON) -m pytest
+# A file's tests stay in one process, as many share what is slow to make.
+test: $(VENV)/.extras ## run every test that this machine can run, in up to four processes
+	$(PYTHON) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 # ------------------------------------------------------------------ for developers
 native: ## compile csrc/ into jnrf_ext/ (needs torch, pybind11, ninja, cmake in $(PYTHON))

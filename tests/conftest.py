@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 # Before torch is loaded: see jnrf.cli.main.
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+# Processes that pytest-xdist or nohup starts ignore Ctrl-C, and so would the commands under test.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):
