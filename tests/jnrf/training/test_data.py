@@ -127,6 +127,27 @@ def test_a_mention_over_the_end_of_a_sentence_starts_anew_and_is_counted(documen
         assert not tags[0].startswith("I-")
 
 
+# ------------------------------------------------------------------ parts
+
+
+def test_documents_are_cut_into_parts_that_lose_no_relation(documents):
+    model = build(documents, relation_kind="spans")
+    whole, _ = data.encode(documents, model, DataConfig(), 0)
+    parts, _ = data.encode(documents, model, DataConfig(part_tokens=20), 0)
+    assert len(whole) == 2 < len(parts)
+    assert sum(map(len, parts)) == sum(map(len, whole))
+    assert sum(len(part.pairs) for part in parts) == sum(len(e.pairs) for e in whole) > 0
+
+
+def test_parts_without_a_mention_are_kept_by_chance_as_sentences_are(documents):
+    model = build(documents, relation_kind="spans")
+    settings = {"part_tokens": 10, "keep_empty": 0.0}
+    parts, remarks = data.encode(documents, model, DataConfig(**settings), 0)
+    assert parts
+    assert all(part.spans for part in parts)
+    assert any("examples without a mention left out" in remark for remark in remarks)
+
+
 # ------------------------------------------------------------------ down-sampling
 
 
