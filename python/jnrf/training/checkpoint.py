@@ -84,7 +84,8 @@ class RunState:
 
     def judge(self, scores: dict[str, float], metric: str) -> None:
         """Compare an epoch's scores on dev with the best so far; the earlier of equals stays."""
-        score = [scores[metric], sum(scores.values()) / len(scores)]
+        mean = sum(scores.values()) / len(scores)
+        score = [mean if metric == "mean" else scores[metric], mean]
         if self.best_score is None or score > self.best_score:
             self.best_score, self.best_epoch = score, self.epoch + 1
             self.scorings_without_gain = 0

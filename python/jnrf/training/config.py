@@ -164,9 +164,9 @@ class RunConfig:
     eval_every: int = 1
     #: Stop after so many scorings of dev without a gain; 0 never stops early
     patience: int = 0
-    #: Which score of dev chooses the best epoch
+    #: Which score of dev chooses the best epoch; mean is that of all four, which varies least
     metric: Literal[
-        "relations_lenient", "relations_strict", "mentions_lenient", "mentions_strict"
+        "relations_lenient", "relations_strict", "mentions_lenient", "mentions_strict", "mean"
     ] = "relations_lenient"
     #: Save last/ every so many steps, beside the end of each epoch; 0 saves at the ends only
     checkpoint_every: int = 200

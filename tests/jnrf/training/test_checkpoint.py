@@ -160,3 +160,14 @@ def test_a_disk_that_fills_keeps_the_earlier_checkpoint(tmp_path):
     assert "\n" not in str(error.value)
     assert (target / "file").read_text() == "good"
     assert [p.name for p in tmp_path.iterdir()] == ["last"]
+
+
+def test_the_best_epoch_is_that_of_one_score_or_of_the_mean_of_all():
+    names = ("mentions_strict", "mentions_lenient", "relations_strict", "relations_lenient")
+    epochs = [dict(zip(names, scores, strict=True)) for scores in ((2, 2, 2, 4), (4, 4, 4, 3))]
+    for metric, best in (("relations_lenient", 1), ("relations_strict", 2), ("mean", 2)):
+        state = RunState()
+        for scores in epochs:
+            state.judge(scores, metric)
+            state.close_epoch(0)
+        assert state.best_epoch == best
