@@ -68,9 +68,11 @@ demo: $(VENV)/.installed ## write notes, train on some, extract from others, sco
 DEMO_SENTENCE := "Started warfarin 5 mg daily for atrial fibrillation."
 DEMO_CONFIG := python/jnrf/configs/demo.yaml
 
-# A file's tests stay in one process, as many share what is slow to make.
+# A file's tests stay in one process, as many share what is slow to make; in the order of files, in
+# which the longest are among the first.
 test: $(VENV)/.extras ## run every test that this machine can run, in up to four processes
-	$(PYTHON) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(PYTHON) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
+	  --no-loadscope-reorder
 
 # ------------------------------------------------------------------ for developers
 native: ## compile csrc/ into jnrf_ext/ (needs torch, pybind11, ninja, cmake in $(PYTHON))

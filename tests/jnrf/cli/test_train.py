@@ -258,7 +258,7 @@ def test_a_given_encoder_is_trained_as_the_chosen_system_trains_its_own(capsys):
     assert main(["train", "--model.encoder", "some/encoder", "--print-config"]) == 0
     printed = yaml.safe_load(capsys.readouterr().out)
     assert printed["model"]["encoder"] == "some/encoder"
-    assert printed["optim"]["lr_encoder"] == 3e-4
+    assert printed["optim"]["lr_encoder"] == 1e-4
     assert printed["model"]["relation_kind"] == "spans"
 
 
