@@ -19,6 +19,8 @@ from clocks import clock_of
 
 # TF32 products that together are one of float32's accuracy: high x high and both cross products.
 TF32_PRODUCTS = 3
+# Seconds of a matrix product from which a larger one would tell no more of its rate.
+LONG_ENOUGH = 0.05
 
 
 @dataclass(frozen=True)
@@ -100,10 +102,14 @@ def _copy_rate(device: torch.device) -> float:
 
 
 def _product_rate(device: torch.device, dtype: torch.dtype) -> float:
-    side = 8192 if device.type == "cuda" else 512  # a CPU may be without bfloat16
-    a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
-    out = torch.empty_like(a)
-    return 2 * side**3 / _usual_seconds(device, lambda: torch.matmul(a, b, out=out))
+    for side in (8192,) if device.type == "cuda" else (512, 1024, 2048):
+        a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
+        out = torch.empty_like(a)
+        seconds = _usual_seconds(device, lambda a=a, b=b, out=out: torch.matmul(a, b, out=out))
+        rate = 2 * side**3 / seconds
+        if seconds > LONG_ENOUGH:  # one of 2048 takes a minute on a CPU without bfloat16
+            break
+    return rate
 
 
 def _usual_seconds(device: torch.device, work: Callable[[], object]) -> float:

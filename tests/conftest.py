@@ -10,7 +10,7 @@ import pytest
 
 # Before torch is loaded: see jnrf.cli.main.
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")
-# Processes that pytest-xdist or nohup starts ignore Ctrl-C, and so would the commands under test.
+# Under nohup, or behind a script's &, Ctrl-C is ignored, and so it would be by the commands tested.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

@@ -9,7 +9,7 @@ A BIO model cannot represent everything an annotator can write. Nothing is left 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
 
 import numpy as np
@@ -290,14 +290,14 @@ def _count_other_annotations(document: Document, lost: Counter[str]) -> None:
 
 
 def split_at_segments(example: Example) -> list[Example]:
-    """An example for each segment; relations between segments are left out."""
-    return _split(example, example.outline.bounds[:-1])
+    """An example for each segment of one without relations."""
+    return _split(replace(example, pairs=example.pairs[:0]), example.outline.bounds[:-1])
 
 
 def split_into_parts(example: Example, tokens: int) -> list[Example]:
     """Cut an example between sentences into parts of at least ``tokens`` wordpieces, if it can be.
 
-    No cut is within a mention or between related ones, so that nothing is lost; the last part may
+    No cut is within a mention or between related ones, so that no label is lost; the last part may
     be shorter.
     """
     outline, encoded = example.outline, example.encoded
@@ -306,7 +306,7 @@ def split_into_parts(example: Example, tokens: int) -> list[Example]:
         starts = outline.segments
     else:
         starts = np.flatnonzero(sentence_starts(example.document.text, encoded)[pieces])
-    # How many mentions and relations reach over the start of each row.
+    # Count, at the start of each row, the mentions and relations that reach over it.
     reach = np.zeros(len(outline) + 1, np.int64)
     spans = np.array([span[1:3] for span in example.spans], np.int64).reshape(-1, 2)
     first = np.concatenate([spans[:, 0], example.pairs[:, :2].min(axis=1)])
@@ -322,36 +322,39 @@ def split_into_parts(example: Example, tokens: int) -> list[Example]:
 
 
 def _split(example: Example, starts: np.ndarray) -> list[Example]:
-    """Cut an example at the rows given, 0 first; relations from part to part are left out."""
+    """Cut an example at the rows given, 0 first, which no mention and no relation reaches over."""
     whole, encoded = example.outline, example.encoded
     if len(starts) <= 1:
         return [example]
     rows = np.append(starts, len(whole))
     pieces = rows if whole.pieces is None else np.append(whole.pieces, len(encoded))[rows]
-    owner = np.searchsorted(starts, example.pairs[:, :2], side="right") - 1
-    inside = owner[:, 0] == owner[:, 1]
+
+    def slices(first_rows: np.ndarray) -> list[slice]:
+        """Of each part, what begins in it, by the rows in which all begin, in order."""
+        return [slice(*bounds) for bounds in pairwise(np.searchsorted(first_rows, rows).tolist())]
+
+    spans_of = slices(np.array([first for _, first, _ in example.spans], np.int64))
+    pairs_of = slices(example.pairs[:, 0])
+    segments_of = None if whole.segments is None else slices(whole.segments)
     parts = []
     bounds = zip(pairwise(rows), pairwise(pieces), strict=True)
     for number, ((first, last), (piece, end)) in enumerate(bounds):
         columns = (getattr(encoded, field.name)[piece:end] for field in fields(Encoded))
-        segments = whole.segments
-        if segments is not None:
-            segments = segments[(segments >= first) & (segments < last)] - first
         outline = Outline(
             whole.starts[first:last],
             whole.ends[first:last],
             None if whole.pieces is None else whole.pieces[first:last] - piece,
-            segments,
+            None if segments_of is None else whole.segments[segments_of[number]] - first,
             None if whole.words is None else whole.words[first:last],
         )
-        spans = [(kind, a - first, b - first) for kind, a, b in example.spans if first <= a < last]
+        spans = [(kind, a - first, b - first) for kind, a, b in example.spans[spans_of[number]]]
         parts.append(
             Example(
                 example.document,
                 Encoded(*columns),
                 outline,
                 example.tags[first:last],
-                example.pairs[inside & (owner[:, 0] == number)] - (first, first, 0),
+                example.pairs[pairs_of[number]] - (first, first, 0),
                 spans,
                 task=example.task,
             )

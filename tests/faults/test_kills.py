@@ -251,7 +251,7 @@ def steps_saved(run: Path) -> int:
 
 
 def files_in(folder: Path) -> int:
-    """How many files a folder has; -1 where there is none, as when it was just renamed."""
+    """Count the files of a folder; -1 where it is away, as while it is renamed."""
     try:
         return len(os.listdir(folder))
     except FileNotFoundError:

@@ -433,7 +433,9 @@ def test_the_sentences_of_an_example_put_together_are_the_example(
     assert len(parts) == len(example.outline.segments)
     whole, together = pack([example]), pack(parts)
     _check_together(example, parts)
-    assert torch.equal(whole.layout.cu_segments, together.layout.cu_segments)
+    for name in ("cu_segments", "cu_segment_pieces"):
+        assert torch.equal(getattr(whole.layout, name), getattr(together.layout, name))
+    assert not len(together.pairs)
 
 
 @given(

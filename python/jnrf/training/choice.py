@@ -13,10 +13,9 @@ from jnrf_ext.installed import DEFAULT_PACKAGE, INSTALL_DEFAULT
 
 #: The most accurate system, which fine-tunes a pretrained encoder; and the one without an encoder.
 WITH_ENCODER, WITHOUT_ENCODER = "jnrf-2-plus", "jnrf-2"
-#: Wordpieces a second that a system over the default encoder trains at on two CPU cores, without
-#: matrix units for bfloat16 (twice the 350 of one core of an AMD EPYC, jnrf-2-plus in
-#: configs/measured.yaml) and with them (AMX; not measured: half of what large batches reach there,
-#: as a step's share that does not shrink with its batch takes as long as the batch)
+#: Wordpieces a second that jnrf-2-plus trains at on two CPU cores: with matrix units for bfloat16
+#: (AMX; an estimate, half of the 4,000 of large batches, as the optimizer takes as long as a small
+#: batch), and without (twice the 280 to 370 of one busy thread of an AMD EPYC)
 CPU_SPEED, CPU_SPEED_FLOAT32 = 2_000, 700
 #: Characters of English clinical text in a wordpiece of the default encoder (PHEE: 4.3)
 CHARACTERS_A_WORDPIECE = 4.3

@@ -164,7 +164,7 @@ class RunConfig:
     eval_every: int = 1
     #: Stop after so many scorings of dev without a gain; 0 never stops early
     patience: int = 0
-    #: Which score of dev chooses the best epoch; mean is that of all four, which varies least
+    #: Score of dev that chooses the best epoch; mean is the mean of the four others
     metric: Literal[
         "relations_lenient", "relations_strict", "mentions_lenient", "mentions_strict", "mean"
     ] = "relations_lenient"
