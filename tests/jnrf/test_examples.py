@@ -7,15 +7,13 @@ import unicodedata
 
 import numpy as np
 import pytest
-import torch
 from compositions import EVERY, composed_twice
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_documents import SCHEMA, TEXT, document, train_tokenizer
+from small_documents import SCHEMA, TEXT, any_document, document, train_tokenizer
 
-from jnrf.batches import pack
 from jnrf.corpora.brat import read_document
-from jnrf.examples import ExampleOptions, encode_document, split_at_segments, split_into_parts
+from jnrf.examples import ExampleOptions, encode_document
 from jnrf_ext.config import JNRFConfig
 from jnrf_ext.document import (
     Attribute,
@@ -25,7 +23,6 @@ from jnrf_ext.document import (
     Mention,
     Normalization,
     Note,
-    Relation,
 )
 from jnrf_ext.errors import InputError
 from jnrf_ext.schema import Schema
@@ -273,21 +270,6 @@ def test_settings_that_are_none_of_the_choices(setting):
 
 
 # ---------------------------------------------------------------- properties
-@st.composite
-def any_document(draw):
-    text = draw(st.text(max_size=60))
-    place = st.integers(-2, len(text) + 2)
-    fragments = st.lists(st.tuples(place, place), max_size=3).map(tuple)
-    types = st.sampled_from(["ADE", "Dosage", "Drug", "Gene"])
-    shapes = draw(st.lists(st.tuples(types, fragments), max_size=6))
-    mentions = [Mention(f"T{n}", kind, spans) for n, (kind, spans) in enumerate(shapes)]
-    ids = st.integers(0, 6).map("T{}".format)
-    kinds = st.sampled_from(["ADE-Drug", "Dosage-Drug", "treats"])
-    triples = draw(st.lists(st.tuples(kinds, ids, ids), max_size=6))
-    relations = [Relation(f"R{n}", *triple) for n, triple in enumerate(triples)]
-    return Document("any", text, mentions, relations)
-
-
 @given(
     any_document(),
     st.builds(
@@ -418,83 +400,6 @@ def test_no_mention_begins_inside_one_that_a_sentence_cut(tokenizer):
     assert tag_names(example) == ["O", "B-ADE", "I-ADE", "I-ADE", "B-ADE", "O", "O"]
     assert example.spans == [("ADE", 1, 4), ("ADE", 4, 5)]
     assert example.lost == {"mention over the end of a sentence": 1}
-
-
-@given(any_document(), st.sampled_from(["wordpiece", "word", "token"]), st.booleans())
-@settings(deadline=None)
-def test_the_sentences_of_an_example_put_together_are_the_example(
-    tokenizer, doc, units, characters
-):
-    config = rows_config(units=units, segments="sentence", character_size=2 * characters)
-    example = encode_document(doc, tokenizer, SCHEMA, config=config)
-    if not len(example):
-        return
-    parts = split_at_segments(example)
-    assert len(parts) == len(example.outline.segments)
-    whole, together = pack([example]), pack(parts)
-    _check_together(example, parts)
-    for name in ("cu_segments", "cu_segment_pieces"):
-        assert torch.equal(getattr(whole.layout, name), getattr(together.layout, name))
-    assert not len(together.pairs)
-
-
-@given(
-    any_document(),
-    st.sampled_from(["wordpiece", "word", "token"]),
-    st.sampled_from(["document", "sentence"]),
-    st.sampled_from(["first", "all"]),
-    st.integers(1, 12),
-)
-@settings(deadline=None)
-def test_the_parts_of_an_example_lose_nothing_of_it(
-    tokenizer, doc, units, segments, pair_tokens, least
-):
-    config = rows_config(units=units, segments=segments, character_size=2)
-    options = ExampleOptions(pair_tokens=pair_tokens)
-    example = encode_document(doc, tokenizer, SCHEMA, options, config)
-    if not len(example):
-        return
-    parts = split_into_parts(example, least)
-    assert all(len(part) >= least for part in parts[:-1])
-    together = pack(parts)
-    _check_together(example, parts)
-    assert sorted(together.pairs.tolist()) == sorted(example.pairs.tolist())
-    starts = together.layout.cu_rows[:-1].tolist()
-    if segments == "sentence":
-        assert {*starts} <= {*example.outline.segments.tolist()}
-        assert torch.equal(together.layout.cu_segments, pack([example]).layout.cu_segments)
-    else:
-        assert torch.equal(together.layout.cu_segments, together.layout.cu_rows)
-
-
-def test_parts_end_between_sentences_that_no_relation_joins(tokenizer):
-    text = "Rash from aspirin. Rash is worse. Aspirin again. Rash too."
-    places = [("ADE", 0, 4), ("Drug", 10, 17), ("ADE", 19, 23), ("Drug", 34, 41), ("ADE", 49, 53)]
-    mentions = [Mention(f"T{n}", kind, ((a, b),)) for n, (kind, a, b) in enumerate(places)]
-    doc = Document("1", text, mentions, [Relation("R1", "ADE-Drug", "T2", "T3")])
-    example = encode_document(doc, tokenizer, SCHEMA)
-    parts = split_into_parts(example, 1)
-    assert [text[part.outline.starts[0] : part.outline.ends[-1]] for part in parts] == [
-        "Rash from aspirin.", "Rash is worse. Aspirin again.", "Rash too.",
-    ]  # fmt: skip
-    assert split_into_parts(example, len(example)) == [example]
-
-
-def _check_together(example, parts):
-    """Packed one after another, the parts are the example, but for segments and pairs."""
-    whole, together = pack([example]), pack(parts)
-    for name in ("input_ids", "surface", "tags"):
-        assert torch.equal(getattr(whole, name), getattr(together, name))
-    if whole.layout.pieces is not None:
-        assert torch.equal(whole.layout.pieces, together.layout.pieces)
-    if whole.layout.shapes is not None:
-        assert torch.equal(whole.layout.shapes.index, together.layout.shapes.index)
-    spans = [
-        (kind, first + shift, last + shift)
-        for part, shift in zip(parts, together.layout.cu_rows.tolist(), strict=False)
-        for kind, first, last in part.spans
-    ]
-    assert spans == example.spans
 
 
 # ---------------------------------------------------------------- real corpora

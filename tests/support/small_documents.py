@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hypothesis import strategies as st
+
 from jnrf_ext.document import Document, Mention, Relation
 from jnrf_ext.schema import Schema
 from jnrf_ext.tokenizer import Tokenizer
@@ -25,3 +27,19 @@ def document(*mentions, relations=(), text=TEXT, **annotations) -> Document:
         found.append(Mention(f"T{number}", kind, tuple(spans)))
     related = [Relation(f"R{n}", *relation) for n, relation in enumerate(relations, 1)]
     return Document("note", text, found, related, **annotations)
+
+
+@st.composite
+def any_document(draw) -> Document:
+    """Any text, with mentions and relations of any kind at any place, even beyond its end."""
+    text = draw(st.text(max_size=60))
+    place = st.integers(-2, len(text) + 2)
+    fragments = st.lists(st.tuples(place, place), max_size=3).map(tuple)
+    types = st.sampled_from(["ADE", "Dosage", "Drug", "Gene"])
+    shapes = draw(st.lists(st.tuples(types, fragments), max_size=6))
+    mentions = [Mention(f"T{n}", kind, spans) for n, (kind, spans) in enumerate(shapes)]
+    ids = st.integers(0, 6).map("T{}".format)
+    kinds = st.sampled_from(["ADE-Drug", "Dosage-Drug", "treats"])
+    triples = draw(st.lists(st.tuples(kinds, ids, ids), max_size=6))
+    relations = [Relation(f"R{n}", *triple) for n, triple in enumerate(triples)]
+    return Document("any", text, mentions, relations)

@@ -60,6 +60,8 @@ class DataConfig:
     #: Cut training documents between sentences into parts of at least so many wordpieces, never
     #: within a mention or between related ones, for more steps an epoch; 0 keeps them whole
     part_tokens: int = 0
+    #: Least number of mentions in such a part; training sees no pair of mentions from two parts
+    part_mentions: int = 0
     #: Chance that a training document, or part or sentence where these are trained on one by one,
     #: without any mention is kept (down-sampling, arXiv 2210.12770)
     keep_empty: float = 1.0
@@ -212,6 +214,7 @@ class TrainConfig:
 _RANGES = (
     ("data.holdout", 0, True, 0.9),
     ("data.part_tokens", 0, True, None),
+    ("data.part_mentions", 0, True, None),
     ("data.keep_empty", 0, True, 1),
     ("data.vocabulary", 2, True, None),
     ("model.embedding_size", 1, True, None),

@@ -13,13 +13,8 @@ import torch
 from jnrf.corpora import roles
 from jnrf.corpora.annotated import read_annotated
 from jnrf.corpora.schema import learn_schema
-from jnrf.examples import (
-    Example,
-    ExampleOptions,
-    encode_document,
-    split_at_segments,
-    split_into_parts,
-)
+from jnrf.examples import Example, ExampleOptions, encode_document
+from jnrf.parts import split_at_segments, split_into_parts
 from jnrf.training.config import DataConfig
 from jnrf.training.holdout import default_count, hold_out
 from jnrf_ext import JNRF
@@ -211,9 +206,8 @@ def encode_for(
     if works_by_sentence(model.config):
         examples = [part for example in examples for part in split_at_segments(example)]
     elif config.part_tokens:
-        examples = [
-            part for example in examples for part in split_into_parts(example, config.part_tokens)
-        ]
+        least = config.part_tokens, config.part_mentions
+        examples = [part for example in examples for part in split_into_parts(example, *least)]
     if config.keep_empty < 1:
         draw = random.Random(seed)
         kept = [e for e in examples if e.spans or draw.random() < config.keep_empty]
