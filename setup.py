@@ -34,11 +34,12 @@ VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "jnrf_ext/__init__.py").rea
 warnings.filterwarnings("ignore", message=r"\s*Editable installation")
 
 
-def research_packages() -> "list[str]":
-    """The packages below python/, by their dotted names."""
-    source = ROOT / "python"
+def packages() -> "list[str]":
+    """Every package of jnrf_ext/ and of python/, by its dotted name."""
     return sorted(
-        ".".join(init.parent.relative_to(source).parts) for init in source.rglob("__init__.py")
+        ".".join(init.parent.relative_to(source).parts)
+        for source, name in ((ROOT, "jnrf_ext"), (ROOT / "python", "jnrf"))
+        for init in (source / name).rglob("__init__.py")
     )
 
 
@@ -175,7 +176,7 @@ class Build(build):
 setup(
     version=VERSION,
     license="MIT",
-    packages=["jnrf_ext", "jnrf_ext.ops", *research_packages()],
+    packages=packages(),
     package_dir={"jnrf_ext": "jnrf_ext", "jnrf": "python/jnrf"},
     # Folders of data are no packages: only what is named here goes in.
     include_package_data=False,

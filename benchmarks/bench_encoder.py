@@ -12,14 +12,14 @@ import pytest
 import torch
 from comparison import assert_agree
 
-from jnrf.batches import Batch
+from jnrf.data.batches import Batch
 from jnrf.device import use_bf16
 from jnrf.systems import load_system
 from jnrf.training.config import TrainConfig, model_config
 from jnrf.training.optim import build_optimizer
 from jnrf.training.step import take_step
 from jnrf_ext import JNRF, Schema
-from jnrf_ext.outline import Layout
+from jnrf_ext.packing.outline import Layout
 
 transformers = pytest.importorskip("transformers")
 

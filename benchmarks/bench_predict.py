@@ -20,8 +20,8 @@ from jnrf.prediction.predictor import Predictor
 from jnrf.prediction.run import Outcome, PartWorker, run
 from jnrf.prediction.sources import open_source
 from jnrf_ext import JNRF, JNRFConfig
-from jnrf_ext.extract import BATCH_TOKENS
-from jnrf_ext.tokenizer import Tokenizer
+from jnrf_ext.inference.extract import BATCH_TOKENS
+from jnrf_ext.text.tokenizer import Tokenizer
 
 ENTITY_SHARE = 0.2
 

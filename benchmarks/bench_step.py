@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from jnrf.batches import Batch
+from jnrf.data.batches import Batch
 from jnrf.device import use_bf16
 from jnrf.import_reference import convert_state
 from jnrf.training.config import OptimConfig, RunConfig, TrainConfig

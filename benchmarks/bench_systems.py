@@ -13,16 +13,16 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from jnrf.batches import pack
 from jnrf.corpora.schema import learn_schema
 from jnrf.corpora.synth import generate
-from jnrf.examples import ExampleOptions, encode_document
+from jnrf.data.batches import pack
+from jnrf.data.examples import ExampleOptions, encode_document
 from jnrf.systems import load_system
 from jnrf.training.config import TrainConfig, model_config
 from jnrf.training.optim import build_optimizer
 from jnrf.training.step import Step, StepsUnderWay, take_step
 from jnrf_ext import JNRF, JNRFConfig, Schema
-from jnrf_ext.tokenizer import Tokenizer
+from jnrf_ext.text.tokenizer import Tokenizer
 
 BERT_BASE = {
     "model_type": "bert",

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 import torch
 
-from jnrf.batches import pack
 from jnrf.corpora import open_corpus
 from jnrf.corpora.schema import learn_schema
-from jnrf.examples import ExampleOptions, encode_document
-from jnrf_ext.tokenizer import Tokenizer
+from jnrf.data.batches import pack
+from jnrf.data.examples import ExampleOptions, encode_document
+from jnrf_ext.text.tokenizer import Tokenizer
 
 DATA = Path(
     os.environ.get("JNRF_SHARED_DATA", Path(__file__).resolve().parents[2] / "shared" / "data")

@@ -42,17 +42,17 @@ def our_epochs(
     device: torch.device, notes: int, words: int, batch_tokens: int, epochs: int
 ) -> dict[str, float | None]:
     """The best of the epochs but the first, which makes plans and tables, where there are more."""
-    from jnrf.ahead import Ahead
-    from jnrf.batches import batches
     from jnrf.corpora.schema import learn_schema
     from jnrf.corpora.synth import generate
-    from jnrf.examples import ExampleOptions, encode_document
+    from jnrf.data.ahead import Ahead
+    from jnrf.data.batches import batches
+    from jnrf.data.examples import ExampleOptions, encode_document
     from jnrf.training.config import TrainConfig
     from jnrf.training.optim import build_optimizer
     from jnrf.training.resources import EnergyMeter, peak_memory_bytes
     from jnrf.training.step import StepsUnderWay, take_step
     from jnrf_ext import JNRF, JNRFConfig
-    from jnrf_ext.tokenizer import Tokenizer
+    from jnrf_ext.text.tokenizer import Tokenizer
 
     torch.manual_seed(0)
     documents = list(generate(notes, words, seed=1))

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from jnrf_ext.config import JNRFConfig
-    from jnrf_ext.document import Document, Mention, Relation
+    from jnrf_ext.documents.document import Document, Mention, Relation
     from jnrf_ext.errors import InputError
     from jnrf_ext.model import JNRF, JNRFOutput
     from jnrf_ext.schema import Schema
-    from jnrf_ext.tokenizer import Tokenizer
+    from jnrf_ext.text.tokenizer import Tokenizer
 
 __version__ = "0.1.0"
 
@@ -27,12 +27,12 @@ _HOMES = {
     "JNRF": "model",
     "JNRFConfig": "config",
     "JNRFOutput": "model",
-    "Document": "document",
+    "Document": "documents.document",
     "InputError": "errors",
-    "Mention": "document",
-    "Relation": "document",
+    "Mention": "documents.document",
+    "Relation": "documents.document",
     "Schema": "schema",
-    "Tokenizer": "tokenizer",
+    "Tokenizer": "text.tokenizer",
 }
 
 __all__ = [

@@ -11,22 +11,22 @@ import torch
 from torch import Tensor, nn
 
 from jnrf_ext import ops
-from jnrf_ext.auxiliary import Auxiliary
+from jnrf_ext.checkpoints.pretrained import PretrainedMixin
 from jnrf_ext.config import JNRFConfig
-from jnrf_ext.inputs import Inputs
-from jnrf_ext.layers import GatedMixing, RelationHead
-from jnrf_ext.linear import Linear, cast_together
-from jnrf_ext.outline import Layout
-from jnrf_ext.pretrained import PretrainedMixin
-from jnrf_ext.relation_heads import build_relation_head
+from jnrf_ext.nn.auxiliary import Auxiliary
+from jnrf_ext.nn.heads.registry import build_relation_head
+from jnrf_ext.nn.heads.tags import TagHead
+from jnrf_ext.nn.inputs.inputs import Inputs
+from jnrf_ext.nn.layers import GatedMixing, RelationHead
+from jnrf_ext.nn.linear import Linear, cast_together
+from jnrf_ext.nn.selection import Selection
+from jnrf_ext.nn.stack import Stack
+from jnrf_ext.packing.outline import Layout
 from jnrf_ext.schema import OUTSIDE, Schema
-from jnrf_ext.selection import Selection
-from jnrf_ext.stack import Stack
-from jnrf_ext.tag_head import TagHead
 
 if TYPE_CHECKING:
-    from jnrf_ext.document import Document
-    from jnrf_ext.tokenizer import Tokenizer
+    from jnrf_ext.documents.document import Document
+    from jnrf_ext.text.tokenizer import Tokenizer
 
 HEAD, TAIL = 1, 2
 #: The tags' loss is a mean over as many rows for each that is in a mention, but no fewer than a
@@ -151,7 +151,7 @@ class JNRF(nn.Module, PretrainedMixin):
             self.config.embedding_scale = 1 / float(weight.float().square().mean().sqrt())
 
     def load_encoder(self, encoder: nn.Module) -> None:
-        """Copy the weights of a pretrained encoder (`jnrf_ext.encoder.load_encoder`)."""
+        """Copy the weights of a pretrained encoder (`jnrf_ext.nn.encoder.encoder.load_encoder`)."""
         for inputs in filter(None, (self.inputs, self.relation_inputs)):
             inputs.encoder.load(encoder)
         if self.auxiliary is not None:
@@ -357,7 +357,7 @@ class JNRF(nn.Module, PretrainedMixin):
         longer document goes alone). Needs a tokenizer. Raises :class:`InputError` for what is no
         text, such as None for a note that is missing in a table.
         """
-        from jnrf_ext.extract import checked_input, extract_documents
+        from jnrf_ext.inference.extract import checked_input, extract_documents
 
         single = isinstance(texts, str)
         texts, ids = checked_input(texts, ids, batch_tokens)

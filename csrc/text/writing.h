@@ -52,7 +52,7 @@ class Name {
   PyObject* name_;  // kept for good: the interpreter may be gone before static objects are
 };
 
-// The attributes of mentions and relations (jnrf_ext/document.py).
+// The attributes of mentions and relations (jnrf_ext/documents/document.py).
 struct AnnotationNames {
   Name id{"id"}, type{"type"}, fragments{"fragments"}, text{"text"}, score{"score"};
   Name head{"head"}, head_role{"head_role"}, head_ref{"head_ref"};

@@ -101,7 +101,7 @@ def crf_decode(
 
     Args:
         allowed: bool ``[C, C]``, ``[C]`` and ``[C]``: which transitions, first and last tags there
-            may be (`jnrf_ext.tag_rules.allowed_tags` gives those of BIO and IOBES tags); None
+            may be (`jnrf_ext.text.tag_rules.allowed_tags` gives those of BIO and IOBES tags); None
             allows all.
 
     Returns:

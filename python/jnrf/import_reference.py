@@ -13,7 +13,7 @@ from torch import Tensor
 from jnrf_ext import JNRF, JNRFConfig
 from jnrf_ext.errors import InputError
 from jnrf_ext.schema import OUTSIDE, Schema
-from jnrf_ext.tokenizer import Tokenizer
+from jnrf_ext.text.tokenizer import Tokenizer
 
 #: The authors' name for "no relation", and for us to recognise their label files by.
 NO_RELATION = "Z"

@@ -28,27 +28,27 @@ from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 from jnrf.corpora import brat, columns, open_corpus, phee, sentences, tokens
 from jnrf.corpora import json as json_documents
 from jnrf.corpora.schema import learn_schema
-from jnrf.examples import encode_document
+from jnrf.data.examples import encode_document
 from jnrf.prediction.notes import Fault, Note, Source
 from jnrf.prediction.sources import Columns
 from jnrf.prediction.sources.csv_files import Csv
 from jnrf.prediction.sources.json_lines import JsonLines
 from jnrf.prediction.sources.parquet import Parquet
 from jnrf_ext import _text
-from jnrf_ext.brat_names import BratNames
 from jnrf_ext.config import UNITS, JNRFConfig
-from jnrf_ext.document import Document, Mention, Relation
-from jnrf_ext.document_dict import document_from_dict
-from jnrf_ext.encoder import load_encoder
-from jnrf_ext.encoder_settings import build_configured
+from jnrf_ext.documents.brat_names import BratNames
+from jnrf_ext.documents.dicts import document_from_dict
+from jnrf_ext.documents.document import Document, Mention, Relation
+from jnrf_ext.documents.mention_text import UNITS as OFFSET_UNITS
 from jnrf_ext.errors import InputError
-from jnrf_ext.mention_text import UNITS as OFFSET_UNITS
 from jnrf_ext.model import JNRF
-from jnrf_ext.outline import outline
+from jnrf_ext.nn.encoder.encoder import load_encoder
+from jnrf_ext.nn.encoder.settings import build_configured
+from jnrf_ext.packing.outline import outline
 from jnrf_ext.schema import Schema
-from jnrf_ext.tagging import align, decode_tags, to_mentions
-from jnrf_ext.tokenizer import GAPS, SHAPES, Encoded, Tokenizer
-from jnrf_ext.words import word_spans
+from jnrf_ext.text.tagging import align, decode_tags, to_mentions
+from jnrf_ext.text.tokenizer import GAPS, SHAPES, Encoded, Tokenizer
+from jnrf_ext.text.words import word_spans
 
 WORDS = [
     "He was given Aspirin 81 mg p.o. daily; the rash improved over several days.",

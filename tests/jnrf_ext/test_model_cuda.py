@@ -9,7 +9,7 @@ import torch
 from cuda_backends import BACKENDS, Host, load_host_operators
 
 from jnrf_ext import JNRF, JNRFConfig, Schema
-from jnrf_ext.layers import RelationHead
+from jnrf_ext.nn.layers import RelationHead
 from jnrf_ext.ops import relation
 
 SCHEMA = Schema.from_types(

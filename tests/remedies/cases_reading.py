@@ -11,7 +11,7 @@ from pathlib import Path
 from phee_sentences import helped
 from place import QUICK, TEXT, Place, remedy
 
-from jnrf_ext.installed import DEFAULT_PACKAGE
+from jnrf_ext.checkpoints.installed import DEFAULT_PACKAGE
 
 
 @remedy("--on-error count")
@@ -236,10 +236,12 @@ def files_that_are_there_are_kept(place: Place) -> None:
     place.works(*convert, place.path / "out", "--overwrite")
 
 
-@remedy("jnrf_ext.brat_names.BratNames().fit(document) gives others, as jnrf convert does")
+@remedy(
+    "jnrf_ext.documents.brat_names.BratNames().fit(document) gives others, as jnrf convert does"
+)
 def names_that_brat_cannot_hold_are_changed(place: Place) -> None:
-    from jnrf_ext.brat_names import BratNames
-    from jnrf_ext.document import Document, Mention
+    from jnrf_ext.documents.brat_names import BratNames
+    from jnrf_ext.documents.document import Document, Mention
 
     document = Document("a", TEXT, [Mention("m1", "Drug name", ((9, 16),))])
     place.refused(document.to_brat)
@@ -278,7 +280,7 @@ def arguments_are_listed(place: Place) -> None:
 
 @remedy("jnrf extract: {} x {}, as brat cannot hold it")
 def a_model_whose_names_brat_cannot_hold_gives_json(place: Place) -> None:
-    from jnrf_ext.document import Document, Mention
+    from jnrf_ext.documents.document import Document, Mention
 
     text = TEXT * 3
     spans = [(at + 9, at + 16) for at in range(0, len(text), len(TEXT))]

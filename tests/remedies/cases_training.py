@@ -332,7 +332,7 @@ def embeddings_are_done_without_on_purpose(place: Place) -> None:
 @remedy("cannot be told apart; use another encoder, or optim.layer_decay=1 and group_layers=0")
 def an_encoder_of_unknown_layers_has_one_rate(place: Place) -> None:
     words, _ = with_encoder(place)
-    place.patch.setattr("jnrf_ext.encoder.Encoder.find_layers", lambda encoder: None)
+    place.patch.setattr("jnrf_ext.nn.encoder.encoder.Encoder.find_layers", lambda encoder: None)
     place.fails(*words, "--optim.layer_decay", 0.9)
     place.works(*words, "--optim.layer_decay", 1)
 

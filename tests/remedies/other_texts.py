@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import jnrf_ext.installed
+from jnrf_ext.checkpoints import installed
 
 #: Parts of texts, and the test that provokes them and does what they advise.
 TRIED_ELSEWHERE = {
@@ -56,20 +56,20 @@ TRIED_ELSEWHERE = {
         "tests/jnrf/training/test_loop.py::test_ctrl_c_saves_what_there_is_and_tells_how_to_go_on"
     ),
     "another process of the run ended": (
-        "tests/jnrf/training/test_distributed.py::"
+        "tests/jnrf/training/distributed/test_step.py::"
         "test_a_killed_process_ends_all_and_one_process_can_go_on"
     ),
     "--optim.accumulate {}": (
-        "tests/jnrf/training/test_distributed.py::test_a_resumed_run_takes_as_many_batches_a_step"
+        "tests/jnrf/training/distributed/test_step.py::test_a_resumed_run_takes_as_many_batches_a_step"
     ),
     "optim.accumulate x processes": (
-        "tests/jnrf/training/test_distributed.py::test_a_resumed_run_takes_as_many_batches_a_step"
+        "tests/jnrf/training/distributed/test_step.py::test_a_resumed_run_takes_as_many_batches_a_step"
     ),
     "cannot reach the launcher at {}:{} ({}); start with torchrun": (
-        "tests/jnrf/training/test_distributed.py::test_a_launcher_that_is_not_there_is_said"
+        "tests/jnrf/training/distributed/test_step.py::test_a_launcher_that_is_not_there_is_said"
     ),
     "one for each process; start at most {} on a machine, or give cpu": (
-        "tests/jnrf/training/test_distributed.py::"
+        "tests/jnrf/training/distributed/test_step.py::"
         "test_each_process_of_a_machine_has_a_device_of_its_own"
     ),
     "--ray needs Ray Data, which is not installed": (
@@ -79,7 +79,7 @@ TRIED_ELSEWHERE = {
         "tests/jnrf/prediction/test_on_ray.py::test_a_cluster_that_is_not_there_is_told_at_once"
     ),
     "or optim.layer_decay=1 and group_layers=0": (
-        "tests/jnrf_ext/test_encoder_families.py"
+        "tests/jnrf_ext/nn/encoder/test_families.py"
         "::test_layers_in_several_lists_are_trained_but_not_told_apart"
     ),
     "(or --model.embeddings null to do without)": (
@@ -138,5 +138,5 @@ KNOWN_PACKAGES = {
 #: Parts of texts whose package is filled in, and all that can be.
 FILLED_IN = {
     "{} was not found; install it with: pip install {}": lambda: ["cmake", "ninja"],
-    "pip install --no-deps {}": lambda: getattr(jnrf_ext.installed, "KNOWN_PACKAGES", ()),
+    "pip install --no-deps {}": lambda: getattr(installed, "KNOWN_PACKAGES", ()),
 }

@@ -9,7 +9,7 @@ import tokenizers
 from hypothesis import strategies as st
 from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 
-from jnrf_ext.tokenizer import Tokenizer
+from jnrf_ext.text.tokenizer import Tokenizer
 
 #: What a reader sees as one character; many have more than one form.
 CLUSTERS = [

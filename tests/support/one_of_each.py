@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jnrf_ext.document import (
+from jnrf_ext.documents.document import (
     Attribute,
     Document,
     Equivalence,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from jnrf_ext.document import Document, Mention, Relation
+from jnrf_ext.documents.document import Document, Mention, Relation
 from jnrf_ext.schema import Schema
-from jnrf_ext.tokenizer import Tokenizer
+from jnrf_ext.text.tokenizer import Tokenizer
 
 SCHEMA = Schema.from_types(
     ["ADE", "Dosage", "Drug"], {"ADE-Drug": [("ADE", "Drug")], "Dosage-Drug": [("Dosage", "Drug")]}

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from jnrf_ext.tokenizer import Tokenizer
+from jnrf_ext.text.tokenizer import Tokenizer
 
 KINDS = ("bert", "distilbert", "xlnet")
 #: Wordpieces that a frame is made of.

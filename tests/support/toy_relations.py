@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from jnrf_ext.mention_rows import MentionRows
+from jnrf_ext.packing.mention_rows import MentionRows
 from jnrf_ext.schema import Schema
 
 SCHEMA = Schema.from_types(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jnrf.cli.inspect import add_reading_arguments
 from jnrf.corpora import FORMATS
-from jnrf_ext.mention_text import UNITS
+from jnrf_ext.documents.mention_text import UNITS
 
 NAME = "convert"
 HELP = "convert a corpus between brat folders, JSON, token JSON and BIO columns; PHEE into these"
@@ -138,7 +138,7 @@ def _read(source: Path, args: argparse.Namespace) -> tuple[str, list]:
 
 def _named_for_brat(documents: list, lost) -> list:
     """The documents with names and ids that brat can hold; ``lost`` counts what was changed."""
-    from jnrf_ext.brat_names import BratNames
+    from jnrf_ext.documents.brat_names import BratNames
 
     names = BratNames()
     fitting = [names.fit(document) for document in documents]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from jnrf_ext.document import Document
+    from jnrf_ext.documents.document import Document
 
 NAME = "evaluate"
 HELP = "score predicted annotations against gold ones"

@@ -62,7 +62,7 @@ def _tell_of_a_path(model: str, text: str) -> None:
 
 def _fitting_brat(document):
     """The document with names that brat can hold; those that changed are told."""
-    from jnrf_ext.brat_names import BratNames
+    from jnrf_ext.documents.brat_names import BratNames
 
     names = BratNames()
     fitting = names.fit(document)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from jnrf_ext.installed import DEFAULT_PACKAGE
+from jnrf_ext.checkpoints.installed import DEFAULT_PACKAGE
 
 NAME = "inspect"
 HELP = "show what a corpus holds: labels, lengths, what cannot be represented"
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
 def choose_tokenizer(given: str | None):
     """(Tokenizer, its name), or (None, None) where none was named and the default is missing."""
     from jnrf_ext.errors import InputError
-    from jnrf_ext.tokenizer import Tokenizer
+    from jnrf_ext.text.tokenizer import Tokenizer
 
     if given is None:
         try:

@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     from jnrf.serve import server
     from jnrf.serve.guard import Hosts
     from jnrf.serve.limits import Limits
-    from jnrf_ext.extract import BATCH_TOKENS
+    from jnrf_ext.inference.extract import BATCH_TOKENS
 
     sock = server.listen(args.host, args.port)
     settings = PredictorSettings(args.model, args.device, args.int8, args.bf16, args.threads)

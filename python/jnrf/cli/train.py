@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from jnrf.training import choice, settings
 from jnrf.training.config import ModelConfig, TrainConfig, check
-from jnrf.training.launch import read_launch
+from jnrf.training.distributed.launch import read_launch
 from jnrf_ext.errors import InputError
 
 if TYPE_CHECKING:
     from jnrf.training.data import Corpora
-    from jnrf.training.team import Team
+    from jnrf.training.distributed.team import Team
 
 NAME = "train"
 HELP = "train on a folder of annotated documents, score the best epoch, and write a report"
@@ -206,7 +206,7 @@ def run(args: argparse.Namespace) -> int:
     # torch warns in each process that weights may be without a gradient, which is meant here. It
     # reads this when it is loaded.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
-    from jnrf.training.team import join
+    from jnrf.training.distributed.team import join
 
     def tell(text: str) -> None:
         print(f"jnrf {args.command}: error: {text}", file=sys.stderr)

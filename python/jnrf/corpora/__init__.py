@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jnrf_ext.document import Document
+from jnrf_ext.documents.document import Document
 from jnrf_ext.errors import InputError
 
 #: Names of the formats, as :func:`read_corpus` and the command line have them.

@@ -8,7 +8,7 @@ from typing import Literal
 from jnrf.corpora import listing, read_corpus
 from jnrf.corpora.brat_lines import FaultyLine
 from jnrf.corpora.notices import UnannotatedWarning, collected, nothing_in
-from jnrf_ext.document import Document
+from jnrf_ext.documents.document import Document
 from jnrf_ext.errors import InputError
 
 #: What to do about texts without annotations: stop, take them as notes without any mention, or

@@ -18,11 +18,11 @@ from jnrf.corpora.brat_lines import AnnotationFile
 from jnrf.corpora.listing import look, split_name, unannotated, unannotated_in
 from jnrf.corpora.notices import UnannotatedWarning, tell
 from jnrf.corpora.texts import read_text
-from jnrf_ext.document import Document
+from jnrf_ext.documents.document import Document
+from jnrf_ext.documents.standoff import to_brat
 from jnrf_ext.errors import InputError
 from jnrf_ext.files import write_atomically
 from jnrf_ext.shown import shown
-from jnrf_ext.standoff import to_brat
 
 _BOM = "\ufeff"
 #: Bytes of an id that becomes a file name: 255 less what is put behind it.

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from jnrf.corpora.line_ends import split_lines
 from jnrf.corpora.roles import head_by_name, parse_arguments
-from jnrf_ext.document import (
+from jnrf_ext.documents.document import (
     Attribute,
     Document,
     Equivalence,
@@ -25,9 +25,9 @@ from jnrf_ext.document import (
     Note,
     Relation,
 )
+from jnrf_ext.documents.standoff import fragments_text
 from jnrf_ext.errors import InputError
 from jnrf_ext.shown import named, shown
-from jnrf_ext.standoff import fragments_text
 
 # Numbers of more digits than any text is long would be slow, or too long for int().
 _SPANS = re.compile(r"\d{1,15} +\d{1,15}(?: *; *\d{1,15} +\d{1,15})*", re.ASCII)

@@ -31,12 +31,12 @@ from jnrf.corpora.sentences import (
     to_sentence,
 )
 from jnrf.corpora.tags import PARTS, is_tag, ranges_of
-from jnrf_ext.brat_names import BratNames
-from jnrf_ext.document import Document
+from jnrf_ext.documents.brat_names import BratNames
+from jnrf_ext.documents.document import Document
 from jnrf_ext.errors import InputError
 from jnrf_ext.files import write_atomically
 from jnrf_ext.shown import shown
-from jnrf_ext.tagging import encode_tags
+from jnrf_ext.text.tagging import encode_tags
 
 SUFFIXES = (".tsv", ".conll", ".bio", ".iob", ".iob2", ".iobes", ".bioes")
 SCHEMES = ("bio", "iobes")

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from jnrf_ext.documents.unread import told_names
 from jnrf_ext.errors import InputError
 from jnrf_ext.shown import kind_of
-from jnrf_ext.unread import told_names
 
 #: Fields that hold spans, and what these name their parts
 _SPANS = ("label", "labels", "entities", "ents", "spans")
@@ -72,7 +72,7 @@ def check_known(item: object, where: str) -> None:
 
 
 def to_dict(item: object, place_id: str) -> dict:
-    """The value as :func:`jnrf_ext.document_dict.document_from_dict` takes it.
+    """The value as :func:`jnrf_ext.documents.dicts.document_from_dict` takes it.
 
     Fields that have no meaning here stay, to be told there. ``place_id`` is the id of a document
     that has none. Raises :class:`InputError` for a value of another form, for spans that are none

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from jnrf_ext.document import Document
+from jnrf_ext.documents.document import Document
 
 #: Signs that no white space parts from the word before them, and from the word after them
 _CLOSING = frozenset(",;:)]}%?!")

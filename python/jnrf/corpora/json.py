@@ -19,11 +19,11 @@ from jnrf.corpora.lines import split_lines
 from jnrf.corpora.sentences import place_ids
 from jnrf.corpora.texts import read_text
 from jnrf.corpora.tokens import from_items, holds_tokens
-from jnrf_ext.document import Document
-from jnrf_ext.document_dict import document_from_dict, document_to_dict
+from jnrf_ext.documents.dicts import document_from_dict, document_to_dict
+from jnrf_ext.documents.document import Document
+from jnrf_ext.documents.mention_text import fragments_text
 from jnrf_ext.errors import InputError
 from jnrf_ext.files import write_atomically
-from jnrf_ext.mention_text import fragments_text
 
 SUFFIXES = (".json", ".jsonl")
 
@@ -32,7 +32,7 @@ SUFFIXES = (".json", ".jsonl")
 class Reading:
     """Choices about what files leave open."""
 
-    #: What offsets of documents count: one of :data:`jnrf_ext.mention_text.UNITS`
+    #: What offsets of documents count: one of :data:`jnrf_ext.documents.mention_text.UNITS`
     offsets: str = "characters"
     #: ``labels`` and ``words`` of :func:`jnrf.corpora.phee.from_items`
     phee_labels: str = "n2c2"

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from jnrf_ext.document import Document
+from jnrf_ext.documents.document import Document
 from jnrf_ext.shown import shown
 
 #: Names in a notice; the others are counted.

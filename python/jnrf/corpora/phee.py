@@ -19,11 +19,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from jnrf.corpora.sentences import place_ids
-from jnrf_ext.document import Document
-from jnrf_ext.document_dict import document_from_dict
+from jnrf_ext.documents.dicts import document_from_dict
+from jnrf_ext.documents.document import Document
+from jnrf_ext.documents.unread import count_unread
 from jnrf_ext.errors import InputError
 from jnrf_ext.shown import kind_of, shown
-from jnrf_ext.unread import count_unread
 
 #: "n2c2" has the labels of the 2018 n2c2 track 2, as far as PHEE has them; "own" has PHEE's.
 LABELS = ("n2c2", "own")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jnrf.corpora import columns, json, tokens
 from jnrf.corpora.sentences import files_to_write
-from jnrf_ext.document import Document
+from jnrf_ext.documents.document import Document
 from jnrf_ext.errors import InputError
 from jnrf_ext.shown import shown
 

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from jnrf.corpora.line_ends import split_lines
 from jnrf.corpora.listing import list_files
-from jnrf_ext.document import Document, Relation
+from jnrf_ext.documents.document import Document, Relation
 from jnrf_ext.errors import InputError
 
 #: A relation type and its role names, as a line has them.

@@ -18,11 +18,11 @@ from pathlib import Path
 
 from jnrf.corpora.brat import check_file_name
 from jnrf.corpora.tags import Range
-from jnrf_ext.document import Document, Mention
+from jnrf_ext.documents.document import Document, Mention
 from jnrf_ext.errors import InputError
-from jnrf_ext.words import word_spans
+from jnrf_ext.text.words import word_spans
 
-#: Ways to find the words of a text: "split" by :func:`jnrf_ext.words.word_spans`, punctuation
+#: Ways to find the words of a text: "split" by :func:`jnrf_ext.text.words.word_spans`, punctuation
 #: apart; "spaces" takes what stands between white space.
 WORDS = ("split", "spaces")
 

@@ -8,10 +8,10 @@ from statistics import mean, median
 
 from jnrf.corpora.schema import learn_schema
 from jnrf_ext.config import JNRFConfig
-from jnrf_ext.document import Document
+from jnrf_ext.documents.document import Document
 from jnrf_ext.errors import InputError
 from jnrf_ext.schema import Schema
-from jnrf_ext.tokenizer import Tokenizer
+from jnrf_ext.text.tokenizer import Tokenizer
 
 #: Where BERT-like models end a document; JNRF has no such limit.
 USUAL_LIMIT = 512
@@ -65,7 +65,7 @@ def summarize(documents: Sequence[Document], tokenizer: Tokenizer | None = None)
         lengths = [len(tokenizer.encode(document.text)) for document in documents]
         summary["wordpieces"] = describe_lengths(lengths)
     if tokenizer is not None and schema is not None:
-        from jnrf.examples import encode_document
+        from jnrf.data.examples import encode_document
 
         lost = sum((encode_document(d, tokenizer, schema).lost for d in documents), Counter())
         summary["not_representable"] = _ordered(lost)
@@ -75,7 +75,7 @@ def summarize(documents: Sequence[Document], tokenizer: Tokenizer | None = None)
 
 def _lost_by_way(documents: Sequence[Document], tokenizer: Tokenizer, schema: Schema) -> dict:
     """What :func:`summarize` has as ``lost``, the kinds that lose most first."""
-    from jnrf.examples import encode_document
+    from jnrf.data.examples import encode_document
 
     lost: dict[str, Counter[str]] = {}
     for way, units in WAYS.items():

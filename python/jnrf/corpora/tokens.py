@@ -19,11 +19,11 @@ from pathlib import Path
 
 from jnrf.corpora.sentences import files_to_write, place_ids, to_document, to_sentence
 from jnrf.corpora.tags import Range, is_tag, ranges_of
-from jnrf_ext.document import Document, Relation
+from jnrf_ext.documents.document import Document, Relation
+from jnrf_ext.documents.unread import count_unread, hold_annotations, told_names
 from jnrf_ext.errors import InputError
 from jnrf_ext.files import write_atomically
 from jnrf_ext.shown import kind_of
-from jnrf_ext.unread import count_unread, hold_annotations, told_names
 
 SUFFIXES = (".json",)
 #: Fields that have a tag for each token; the first one that an item has is read.

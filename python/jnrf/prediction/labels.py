@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jnrf_ext.brat_names import BratNames, is_word
+from jnrf_ext.documents.brat_names import BratNames, is_word
 from jnrf_ext.errors import InputError
 from jnrf_ext.schema import Schema
 from jnrf_ext.shown import shown

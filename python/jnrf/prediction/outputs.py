@@ -21,11 +21,11 @@ from jnrf.prediction.notes import Note, Part
 from jnrf.prediction.receipts import RECEIPTS, Receipt
 from jnrf.prediction.written import STAGE
 from jnrf_ext import _text
-from jnrf_ext.brat_names import BratNames
-from jnrf_ext.document import Document
-from jnrf_ext.document_dict import document_to_dict
+from jnrf_ext.documents.brat_names import BratNames
+from jnrf_ext.documents.dicts import document_to_dict
+from jnrf_ext.documents.document import Document
+from jnrf_ext.documents.standoff import to_brat
 from jnrf_ext.errors import InputError
-from jnrf_ext.standoff import to_brat
 
 #: Formats of predictions, and the endings of the files written.
 ENDINGS = {

@@ -14,11 +14,11 @@ import torch
 from jnrf.device import choose_device
 from jnrf.prediction.notes import Fault, Note
 from jnrf_ext import JNRF
-from jnrf_ext.document import Document
+from jnrf_ext.documents.document import Document
 from jnrf_ext.errors import InputError
-from jnrf_ext.extract import Pass, documents_of, encode_texts, pass_through
+from jnrf_ext.inference.extract import Pass, documents_of, encode_texts, pass_through
 from jnrf_ext.shown import reason_of
-from jnrf_ext.tokenizer import Encoded
+from jnrf_ext.text.tokenizer import Encoded
 
 T = TypeVar("T")
 
@@ -60,7 +60,7 @@ class Predictor:
             )
         self._weights: str | None = None
         if int8:
-            from jnrf_ext.int8 import quantize
+            from jnrf_ext.inference.int8 import quantize
 
             self._weights = _hash_of_weights(model)  # while they are there to be read
             model = quantize(model)

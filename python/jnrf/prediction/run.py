@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from jnrf.ahead import Ahead
+from jnrf.data.ahead import Ahead
 from jnrf.prediction.folder import write_errors, write_kept
 from jnrf.prediction.heap import frozen_heap
 from jnrf.prediction.labels import check_labels
@@ -17,11 +17,11 @@ from jnrf.prediction.outputs import Output, TableOutput, file_name_fault
 from jnrf.prediction.predictor import Predictor, predict_notes
 from jnrf.prediction.receipts import Receipt, Receipts, part_key
 from jnrf_ext import __version__
-from jnrf_ext.document import Document
+from jnrf_ext.documents.document import Document
 from jnrf_ext.errors import InputError
-from jnrf_ext.extract import BATCH_TOKENS
 from jnrf_ext.files import UNFINISHED
-from jnrf_ext.tokenizer import Encoded
+from jnrf_ext.inference.extract import BATCH_TOKENS
+from jnrf_ext.text.tokenizer import Encoded
 
 #: Faults that are told at the end
 SHOWN = 5

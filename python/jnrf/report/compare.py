@@ -14,7 +14,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from dataclasses import dataclass
 
-from jnrf_ext.document import Document, Mention, Relation
+from jnrf_ext.documents.document import Document, Mention, Relation
 
 STATUSES = ("correct", "span", "type", "missed", "spurious")
 

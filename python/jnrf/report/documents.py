@@ -6,7 +6,7 @@ import math
 from itertools import accumulate
 
 from jnrf.report.compare import compare
-from jnrf_ext.document import Document, Mention, Relation
+from jnrf_ext.documents.document import Document, Mention, Relation
 
 
 def document_data(gold: Document, predicted: Document) -> dict:

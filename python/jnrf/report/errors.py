@@ -14,8 +14,8 @@ from jnrf.scoring.errors import (
     TaskErrors,
 )
 from jnrf.scoring.scores import Counts
-from jnrf_ext.document import Document, Mention, Relation
-from jnrf_ext.mention_text import fragments_text, one_line
+from jnrf_ext.documents.document import Document, Mention, Relation
+from jnrf_ext.documents.mention_text import fragments_text, one_line
 
 #: Characters of an example: around its mentions, between them, and of a mention in a list.
 _AROUND, _BETWEEN, _NAMED = 50, 160, 60

@@ -22,7 +22,7 @@ from jnrf.report.documents import document_data
 from jnrf.report.errors import errors as error_section
 from jnrf.scoring.errors import ErrorAnalysis
 from jnrf.scoring.scores import Scores
-from jnrf_ext.document import Document
+from jnrf_ext.documents.document import Document
 from jnrf_ext.files import write_atomically
 
 

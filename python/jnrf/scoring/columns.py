@@ -1,7 +1,7 @@
 """Annotations as columns of numbers, so that matching a corpus is a few array operations.
 
 A scorer's own view of a document is an :class:`Annotations`: spans and links, nothing else. Both a
-:class:`~jnrf_ext.document.Document` and a file read in the official way become one.
+:class:`~jnrf_ext.documents.document.Document` and a file read in the official way become one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from itertools import chain
 
 import numpy as np
 
-from jnrf_ext.document import Document, Mention, Relation
+from jnrf_ext.documents.document import Document, Mention, Relation
 from jnrf_ext.errors import InputError
 from jnrf_ext.shown import named, shown, the_id
 

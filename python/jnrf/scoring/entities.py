@@ -12,10 +12,10 @@ import numpy as np
 
 from jnrf.scoring.items import count_equal, paired
 from jnrf.scoring.scores import TypeScores
-from jnrf_ext.document import Document
+from jnrf_ext.documents.document import Document
 from jnrf_ext.errors import InputError
 from jnrf_ext.schema import OUTSIDE
-from jnrf_ext.tagging import decode_tags
+from jnrf_ext.text.tagging import decode_tags
 
 
 def score_tags(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> TypeScores:

@@ -30,7 +30,7 @@ from jnrf.scoring.matching import Matching
 from jnrf.scoring.n2c2 import annotations_by_id, corrected
 from jnrf.scoring.places import ACROSS, DISTANCES, place
 from jnrf.scoring.scores import Counts
-from jnrf_ext.document import Document
+from jnrf_ext.documents.document import Document
 
 
 @dataclass(frozen=True, slots=True)

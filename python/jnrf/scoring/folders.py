@@ -20,7 +20,7 @@ from jnrf.corpora.notices import nothing_in, tell, tell_if_nothing
 from jnrf.scoring.columns import Annotations
 from jnrf.scoring.official_files import read_annotations
 from jnrf.scoring.same_text import with_text_of
-from jnrf_ext.document import Document
+from jnrf_ext.documents.document import Document
 from jnrf_ext.errors import InputError
 
 Sides = tuple[dict[str, Annotations], dict[str, Annotations], tuple[list[str], list[str]]]

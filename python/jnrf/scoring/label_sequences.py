@@ -14,11 +14,11 @@ from itertools import chain
 import numpy as np
 
 from jnrf.scoring.items import paired
-from jnrf_ext.document import Document
+from jnrf_ext.documents.document import Document
 from jnrf_ext.errors import InputError
 from jnrf_ext.schema import OUTSIDE
-from jnrf_ext.tagging import align, encode_tags
-from jnrf_ext.words import word_spans
+from jnrf_ext.text.tagging import align, encode_tags
+from jnrf_ext.text.words import word_spans
 
 
 def _between_spaces(text: str) -> tuple[np.ndarray, np.ndarray]:

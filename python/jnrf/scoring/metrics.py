@@ -12,7 +12,7 @@ from jnrf.scoring import entities, relations
 from jnrf.scoring.label_sequences import paired_label_sequences
 from jnrf.scoring.labels import LabelLevelReport, label_level_report
 from jnrf.scoring.scores import Counts, Rates, TypeScores
-from jnrf_ext.document import Document
+from jnrf_ext.documents.document import Document
 
 
 @dataclass(frozen=True, slots=True)

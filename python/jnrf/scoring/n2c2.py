@@ -21,7 +21,7 @@ from jnrf.scoring import folders
 from jnrf.scoring.columns import Annotations, Codes, Columns, columns, from_document
 from jnrf.scoring.matching import Matching, one_to_one
 from jnrf.scoring.scores import Counts, Level, Rates, Scores
-from jnrf_ext.document import Document
+from jnrf_ext.documents.document import Document
 from jnrf_ext.errors import InputError
 
 MODES = ("corrected", "official")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from jnrf.scoring.columns import Columns
-from jnrf_ext.sentences import words_by_sentence
+from jnrf_ext.text.sentences import words_by_sentence
 
 #: The most words that lie between the mentions of a relation, by the name of the bin.
 _MOST_WORDS = {"0-5": 5, "6-10": 10, "11-20": 20, "21-50": 50}
@@ -24,9 +24,9 @@ def place(
 
     ``texts`` are those of the documents that ``doc`` numbers. Returns a list of bool [n], one for
     each of ``mentions``, and a list of int64 [n], numbers of ``DISTANCES``, one for each of
-    ``relations``. Words are those of :func:`jnrf_ext.words.word_spans`, where a punctuation mark is
-    one; those count that start between the end of the first mention and the start of the second. A
-    mention is in the sentence in which it starts. A text without words is one sentence.
+    ``relations``. Words are those of :func:`jnrf_ext.text.words.word_spans`, where a punctuation
+    mark is one; those count that start between the end of the first mention and the start of the
+    second. A mention is in the sentence in which it starts. A text without words is one sentence.
     """
     crosses = [np.zeros(len(side), dtype=bool) for side in mentions]
     bins = [np.zeros(len(side), dtype=np.int64) for side in relations]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from jnrf.scoring.items import Item, count_equal, paired
 from jnrf.scoring.scores import Rates, TypeScores
-from jnrf_ext.document import Document
+from jnrf_ext.documents.document import Document
 from jnrf_ext.errors import InputError
 from jnrf_ext.shown import named, shown
 

@@ -24,11 +24,11 @@ from jnrf.serve.methods import Methods
 from jnrf.serve.metrics import Metrics
 from jnrf.serve.observe import CLIENT_LEFT, Observe
 from jnrf.serve.refusal import Refusal, busy
-from jnrf_ext.brat_names import BratNames
-from jnrf_ext.document import Document
-from jnrf_ext.document_dict import document_to_dict
+from jnrf_ext.documents.brat_names import BratNames
+from jnrf_ext.documents.dicts import document_to_dict
+from jnrf_ext.documents.document import Document
+from jnrf_ext.documents.standoff import to_brat
 from jnrf_ext.errors import InputError
-from jnrf_ext.standoff import to_brat
 
 if TYPE_CHECKING:
     from jnrf.prediction.predictor import Predictor

@@ -20,8 +20,8 @@ from jnrf.serve.refusal import busy
 
 if TYPE_CHECKING:
     from jnrf.prediction.predictor import Predictor
-    from jnrf_ext.document import Document
-    from jnrf_ext.tokenizer import Encoded
+    from jnrf_ext.documents.document import Document
+    from jnrf_ext.text.tokenizer import Encoded
 
 log = logging.getLogger("jnrf.serve")
 

@@ -18,7 +18,7 @@ from jnrf.corpora.json import write_json
 from jnrf.corpora.notices import tell
 from jnrf.corpora.roles import agree
 from jnrf.study.fields import Fields
-from jnrf_ext.document import Document
+from jnrf_ext.documents.document import Document
 from jnrf_ext.errors import InputError
 
 SETS = ("train", "dev", "test")

@@ -15,7 +15,7 @@ from jnrf.scoring import entities, n2c2, relations
 from jnrf.scoring.scores import Counts
 from jnrf.study.metrics import Metric
 from jnrf.training.run_folder import RunFolder
-from jnrf_ext.document import Document
+from jnrf_ext.documents.document import Document
 from jnrf_ext.errors import InputError
 
 

@@ -13,19 +13,19 @@ import torch
 from jnrf.corpora import roles
 from jnrf.corpora.annotated import read_annotated
 from jnrf.corpora.schema import learn_schema
-from jnrf.examples import Example, ExampleOptions, encode_document
-from jnrf.parts import split_at_segments, split_into_parts
+from jnrf.data.examples import Example, ExampleOptions, encode_document
+from jnrf.data.parts import split_at_segments, split_into_parts
 from jnrf.training.config import DataConfig
 from jnrf.training.holdout import default_count, hold_out
 from jnrf_ext import JNRF
-from jnrf_ext.brat_names import BratNames, brat_name
 from jnrf_ext.config import JNRFConfig
-from jnrf_ext.document import Document
-from jnrf_ext.encoder import load_tokenizer
+from jnrf_ext.documents.brat_names import BratNames, brat_name
+from jnrf_ext.documents.document import Document
 from jnrf_ext.errors import InputError
-from jnrf_ext.outline import Layout, mention_rows
+from jnrf_ext.nn.encoder.encoder import load_tokenizer
+from jnrf_ext.packing.outline import Layout, mention_rows
 from jnrf_ext.schema import Schema
-from jnrf_ext.tokenizer import Tokenizer
+from jnrf_ext.text.tokenizer import Tokenizer
 
 #: The setting that says how far apart mentions may be, for each kind of head that relates mentions
 REACH = {

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from jnrf.scoring import n2c2
 from jnrf.scoring.scores import Scores
+from jnrf.training.distributed.team import ALONE, Team, deal
 from jnrf.training.interrupt import Interrupted
-from jnrf.training.team import ALONE, Team, deal
 from jnrf_ext import JNRF
-from jnrf_ext.document import Document
+from jnrf_ext.documents.document import Document
 
 
 def predict(

@@ -15,17 +15,17 @@ from jnrf.scoring.scores import Scores
 from jnrf.training import evaluation
 from jnrf.training.checkpoint import RunState
 from jnrf.training.config import TrainConfig
+from jnrf.training.distributed.team import ALONE, Team
 from jnrf.training.log import read_rows
 from jnrf.training.prepare import Prepared
 from jnrf.training.resources import count_parameters, peak_memory_bytes
 from jnrf.training.run_folder import RunFolder
 from jnrf.training.summary import RunSummary, read_summary
-from jnrf.training.team import ALONE, Team
 from jnrf_ext import JNRF
-from jnrf_ext.brat_names import BratNames
-from jnrf_ext.document import Document
+from jnrf_ext.documents.brat_names import BratNames
+from jnrf_ext.documents.document import Document
+from jnrf_ext.documents.standoff import to_brat
 from jnrf_ext.files import UNFINISHED, write_atomically
-from jnrf_ext.standoff import to_brat
 
 __all__ = ["RunSummary", "finish", "read_summary"]
 

@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 
-from jnrf_ext.document import Document
+from jnrf_ext.documents.document import Document
 
 #: Share that is held out where none was chosen, and the fewest documents of which any is
 DEFAULT_SHARE = 0.1

@@ -10,12 +10,13 @@ from contextlib import nullcontext
 import numpy as np
 import torch
 
-from jnrf.ahead import Ahead
+from jnrf.data.ahead import Ahead
 from jnrf.device import choose_device
 from jnrf.training import evaluation, zero_scores
 from jnrf.training.checkpoint import RunState, load_state, recover, replace_folder, save_state
 from jnrf.training.config import RunConfig, TrainConfig
 from jnrf.training.data import REACH, Corpora
+from jnrf.training.distributed.team import Team, join
 from jnrf.training.finish import RunSummary, finish, read_summary
 from jnrf.training.interrupt import Interrupted, StopRequest
 from jnrf.training.log import Curves, MetricsLog
@@ -26,7 +27,6 @@ from jnrf.training.resources import EnergyMeter, peak_memory_bytes
 from jnrf.training.run_folder import RunFolder, check_step_batches, open_folder
 from jnrf.training.step import Outcome, Step, StepsUnderWay, check_finite, take_step
 from jnrf.training.stream import steps
-from jnrf.training.team import Team, join
 from jnrf_ext import JNRF
 from jnrf_ext.files import write_atomically
 
@@ -124,7 +124,7 @@ def _train(
     with StopRequest(patient=not team.alone) as stop, bar:
         shared = None
         if not team.alone:
-            from jnrf.training.distributed import Shared
+            from jnrf.training.distributed.step import Shared
 
             shared = Shared(model, team, stop)
         while not state.finished:

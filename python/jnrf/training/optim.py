@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from jnrf.training.config import OptimConfig
-from jnrf_ext.auxiliary import Auxiliary
-from jnrf_ext.encoder import Encoder
+from jnrf_ext.nn.auxiliary import Auxiliary
+from jnrf_ext.nn.encoder.encoder import Encoder
 
 _POLYNOMIAL = ("alpha", "beta", "gamma")
 _CRF = ("transitions", "start", "end")

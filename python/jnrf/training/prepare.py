@@ -10,22 +10,22 @@ import numpy as np
 import torch
 
 from jnrf.corpora.schema import learn_schema
-from jnrf.examples import Example
+from jnrf.data.examples import Example
 from jnrf.training import data
 from jnrf.training.checkpoint import recover
 from jnrf.training.config import ModelConfig, TrainConfig, model_config
 from jnrf.training.resources import count_parameters
 from jnrf_ext import JNRF
+from jnrf_ext.checkpoints.installed import DEFAULT_PACKAGE, INSTALL_DEFAULT, find_in_package
 from jnrf_ext.config import JNRFConfig
-from jnrf_ext.document import Document
-from jnrf_ext.embeddings import embeddings_shape, load_word_embeddings
-from jnrf_ext.encoder import load_encoder, read_encoder_config
-from jnrf_ext.encoder_families import reads_left_to_right
+from jnrf_ext.documents.document import Document
 from jnrf_ext.errors import InputError
-from jnrf_ext.installed import DEFAULT_PACKAGE, INSTALL_DEFAULT, find_in_package
+from jnrf_ext.nn.encoder.encoder import load_encoder, read_encoder_config
+from jnrf_ext.nn.encoder.families import reads_left_to_right
+from jnrf_ext.nn.inputs.embeddings import embeddings_shape, load_word_embeddings
 from jnrf_ext.ops.crf import MOST_TAGS
 from jnrf_ext.schema import Schema
-from jnrf_ext.tag_rules import SCHEMES
+from jnrf_ext.text.tag_rules import SCHEMES
 
 #: Configurations of encoders without weights, which start from random ones.
 ENCODERS = Path(__file__).parents[1] / "configs" / "encoders"

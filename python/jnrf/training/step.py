@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from jnrf.batches import Batch, Elsewhere
+from jnrf.data.batches import Batch, Elsewhere
 from jnrf.device import use_bf16
 from jnrf.training.checkpoint import RunState
 from jnrf.training.config import TrainConfig
@@ -22,7 +22,7 @@ from jnrf_ext import JNRF
 from jnrf_ext.errors import InputError
 
 if TYPE_CHECKING:
-    from jnrf.training.distributed import Shared
+    from jnrf.training.distributed.step import Shared
 
 
 @dataclass

@@ -8,10 +8,10 @@ from itertools import islice
 
 import torch
 
-from jnrf.batches import Batch, Elsewhere, batch_seed, epoch_generator, pack, plan
-from jnrf.examples import Example
+from jnrf.data.batches import Batch, Elsewhere, batch_seed, epoch_generator, pack, plan
+from jnrf.data.examples import Example
 from jnrf.training.config import TrainConfig
-from jnrf.training.team import Team, deal
+from jnrf.training.distributed.team import Team, deal
 
 
 def steps(

@@ -12,7 +12,7 @@ from jnrf.cli import convert as convert_command
 from jnrf.cli import main
 from jnrf.corpora import open_corpus, phee, sentences
 from jnrf.corpora.json import write_json
-from jnrf_ext.document import Document
+from jnrf_ext.documents.document import Document
 
 ANN = (
     "T1\tDrug 0 4\tiron\n"

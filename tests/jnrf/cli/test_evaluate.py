@@ -13,7 +13,7 @@ from jnrf.corpora.brat import write_folder
 from jnrf.corpora.columns import write_columns
 from jnrf.corpora.json import write_json
 from jnrf.corpora.tokens import write_tokens
-from jnrf_ext.document import Document, Mention, Relation
+from jnrf_ext.documents.document import Document, Mention, Relation
 from jnrf_ext.errors import InputError
 
 

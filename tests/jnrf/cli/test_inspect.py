@@ -8,9 +8,9 @@ import pytest
 
 from jnrf.cli import inspect, main
 from jnrf.corpora.brat import write_folder
-from jnrf_ext.document import Document, Equivalence, Mention, Relation
+from jnrf_ext.documents.document import Document, Equivalence, Mention, Relation
 from jnrf_ext.errors import InputError
-from jnrf_ext.tokenizer import Tokenizer
+from jnrf_ext.text.tokenizer import Tokenizer
 
 
 @pytest.fixture

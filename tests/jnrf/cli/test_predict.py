@@ -14,7 +14,7 @@ from tiny_model import train_tiny_model
 from jnrf.cli import main
 from jnrf.corpora import open_corpus
 from jnrf.corpora.tokens import write_tokens
-from jnrf_ext.document import Document
+from jnrf_ext.documents.document import Document
 
 SENTENCE = "He takes aspirin 81 mg for chest pain .\n"
 

@@ -21,8 +21,8 @@ from tiny_corpus import TINY
 from tiny_model import train_tiny_model
 
 from jnrf import cli
-from jnrf_ext.document_dict import document_to_dict
-from jnrf_ext.tokenizer import Tokenizer
+from jnrf_ext.documents.dicts import document_to_dict
+from jnrf_ext.text.tokenizer import Tokenizer
 
 WORD = "Zachariassen"
 #: What a text that is not read as such may have of it: messages cut names short.

@@ -19,7 +19,7 @@ from jnrf.corpora.columns import write_columns
 from jnrf.corpora.json import write_json
 from jnrf.corpora.notices import UnannotatedWarning
 from jnrf.corpora.tokens import write_tokens
-from jnrf_ext.document import (
+from jnrf_ext.documents.document import (
     Attribute,
     Document,
     Equivalence,
@@ -29,8 +29,8 @@ from jnrf_ext.document import (
     Note,
     Relation,
 )
+from jnrf_ext.documents.standoff import to_brat
 from jnrf_ext.errors import InputError
-from jnrf_ext.standoff import to_brat
 
 
 def read(tmp_path: Path, text: str | bytes, ann: str | bytes, **choices) -> Document:

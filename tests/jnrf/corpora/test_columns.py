@@ -14,7 +14,7 @@ from jnrf.corpora import open_corpus, read_corpus
 from jnrf.corpora.columns import read_columns, write_columns
 from jnrf.corpora.tokens import write_tokens
 from jnrf.scoring.entities import spans_of
-from jnrf_ext.document import Document, Mention, Relation
+from jnrf_ext.documents.document import Document, Mention, Relation
 from jnrf_ext.errors import InputError
 
 

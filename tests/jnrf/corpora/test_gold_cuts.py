@@ -12,7 +12,7 @@ from jnrf.corpora.columns import write_columns
 from jnrf.corpora.gold_cuts import KIND
 from jnrf.corpora.synth import generate
 from jnrf.corpora.tokens import write_tokens
-from jnrf_ext.document import Document, Mention
+from jnrf_ext.documents.document import Document, Mention
 
 
 def cut_at_mentions(document: Document) -> Document:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jnrf.corpora import open_corpus
 from jnrf.corpora.brat import write_folder
 from jnrf.corpora.json import read_json, read_json_or_tokens, write_json
-from jnrf_ext.document import Document, Mention
+from jnrf_ext.documents.document import Document, Mention
 from jnrf_ext.errors import InputError
 
 DOCUMENTS = [

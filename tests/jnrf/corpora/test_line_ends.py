@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from jnrf.corpora.brat_lines import AnnotationFile
 from jnrf.corpora.line_ends import split_lines
-from jnrf_ext.document import Document
-from jnrf_ext.standoff import to_brat
+from jnrf_ext.documents.document import Document
+from jnrf_ext.documents.standoff import to_brat
 
 LINE_ENDS = ("\n", "\r\n", "\r")
 

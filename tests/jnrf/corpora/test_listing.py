@@ -12,7 +12,14 @@ from jnrf.corpora import open_corpus, read_corpus
 from jnrf.corpora.brat import read_document, read_folder
 from jnrf.corpora.listing import list_files, split_name
 from jnrf.corpora.notices import CorpusWarning, UnannotatedWarning
-from jnrf_ext.document import Attribute, Equivalence, Event, Mention, Normalization, Relation
+from jnrf_ext.documents.document import (
+    Attribute,
+    Equivalence,
+    Event,
+    Mention,
+    Normalization,
+    Relation,
+)
 from jnrf_ext.errors import InputError
 
 TEXT = "Salmonella lives in the gut."

@@ -7,7 +7,7 @@ import warnings
 import pytest
 
 from jnrf.corpora.notices import CorpusWarning, collected, on_stderr, some, tell, tell_if_nothing
-from jnrf_ext.document import Document, Mention
+from jnrf_ext.documents.document import Document, Mention
 
 
 def test_a_corpus_without_any_mention_is_told():

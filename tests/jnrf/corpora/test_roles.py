@@ -10,7 +10,7 @@ from jnrf.corpora import open_corpus
 from jnrf.corpora.brat import annotate, read_document, read_folder, write_folder
 from jnrf.corpora.json import write_json
 from jnrf.corpora.roles import NAMED_PAIRS, agree, head_by_name, of_folder
-from jnrf_ext.document import Document, Mention, Relation
+from jnrf_ext.documents.document import Document, Mention, Relation
 
 MENTIONS = "T1\tX 0 1\ta\nT2\tX 2 3\tb\nE1\tX:T1 Theme:T2\n"
 

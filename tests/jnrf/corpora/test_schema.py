@@ -6,7 +6,7 @@ import pytest
 
 from jnrf.corpora.brat import read_folder
 from jnrf.corpora.schema import learn_schema
-from jnrf_ext.document import Document, Mention, Relation
+from jnrf_ext.documents.document import Document, Mention, Relation
 from jnrf_ext.errors import InputError
 
 

@@ -11,7 +11,7 @@ from word_documents import word_documents
 
 from jnrf.corpora import open_corpus, read_corpus
 from jnrf.corpora.tokens import write_tokens
-from jnrf_ext.document import Document, Equivalence, Mention, Note, Relation
+from jnrf_ext.documents.document import Document, Equivalence, Mention, Note, Relation
 from jnrf_ext.errors import InputError
 
 ITEM = {

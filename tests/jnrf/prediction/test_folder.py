@@ -10,7 +10,7 @@ from jnrf.corpora.columns import write_columns
 from jnrf.prediction.folder import ERRORS, KEPT, MARK, claim_folder, write_errors
 from jnrf.prediction.notes import Fault
 from jnrf.prediction.sources import open_source
-from jnrf_ext.document import Document
+from jnrf_ext.documents.document import Document
 from jnrf_ext.errors import InputError
 
 

@@ -18,7 +18,7 @@ from jnrf.prediction.outputs import (
     row,
 )
 from jnrf.prediction.receipts import Receipt
-from jnrf_ext.document import Document, Mention, Relation
+from jnrf_ext.documents.document import Document, Mention, Relation
 from jnrf_ext.errors import InputError
 from jnrf_ext.files import write_atomically
 

@@ -163,7 +163,7 @@ def test_a_part_that_someone_changed_is_kept(predictor, other, tmp_path, to):
 @pytest.mark.parametrize("to", ["json", "tokens", "columns"])
 def test_a_corpus_file_that_someone_changed_is_kept(predictor, other, tmp_path, to):
     from jnrf.corpora.json import write_json
-    from jnrf_ext.document import Document
+    from jnrf_ext.documents.document import Document
 
     for name in "xy":
         write_json([Document(f"{name}-0001", "He takes aspirin .")], tmp_path / f"in/{name}.json")

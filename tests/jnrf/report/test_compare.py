@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from jnrf.report.compare import STATUSES, compare
 from jnrf.scoring.n2c2 import score
-from jnrf_ext.document import Document, Mention, Relation
+from jnrf_ext.documents.document import Document, Mention, Relation
 
 
 def document(*spans, relations=()):

@@ -10,7 +10,7 @@ import pytest
 from jnrf.report.errors import errors
 from jnrf.scoring.errors import MENTION_CAUSES, RELATION_CAUSES, analyse
 from jnrf.scoring.places import DISTANCES
-from jnrf_ext.document import Document, Mention, Relation
+from jnrf_ext.documents.document import Document, Mention, Relation
 
 TEXT = "Started lisinopril 10 mg;\nthen a dry cough. <b>Rash</b> from iron & zinc."
 

@@ -6,7 +6,7 @@ import re
 
 from jnrf.report import overview
 from jnrf.scoring.n2c2 import score
-from jnrf_ext.document import Document, Mention, Relation
+from jnrf_ext.documents.document import Document, Mention, Relation
 
 TEXT = "warfarin 5 mg daily and aspirin 81 mg"
 SUMMARY = {

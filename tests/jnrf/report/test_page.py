@@ -14,7 +14,7 @@ from jnrf.report.documents import document_data
 from jnrf.report.page import render, write_page
 from jnrf.scoring.errors import analyse
 from jnrf.scoring.n2c2 import score
-from jnrf_ext.document import Document, Mention, Relation
+from jnrf_ext.documents.document import Document, Mention, Relation
 from jnrf_ext.errors import InputError
 
 TEXT = "Started lisinopril 10 mg; then a dry cough."

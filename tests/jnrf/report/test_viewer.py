@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from jnrf.report.page import write_page
-from jnrf_ext.document import Document, Mention, Relation
+from jnrf_ext.documents.document import Document, Mention, Relation
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None

@@ -6,7 +6,7 @@ import pytest
 from brat_folders import TEXT, mention, relation, write
 
 from jnrf.scoring.n2c2 import score, score_folders
-from jnrf_ext.document import Document, Mention, Relation
+from jnrf_ext.documents.document import Document, Mention, Relation
 from jnrf_ext.errors import InputError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jnrf.scoring import entities
-from jnrf_ext.document import Document, Mention
+from jnrf_ext.documents.document import Document, Mention
 from jnrf_ext.errors import InputError
 
 

@@ -13,7 +13,7 @@ from jnrf.scoring.errors import MENTION_CAUSES, RELATION_CAUSES, analyse
 from jnrf.scoring.n2c2 import score
 from jnrf.scoring.places import DISTANCES
 from jnrf.scoring.scores import Counts
-from jnrf_ext.document import Document, Mention, Relation
+from jnrf_ext.documents.document import Document, Mention, Relation
 from jnrf_ext.errors import InputError
 
 TEXT = "Rash from aspirin. He took warfarin daily, and bled. "

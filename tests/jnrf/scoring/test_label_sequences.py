@@ -9,7 +9,7 @@ from word_documents import word_documents
 from jnrf.corpora import open_corpus
 from jnrf.scoring.entities import spans_of
 from jnrf.scoring.label_sequences import label_sequences, paired_label_sequences
-from jnrf_ext.document import Document, Mention
+from jnrf_ext.documents.document import Document, Mention
 from jnrf_ext.errors import InputError
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from jnrf.scoring.matching import one_to_one
 from jnrf.scoring.n2c2 import score
 from jnrf.scoring.scores import Counts
-from jnrf_ext.document import Document, Mention, Relation
+from jnrf_ext.documents.document import Document, Mention, Relation
 
 spans = st.tuples(st.sampled_from(["Drug", "ADE", "Other"]), st.integers(0, 12), st.integers(0, 5))
 sizes = st.lists(spans.map(lambda s: (s[0], s[1], s[1] + s[2])), max_size=6)

@@ -9,7 +9,7 @@ import pytest
 
 from jnrf.corpora import open_corpus
 from jnrf.scoring.metrics import all_metrics
-from jnrf_ext.document import Document, Mention, Relation
+from jnrf_ext.documents.document import Document, Mention, Relation
 from jnrf_ext.errors import InputError
 
 TEXT = "iron gave dark stool"

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from jnrf.scoring.columns import Codes, columns, from_document
 from jnrf.scoring.places import ACROSS, DISTANCES, place
-from jnrf_ext.document import Document, Mention, Relation
-from jnrf_ext.sentences import words_by_sentence
+from jnrf_ext.documents.document import Document, Mention, Relation
+from jnrf_ext.text.sentences import words_by_sentence
 
 
 def placed(*documents):

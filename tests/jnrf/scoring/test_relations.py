@@ -6,7 +6,7 @@ import pytest
 
 from jnrf.scoring import relations
 from jnrf.scoring.scores import Counts, TypeScores
-from jnrf_ext.document import Document, Mention, Relation
+from jnrf_ext.documents.document import Document, Mention, Relation
 from jnrf_ext.errors import InputError
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jnrf.scoring.same_text import with_text_of
-from jnrf_ext.document import Document, Mention
+from jnrf_ext.documents.document import Document, Mention
 from jnrf_ext.errors import InputError
 
 _GAPS = st.sampled_from((" ", "\n", "\r\n", "  ", "\t", "\u2028", ""))

@@ -10,7 +10,7 @@ from rich.console import Console
 from jnrf.scoring import tables
 from jnrf.scoring.errors import MENTION_CAUSES, RELATION_CAUSES, analyse
 from jnrf.scoring.n2c2 import score
-from jnrf_ext.document import Document, Mention, Relation
+from jnrf_ext.documents.document import Document, Mention, Relation
 
 
 def document(id, *spans, relations=()):

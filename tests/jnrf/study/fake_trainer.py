@@ -17,8 +17,8 @@ from jnrf.corpora import open_corpus
 from jnrf.scoring import n2c2
 from jnrf.scoring.metrics import all_metrics
 from jnrf.training.summary import RunSummary
-from jnrf_ext.document import Document
-from jnrf_ext.standoff import to_brat
+from jnrf_ext.documents.document import Document
+from jnrf_ext.documents.standoff import to_brat
 
 
 def less(document, drop):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jnrf.corpora import open_corpus
 from jnrf.study.corpora import build, k_fold, shuffled
 from jnrf.study.counts import DocumentSets
-from jnrf_ext.document import Document
+from jnrf_ext.documents.document import Document
 from jnrf_ext.errors import InputError
 
 

@@ -17,7 +17,7 @@ from jnrf.study.metrics import parse
 from jnrf.study.results import Reader, Statistic
 from jnrf.study.significance import micro_f1, randomization_test
 from jnrf.study.write import column_name
-from jnrf_ext.document import Document, Mention, Relation
+from jnrf_ext.documents.document import Document, Mention, Relation
 
 COUNTED = [
     "mentions_strict", "mentions_lenient", "relations_strict", "relations_lenient",

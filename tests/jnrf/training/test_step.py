@@ -13,13 +13,13 @@ from no_waits import NoWaits
 from tiny_corpus import TINY, write_corpus
 from torch import nn
 
-from jnrf.batches import Batch
+from jnrf.data.batches import Batch
 from jnrf.training import loop, settings, step
 from jnrf.training.checkpoint import RunState
 from jnrf.training.config import OptimConfig, TrainConfig
 from jnrf.training.optim import build_optimizer, set_learning_rate
 from jnrf_ext import JNRF, JNRFConfig, Schema
-from jnrf_ext.document import Document
+from jnrf_ext.documents.document import Document
 from jnrf_ext.errors import InputError
 
 SCHEMA = Schema.from_types(["Drug", "Dose"], {"Dose-Drug": [("Dose", "Drug")]})

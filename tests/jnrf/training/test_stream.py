@@ -6,12 +6,12 @@ import pytest
 import torch
 from small_documents import SCHEMA, document, train_tokenizer
 
-from jnrf.batches import Batch, Elsewhere
-from jnrf.examples import encode_document
+from jnrf.data.batches import Batch, Elsewhere
+from jnrf.data.examples import encode_document
 from jnrf.training.config import TrainConfig
-from jnrf.training.launch import Launch
+from jnrf.training.distributed.launch import Launch
+from jnrf.training.distributed.team import Team
 from jnrf.training.stream import steps
-from jnrf.training.team import Team
 
 CPU = torch.device("cpu")
 

@@ -15,7 +15,7 @@ from jnrf.training.checkpoint import RunState
 from jnrf.training.config import TrainConfig
 from jnrf.training.interrupt import Interrupted
 from jnrf.training.zero_scores import FEW_STEPS, due, observe
-from jnrf_ext.document import Document, Mention, Relation
+from jnrf_ext.documents.document import Document, Mention, Relation
 
 RELATED = Document(
     "a",

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from jnrf_ext.document import Document, Mention, Relation
-from jnrf_ext.standoff import fragments_text
+from jnrf_ext.documents.document import Document, Mention, Relation
+from jnrf_ext.documents.standoff import fragments_text
 
 
 class Piece(NamedTuple):

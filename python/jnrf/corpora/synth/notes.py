@@ -12,7 +12,7 @@ from jnrf.corpora.synth.grammar import entries
 from jnrf.corpora.synth.layout import Block, Piece, lay_out
 from jnrf.corpora.synth.orders import Order
 from jnrf.corpora.synth.writer import Writer
-from jnrf_ext.document import Document
+from jnrf_ext.documents.document import Document
 
 #: Shares of a note's words; the hospital course gets what is left.
 _SHARES = {

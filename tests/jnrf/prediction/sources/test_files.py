@@ -13,7 +13,7 @@ from jnrf.prediction.notes import Fault
 from jnrf.prediction.sources import open_source
 from jnrf.prediction.sources.files import Files
 from jnrf.prediction.sources.folders import walk
-from jnrf_ext.document import Document, Mention
+from jnrf_ext.documents.document import Document, Mention
 from jnrf_ext.errors import InputError
 
 

@@ -1,0 +1,1 @@
+"""Models and pretrained weights on disk: checked, never unpickled as code."""

@@ -1,0 +1,1 @@
+"""Text in, documents with mentions and relations out."""

@@ -1,0 +1,1 @@
+"""Pretrained transformers over whole documents."""

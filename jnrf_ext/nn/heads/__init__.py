@@ -1,0 +1,1 @@
+"""Heads: tags of rows, and relations, a module for each kind."""

@@ -1,0 +1,1 @@
+"""From wordpieces to the rows that layers work on."""

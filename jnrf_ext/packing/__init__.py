@@ -1,0 +1,1 @@
+"""The rows of packed documents, and the mentions on them."""

@@ -1,0 +1,1 @@
+"""Text to wordpieces, words, sentences and BIO tags, and back to characters."""
