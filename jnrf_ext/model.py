@@ -14,10 +14,11 @@ from jnrf_ext import ops
 from jnrf_ext.checkpoints.pretrained import PretrainedMixin
 from jnrf_ext.config import JNRFConfig
 from jnrf_ext.nn.auxiliary import Auxiliary
+from jnrf_ext.nn.heads.polynomial import PolynomialHead
 from jnrf_ext.nn.heads.registry import build_relation_head
 from jnrf_ext.nn.heads.tags import TagHead
 from jnrf_ext.nn.inputs.inputs import Inputs
-from jnrf_ext.nn.layers import GatedMixing, RelationHead
+from jnrf_ext.nn.layers import GatedMixing
 from jnrf_ext.nn.linear import Linear, cast_together
 from jnrf_ext.nn.selection import Selection
 from jnrf_ext.nn.stack import Stack
@@ -121,7 +122,7 @@ class JNRF(nn.Module, PretrainedMixin):
         """Start where training does best; the reference keeps torch's and the paper's values."""
         head = self.relation_head
         # Heads that relate mentions have starts of their own.
-        own = set() if isinstance(head, RelationHead) or head is None else {*head.modules()}
+        own = set() if isinstance(head, PolynomialHead) or head is None else {*head.modules()}
         for module in self.modules():
             if isinstance(module, Linear) and module not in own:
                 nn.init.normal_(module.weight, std=module.in_features**-0.5)
@@ -129,7 +130,7 @@ class JNRF(nn.Module, PretrainedMixin):
         for inputs in filter(None, (self.inputs, self.relation_inputs)):
             if inputs.surface_embedding is not None:
                 nn.init.normal_(inputs.surface_embedding.weight, std=0.1)
-        if not isinstance(head, RelationHead):
+        if not isinstance(head, PolynomialHead):
             return
         with torch.no_grad():
             head.alpha.fill_(self.config.alpha_start)
@@ -228,7 +229,7 @@ class JNRF(nn.Module, PretrainedMixin):
             x, y = self.encode(input_ids, cu_seqlens, surface, layout)
             tag_logits = self.tag_head(x)
             output = JNRFOutput(tag_logits)
-            if not isinstance(self.relation_head, RelationHead):
+            if not isinstance(self.relation_head, PolynomialHead):
                 if tags is not None:
                     self._add_mention_losses(output, y, tags, pairs, layout)
                 return output

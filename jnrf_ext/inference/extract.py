@@ -17,7 +17,7 @@ from jnrf_ext import ops
 from jnrf_ext.documents.document import Document, Relation
 from jnrf_ext.errors import InputError
 from jnrf_ext.inference.found import Spans, set_relations
-from jnrf_ext.nn.layers import RelationHead
+from jnrf_ext.nn.heads.polynomial import PolynomialHead
 from jnrf_ext.nn.selection import Selection
 from jnrf_ext.packing.mention_rows import allowed_classes
 from jnrf_ext.packing.outline import Layout, Outline, lay_out, mention_rows, outline
@@ -225,7 +225,7 @@ def _decode_standard(model: JNRF, found: Pass) -> list[Document]:
         spans.append(_spans(found, index, schema.tags))
         mentions = to_mentions(text, found.outlines[index], spans[index])
         documents.append(Document(found.ids[index], text, mentions))
-    if isinstance(model.relation_head, RelationHead):
+    if isinstance(model.relation_head, PolynomialHead):
         _relate_by_polynomial(model, found, documents, spans)
     elif model.relation_head is not None:
         _relate_mentions(model, found, documents, spans)

@@ -9,7 +9,7 @@ import torch
 from cuda_backends import BACKENDS, Host, load_host_operators
 
 from jnrf_ext import JNRF, JNRFConfig, Schema
-from jnrf_ext.nn.layers import RelationHead
+from jnrf_ext.nn.heads.polynomial import PolynomialHead
 from jnrf_ext.ops import relation
 
 SCHEMA = Schema.from_types(
@@ -91,14 +91,14 @@ def test_a_training_pass_gives_what_it_does_on_the_cpu(
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_bfloat16_operands_train_as_their_values_do_in_float32(backend, monkeypatch):
     """What autocast gives the relation operators on CUDA, beside float32 coefficients."""
-    project, given = RelationHead.project, inputs()
+    project, given = PolynomialHead.project, inputs()
 
     def rounded(wide: bool):
         def call(self, x, selection):
             operands = (t.bfloat16() for t in project(self, x, selection))
             return tuple(t.to(x.dtype) if wide else t for t in operands)
 
-        monkeypatch.setattr(RelationHead, "project", call)
+        monkeypatch.setattr(PolynomialHead, "project", call)
 
     rounded(wide=True)
     losses, _, gradients = trained(model_of().float(), given)

@@ -8,9 +8,9 @@ from torch import nn
 
 from jnrf_ext.config import JNRFConfig
 from jnrf_ext.nn.heads.pairs import PairHead
+from jnrf_ext.nn.heads.polynomial import PolynomialHead
 from jnrf_ext.nn.heads.spans import SpanHead
 from jnrf_ext.nn.heads.targets import TargetHead
-from jnrf_ext.nn.layers import RelationHead
 from jnrf_ext.nn.stack import build_layer
 
 
@@ -44,7 +44,7 @@ def build_relation_head(config: JNRFConfig) -> nn.Module | None:
             config.span_layers,
         )
     standard = config.behaviour == "standard"
-    return RelationHead(
+    return PolynomialHead(
         config.hidden_size,
         len(schema.relations),
         config.relation_layers,
