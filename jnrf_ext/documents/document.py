@@ -122,8 +122,8 @@ class Document:
         return to_brat(self)
 
     def to_dict(self) -> dict:
-        """Plain JSON types (:func:`jnrf_ext.documents.dicts.document_to_dict`)."""
-        from jnrf_ext.documents.dicts import document_to_dict
+        """Plain JSON types (:func:`jnrf_ext.documents.dict_writer.document_to_dict`)."""
+        from jnrf_ext.documents.dict_writer import document_to_dict
 
         return document_to_dict(self)
 

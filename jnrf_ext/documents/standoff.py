@@ -7,16 +7,16 @@ their faults, which is ``jnrf.corpora.brat``; here is what a deployer needs to h
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from jnrf_ext import _text
 from jnrf_ext.documents.brat_names import ID_LETTERS, is_word, names_after_colons
-from jnrf_ext.documents.dicts import document_from_dict, document_to_dict
-from jnrf_ext.documents.document import Document, Mention
 from jnrf_ext.documents.mention_text import fragments_text, one_line
 from jnrf_ext.errors import InputError
 from jnrf_ext.shown import shown, the_id
 
-__all__ = ["describe", "document_from_dict", "document_to_dict", "fragments_text", "to_brat"]
+if TYPE_CHECKING:
+    from jnrf_ext.documents.document import Document, Mention
 
 
 def to_brat(document: Document) -> str:

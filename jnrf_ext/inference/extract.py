@@ -15,8 +15,8 @@ from torch import Tensor
 
 from jnrf_ext import ops
 from jnrf_ext.documents.document import Document, Relation
+from jnrf_ext.documents.found import Spans, set_relations
 from jnrf_ext.errors import InputError
-from jnrf_ext.inference.found import Spans, set_relations
 from jnrf_ext.nn.heads.polynomial import PolynomialHead
 from jnrf_ext.nn.selection import Selection
 from jnrf_ext.packing.mention_rows import allowed_classes

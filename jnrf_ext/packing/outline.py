@@ -11,8 +11,8 @@ from torch import Tensor
 
 from jnrf_ext import _text
 from jnrf_ext.config import JNRFConfig
-from jnrf_ext.nn.inputs.word_shapes import WordShapes, word_shapes
 from jnrf_ext.packing.mention_rows import MentionRows
+from jnrf_ext.packing.word_shapes import WordShapes, word_shapes
 from jnrf_ext.text.sentences import sentence_starts
 from jnrf_ext.text.tokenizer import Encoded
 

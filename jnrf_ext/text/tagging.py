@@ -10,8 +10,8 @@ import numpy as np
 
 from jnrf_ext import _text
 from jnrf_ext.documents.document import Mention
+from jnrf_ext.documents.found import Spans
 from jnrf_ext.errors import InputError
-from jnrf_ext.inference.found import Spans
 from jnrf_ext.schema import OUTSIDE
 from jnrf_ext.text.tokenizer import Encoded
 

@@ -17,9 +17,9 @@ import numpy as np
 import tokenizers
 
 from jnrf_ext import _text
-from jnrf_ext.checkpoints.installed import find_in_package
 from jnrf_ext.errors import InputError
 from jnrf_ext.files import write_atomically
+from jnrf_ext.installed import find_in_package
 from jnrf_ext.shown import reason_without_quotes
 from jnrf_ext.text.unknown_words import Columns, cut_unknown
 from jnrf_ext.text.word_split import splits_at_whitespace

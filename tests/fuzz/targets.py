@@ -37,7 +37,7 @@ from jnrf.prediction.sources.parquet import Parquet
 from jnrf_ext import _text
 from jnrf_ext.config import UNITS, JNRFConfig
 from jnrf_ext.documents.brat_names import BratNames
-from jnrf_ext.documents.dicts import document_from_dict
+from jnrf_ext.documents.dict_reader import document_from_dict
 from jnrf_ext.documents.document import Document, Mention, Relation
 from jnrf_ext.documents.mention_text import UNITS as OFFSET_UNITS
 from jnrf_ext.errors import InputError

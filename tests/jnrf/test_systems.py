@@ -19,8 +19,8 @@ from jnrf.training.config import TrainConfig
 from jnrf.training.finish import RunSummary
 from jnrf.training.log import read_rows
 from jnrf_ext import JNRF
-from jnrf_ext.checkpoints.installed import DEFAULT_PACKAGE
 from jnrf_ext.errors import InputError
+from jnrf_ext.installed import DEFAULT_PACKAGE
 
 WIDTH = 32
 #: Nothing at random, so that a few documents can be learnt by heart.

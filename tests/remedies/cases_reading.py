@@ -11,7 +11,7 @@ from pathlib import Path
 from phee_sentences import helped
 from place import QUICK, TEXT, Place, remedy
 
-from jnrf_ext.checkpoints.installed import DEFAULT_PACKAGE
+from jnrf_ext.installed import DEFAULT_PACKAGE
 
 
 @remedy("--on-error count")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jnrf_ext.checkpoints import installed
+from jnrf_ext import installed
 
 #: Parts of texts, and the test that provokes them and does what they advise.
 TRIED_ELSEWHERE = {

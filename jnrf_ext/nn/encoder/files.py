@@ -11,8 +11,8 @@ from pathlib import Path
 
 from torch import nn
 
-from jnrf_ext.checkpoints.installed import DOWNLOAD, find_in_package, what_can_be_given
 from jnrf_ext.errors import InputError
+from jnrf_ext.installed import DOWNLOAD, find_in_package, what_can_be_given
 from jnrf_ext.nn.encoder import weights as encoder_weights
 from jnrf_ext.nn.encoder.families import build_encoder, check_family, load_transformers
 from jnrf_ext.nn.encoder.settings import keep_settings

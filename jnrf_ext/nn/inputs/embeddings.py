@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 
-from jnrf_ext.checkpoints.installed import find_in_package, what_can_be_given
 from jnrf_ext.errors import InputError
+from jnrf_ext.installed import find_in_package, what_can_be_given
 from jnrf_ext.nn.encoder.weights import read_pickled, weight_files
 from jnrf_ext.shown import reason_of, reason_without_quotes, shown
 

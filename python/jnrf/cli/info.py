@@ -91,7 +91,7 @@ def _with_kernels(cuda: dict) -> str:
 
 def _embeddings() -> dict:
     """The package of pretrained embeddings that is taken where none is named, and how to get it."""
-    from jnrf_ext.checkpoints.installed import DEFAULT_PACKAGE, INSTALL_DEFAULT, is_installed
+    from jnrf_ext.installed import DEFAULT_PACKAGE, INSTALL_DEFAULT, is_installed
 
     usable = is_installed(DEFAULT_PACKAGE)
     return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from jnrf_ext.checkpoints.installed import DEFAULT_PACKAGE
+from jnrf_ext.installed import DEFAULT_PACKAGE
 
 NAME = "inspect"
 HELP = "show what a corpus holds: labels, lengths, what cannot be represented"

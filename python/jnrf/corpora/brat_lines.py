@@ -25,7 +25,7 @@ from jnrf_ext.documents.document import (
     Note,
     Relation,
 )
-from jnrf_ext.documents.standoff import fragments_text
+from jnrf_ext.documents.mention_text import fragments_text
 from jnrf_ext.errors import InputError
 from jnrf_ext.shown import named, shown
 

@@ -72,7 +72,7 @@ def check_known(item: object, where: str) -> None:
 
 
 def to_dict(item: object, place_id: str) -> dict:
-    """The value as :func:`jnrf_ext.documents.dicts.document_from_dict` takes it.
+    """The value as :func:`jnrf_ext.documents.dict_reader.document_from_dict` takes it.
 
     Fields that have no meaning here stay, to be told there. ``place_id`` is the id of a document
     that has none. Raises :class:`InputError` for a value of another form, for spans that are none

@@ -19,7 +19,8 @@ from jnrf.corpora.lines import split_lines
 from jnrf.corpora.sentences import place_ids
 from jnrf.corpora.texts import read_text
 from jnrf.corpora.tokens import from_items, holds_tokens
-from jnrf_ext.documents.dicts import document_from_dict, document_to_dict
+from jnrf_ext.documents.dict_reader import document_from_dict
+from jnrf_ext.documents.dict_writer import document_to_dict
 from jnrf_ext.documents.document import Document
 from jnrf_ext.documents.mention_text import fragments_text
 from jnrf_ext.errors import InputError

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from jnrf.corpora.sentences import place_ids
-from jnrf_ext.documents.dicts import document_from_dict
+from jnrf_ext.documents.dict_reader import document_from_dict
 from jnrf_ext.documents.document import Document
 from jnrf_ext.documents.unread import count_unread
 from jnrf_ext.errors import InputError

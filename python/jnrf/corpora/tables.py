@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jnrf.corpora.summary import WAYS
-from jnrf_ext.checkpoints.installed import INSTALL_DEFAULT
+from jnrf_ext.installed import INSTALL_DEFAULT
 
 _SHOWN_PAIRS = 3
 _WAYS_SAID = (

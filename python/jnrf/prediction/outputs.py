@@ -22,7 +22,7 @@ from jnrf.prediction.receipts import RECEIPTS, Receipt
 from jnrf.prediction.written import STAGE
 from jnrf_ext import _text
 from jnrf_ext.documents.brat_names import BratNames
-from jnrf_ext.documents.dicts import document_to_dict
+from jnrf_ext.documents.dict_writer import document_to_dict
 from jnrf_ext.documents.document import Document
 from jnrf_ext.documents.standoff import to_brat
 from jnrf_ext.errors import InputError

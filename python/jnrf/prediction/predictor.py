@@ -60,7 +60,7 @@ class Predictor:
             )
         self._weights: str | None = None
         if int8:
-            from jnrf_ext.inference.int8 import quantize
+            from jnrf_ext.int8 import quantize
 
             self._weights = _hash_of_weights(model)  # while they are there to be read
             model = quantize(model)

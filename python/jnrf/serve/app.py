@@ -25,7 +25,7 @@ from jnrf.serve.metrics import Metrics
 from jnrf.serve.observe import CLIENT_LEFT, Observe
 from jnrf.serve.refusal import Refusal, busy
 from jnrf_ext.documents.brat_names import BratNames
-from jnrf_ext.documents.dicts import document_to_dict
+from jnrf_ext.documents.dict_writer import document_to_dict
 from jnrf_ext.documents.document import Document
 from jnrf_ext.documents.standoff import to_brat
 from jnrf_ext.errors import InputError

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from jnrf.cli import train
+from jnrf import run_options
 from jnrf.study.corpora import Corpus, Part
 from jnrf.study.definition import Study, System
 from jnrf.study.fields import OTHER_TRAIN
@@ -122,14 +122,14 @@ def _word(value: object, others: list[str]) -> str:
 
 def _config(words: list[str], where: str) -> dict:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    train.add_arguments(parser)
+    run_options.add_arguments(parser)
     args, unknown = parser.parse_known_args(words)
     try:
         if unknown:
             known = [o[2:] for a in parser._actions for o in a.option_strings if "." in o]
             name = unknown[0].partition("=")[0].removeprefix("--")
             raise InputError(f"unknown setting {name}; {settings.nearest(name, known)}")
-        config = train.configuration(args).to_dict()
+        config = run_options.configuration(args).to_dict()
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
     for key in FREE_ON_RESUME:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from jnrf_ext.checkpoints.installed import DEFAULT_PACKAGE, INSTALL_DEFAULT
+from jnrf_ext.installed import DEFAULT_PACKAGE, INSTALL_DEFAULT
 
 #: The most accurate system, which fine-tunes a pretrained encoder; and the one without an encoder.
 WITH_ENCODER, WITHOUT_ENCODER = "jnrf-2-plus", "jnrf-2"

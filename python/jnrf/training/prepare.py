@@ -16,10 +16,10 @@ from jnrf.training.checkpoint import recover
 from jnrf.training.config import ModelConfig, TrainConfig, model_config
 from jnrf.training.resources import count_parameters
 from jnrf_ext import JNRF
-from jnrf_ext.checkpoints.installed import DEFAULT_PACKAGE, INSTALL_DEFAULT, find_in_package
 from jnrf_ext.config import JNRFConfig
 from jnrf_ext.documents.document import Document
 from jnrf_ext.errors import InputError
+from jnrf_ext.installed import DEFAULT_PACKAGE, INSTALL_DEFAULT, find_in_package
 from jnrf_ext.nn.encoder.encoder import load_encoder, read_encoder_config
 from jnrf_ext.nn.encoder.families import reads_left_to_right
 from jnrf_ext.nn.inputs.embeddings import embeddings_shape, load_word_embeddings

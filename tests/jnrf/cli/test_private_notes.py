@@ -21,7 +21,7 @@ from tiny_corpus import TINY
 from tiny_model import train_tiny_model
 
 from jnrf import cli
-from jnrf_ext.documents.dicts import document_to_dict
+from jnrf_ext.documents.dict_writer import document_to_dict
 from jnrf_ext.text.tokenizer import Tokenizer
 
 WORD = "Zachariassen"

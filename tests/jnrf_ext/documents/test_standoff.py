@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from one_of_each import TEXT, a_document
 
-from jnrf_ext.documents.dicts import document_to_dict
+from jnrf_ext.documents.dict_writer import document_to_dict
 from jnrf_ext.documents.document import (
     Attribute,
     Document,
@@ -15,7 +15,8 @@ from jnrf_ext.documents.document import (
     Normalization,
     Relation,
 )
-from jnrf_ext.documents.standoff import fragments_text, to_brat
+from jnrf_ext.documents.mention_text import fragments_text
+from jnrf_ext.documents.standoff import to_brat
 from jnrf_ext.errors import InputError
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jnrf_ext.documents.found import Spans
 from jnrf_ext.errors import InputError
-from jnrf_ext.inference.found import Spans
 from jnrf_ext.text.tagging import (
     align,
     decode_tags,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from jnrf_ext.documents.document import Document, Mention, Relation
-from jnrf_ext.documents.standoff import fragments_text
+from jnrf_ext.documents.mention_text import fragments_text
 
 
 class Piece(NamedTuple):

@@ -1,4 +1,4 @@
-"""Documents as dicts of plain JSON types, and back, checked."""
+"""Documents from dicts of plain JSON types, checked."""
 
 from __future__ import annotations
 
@@ -36,64 +36,8 @@ ANNOTATIONS = (
 )
 
 
-def document_to_dict(document: Document) -> dict:
-    """Plain JSON types; :func:`document_from_dict` is the inverse. Unset fields are left out."""
-    return {
-        "id": document.id,
-        "text": document.text,
-        "mentions": [
-            _compact(id=m.id, type=m.type, fragments=[list(f) for f in m.fragments], text=m.text)
-            | _compact(score=m.score)
-            for m in document.mentions
-        ],
-        "relations": [
-            _compact(
-                id=r.id,
-                type=r.type,
-                head=r.head,
-                tail=r.tail,
-                score=r.score,
-                head_role=None if r.head_role == "Arg1" else r.head_role,
-                tail_role=None if r.tail_role == "Arg2" else r.tail_role,
-                head_ref=r.head_ref,
-                tail_ref=r.tail_ref,
-            )
-            for r in document.relations
-        ],
-        "events": [
-            {
-                "id": e.id,
-                "type": e.type,
-                "trigger": e.trigger,
-                "arguments": [list(argument) for argument in e.arguments],
-            }
-            for e in document.events
-        ],
-        "equivalences": [
-            {"type": e.type, "members": list(e.members)} for e in document.equivalences
-        ],
-        "attributes": [
-            _compact(id=a.id, type=a.type, target=a.target, value=a.value)
-            for a in document.attributes
-        ],
-        "normalizations": [
-            {"id": n.id, "type": n.type, "target": n.target, "reference": n.reference}
-            | {"text": n.text}
-            for n in document.normalizations
-        ],
-        "notes": [
-            {"id": n.id, "type": n.type, "target": n.target, "text": n.text} for n in document.notes
-        ],
-        "warnings": dict(document.warnings),
-    }
-
-
-def _compact(**fields: object) -> dict:
-    return {name: value for name, value in fields.items() if value is not None}
-
-
 def document_from_dict(data: dict, offsets: str = "characters") -> Document:
-    """Inverse of :func:`document_to_dict`.
+    """Inverse of :func:`jnrf_ext.documents.dict_writer.document_to_dict`.
 
     Only ``id`` and ``text`` must be there. A mention whose ``text`` is not the one at its offsets
     gets that one, and is counted in ``Document.warnings``; so is each field that is not known.

@@ -6,14 +6,14 @@ import re
 
 import pytest
 
-from jnrf_ext.checkpoints import installed
-from jnrf_ext.checkpoints.installed import (
+from jnrf_ext import installed
+from jnrf_ext.errors import InputError
+from jnrf_ext.installed import (
     DEFAULT_PACKAGE,
     INSTALL_DEFAULT,
     KNOWN_PACKAGES,
     find_in_package,
 )
-from jnrf_ext.errors import InputError
 from jnrf_ext.nn.encoder.encoder import find_encoder
 from jnrf_ext.nn.inputs.embeddings import load_word_embeddings
 from jnrf_ext.text.tokenizer import Tokenizer

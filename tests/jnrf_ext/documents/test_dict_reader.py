@@ -7,7 +7,8 @@ import json
 import pytest
 from one_of_each import a_document
 
-from jnrf_ext.documents.dicts import document_from_dict, document_to_dict
+from jnrf_ext.documents.dict_reader import document_from_dict
+from jnrf_ext.documents.dict_writer import document_to_dict
 from jnrf_ext.documents.document import Document
 from jnrf_ext.errors import InputError
 

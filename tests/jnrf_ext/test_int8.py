@@ -9,10 +9,9 @@ import torch
 from tiny_encoders import KINDS, configuration, plain, random_encoder
 from tiny_families import tiny_config
 
-from jnrf_ext import JNRF, InputError, JNRFConfig, Schema, Tokenizer, ops
-from jnrf_ext.inference import int8
+from jnrf_ext import JNRF, InputError, JNRFConfig, Schema, Tokenizer, int8, ops
 from jnrf_ext.inference.extract import encode_texts
-from jnrf_ext.inference.int8 import Int8FourierLayer, Int8Linear, Int8Mlp, quantize
+from jnrf_ext.int8 import Int8FourierLayer, Int8Linear, Int8Mlp, quantize
 from jnrf_ext.nn.encoder.encoder import Encoder, load_encoder
 from jnrf_ext.nn.encoder.settings import keep_settings
 from jnrf_ext.nn.layers import FourierLayer

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from jnrf_ext import _text
 from jnrf_ext.documents.document import Document, Mention, Relation
+from jnrf_ext.documents.found import Spans, set_relations
 from jnrf_ext.errors import InputError
-from jnrf_ext.inference.found import Spans, set_relations
 from jnrf_ext.text.tagging import scored_spans, to_mentions
 
 KINDS = ["Drug", "Dose", "Ärger"]
