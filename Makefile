@@ -98,6 +98,7 @@ bench: $(VENV)/.extras ## ours against its peers, into benchmarks/results/
 lint: $(VENV)/.extras ## what CI checks of style
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/lint-imports --no-logo
 	$(VENV)/bin/clang-format --dry-run --Werror $$(git ls-files 'csrc/*.cpp' 'csrc/*.h' 'csrc/*.cu' 'csrc/*.cuh')
 
 format: $(VENV)/.extras ## put all files into that style
