@@ -15,7 +15,7 @@ NATIVE := $(shell find csrc -name '*.cpp' -o -name '*.h' -o -name '*.cu' -o -nam
 DEMO := demo
 JNRF := $(VENV)/bin/jnrf
 
-.PHONY: help demo test native ctest kernels sanitize gpu bench lint format clean
+.PHONY: help demo test test-all native ctest kernels sanitize gpu bench lint format clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -70,9 +70,13 @@ DEMO_CONFIG := python/jnrf/configs/demo.yaml
 
 # A file's tests stay in one process, as many share what is slow to make; in the order of files, in
 # which the longest are among the first.
-test: $(VENV)/.extras ## run every test that this machine can run, in up to four processes
-	$(PYTHON) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
-	  --no-loadscope-reorder
+PYTEST := $(PYTHON) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+test: $(VENV)/.extras ## run the tests, but for those that take long, in up to four processes
+	$(PYTEST) -m "not slow"
+
+test-all: $(VENV)/.extras ## every test: also faults, fuzzing, sanitizers, real corpora, several processes
+	$(PYTEST)
 
 # ------------------------------------------------------------------ for developers
 native: ## compile csrc/ into jnrf_ext/ (needs torch, pybind11, ninja, cmake in $(PYTHON))

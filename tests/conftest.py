@@ -14,10 +14,15 @@ os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# First of all, as what is marked here counts when pytest deselects.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """What is marked "cuda" is skipped, with the reason, where CUDA kernels cannot run."""
+    """Real corpora are slow; "cuda" is skipped, with the reason, where CUDA kernels cannot run."""
     from jnrf_ext import _loader
 
+    for item in items:
+        if "shared_data" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
     if _loader.cuda_error is None:
         return
     no_gpu = pytest.mark.skip(reason=f"no CUDA kernels: {_loader.cuda_error}")

@@ -16,8 +16,13 @@ from cuda_backends import ROOT, build, run
 
 @pytest.mark.parametrize(
     "sanitizers",
-    ["", "address,undefined", "thread"],
-    ids=["plain", "address and undefined behaviour", "thread"],
+    [
+        pytest.param("", id="plain"),
+        pytest.param(
+            "address,undefined", id="address and undefined behaviour", marks=pytest.mark.slow
+        ),
+        pytest.param("thread", id="thread", marks=pytest.mark.slow),
+    ],
 )
 def test_cpp(sanitizers):
     """Every C++ test passes; a missing barrier in a kernel is a data race that `thread` finds."""
@@ -28,6 +33,7 @@ def test_cpp(sanitizers):
     run([ctest, "--test-dir", str(folder), "--output-on-failure"])
 
 
+@pytest.mark.slow
 def test_cuda_operators_under_address_sanitizer():
     """The CUDA operators' own tests on the host, with every index of every kernel checked."""
     folder = build("address,undefined", Path(torch.__file__).parent)

@@ -20,7 +20,7 @@ from jnrf_ext.packing.outline import lay_out, outline
 
 transformers = pytest.importorskip("transformers", reason="pip install transformers")
 
-from jnrf_ext import encoder_families as families  # noqa: E402
+from jnrf_ext.nn.encoder import families  # noqa: E402
 
 DOCS = Path(__file__).parents[4] / "docs" / "systems.md"
 #: The version of the library whose families docs/systems.md lists.
