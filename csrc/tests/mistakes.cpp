@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "cuda/launch.h"
+#include "device/launch.h"
 
 namespace {
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "cuda/crf.h"
-#include "cuda/device.cuh"
+#include "crf/cuda/launchers.h"
+#include "device/device.cuh"
 #include "tests/check.h"
 
 namespace {

@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "cuda/fourier_mix.h"
-#include "cuda/fourier_plans.h"
+#include "fourier_mix/cuda/cufft/plans.h"
+#include "fourier_mix/cuda/launchers.h"
+#include "host_cuda/execution.h"
 #include "tests/check.h"
-#include "tests/cuda_on_host.h"
 
 namespace {
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "cuda/device.cuh"
-#include "cuda/relation.h"
+#include "device/device.cuh"
+#include "relation/cuda/launchers.h"
 #include "tests/check.h"
 
 namespace {

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "cuda/device.cuh"
-#include "cuda/packed.h"
-#include "cuda/select.h"
+#include "device/device.cuh"
+#include "positions/cuda/launchers.h"
+#include "select/cuda/launchers.h"
 #include "tests/check.h"
 
 namespace {

@@ -1,6 +1,6 @@
 """What was decoded, as columns, and the mentions and relations of documents made from them.
 
-Objects are made in C++ (``csrc/text/found_binding.cpp``), hundreds a note in one call.
+Objects are made in C++ (``csrc/text/bindings/found.cpp``), hundreds a note in one call.
 """
 
 from __future__ import annotations

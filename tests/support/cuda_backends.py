@@ -1,7 +1,7 @@
 """The CUDA operators where tests can run them: on a GPU, and on the host.
 
-On the host the very sources of csrc/cuda, compiled by the host compiler over a stand-in for CUDA's
-execution model (csrc/tests/cuda_on_host.h), run on CPU tensors. Use it as::
+On the host the very CUDA sources of csrc, compiled by the host compiler over a stand-in for CUDA's
+execution model (csrc/host_cuda/execution.h), run on CPU tensors. Use it as::
 
     @pytest.mark.parametrize("backend", BACKENDS)
     def test_something(backend):

@@ -1,0 +1,29 @@
+// The ways in which documents are mixed on CUDA, and which of them takes which: by the product, in
+// windows by one kernel, by columns, or whole by cuFFT.
+#pragma once
+
+#include <vector>
+
+#include "device/op.h"
+#include "fourier_mix/cuda/launchers.h"
+
+namespace jnrf::cuda {
+
+// What is mixed: x [T, H] of `finish.type`, or wide, on the device and stream of `on`.
+struct Input {
+  const OnDevice& on;
+  const Tensor& x;
+  bool wide;
+};
+
+// Of sums and spectra.
+torch::headeronly::ScalarType wide_dtype(MixType type);
+
+// Mixes documents, or their windows, and finishes them.
+void mix(const Input& input, std::vector<Document> documents, int64_t window, int64_t shift,
+         const MixFinish& finish);
+
+// The longest pieces that go by the product, before the call; below 0 leaves it.
+int64_t exchange_product_limit(int64_t tokens);
+
+}  // namespace jnrf::cuda
