@@ -1,9 +1,9 @@
 """What the launchers ask for at the sizes of real work, noted without a GPU.
 
-The stand-in of csrc/host_cuda is the launchers themselves, compiled for the host. Told to note launches
-it runs none: sizes may be those of real work, and the grid, the threads and the shared memory are
-those that a GPU of so many multiprocessors would be given. `by_work` has the operators of the
-performance page; `benchmarks/kernel_resources.py` puts registers beside them.
+The stand-in of csrc/host_cuda is the launchers themselves, compiled for the host. Told to note
+launches it runs none: sizes may be those of real work, and the grid, the threads and the shared
+memory are those that a GPU of so many multiprocessors would be given. `by_work` has the operators
+of the performance page; `benchmarks/kernel_resources.py` puts registers beside them.
 """
 
 from __future__ import annotations

@@ -8,11 +8,13 @@ set(JNRF_CUDA_SOURCES
   csrc/fourier_mix/cuda/cufft/cufft.cpp
   csrc/fourier_mix/cuda/cufft/plans.cu
   csrc/fourier_mix/cuda/dispatch.cpp
+  csrc/fourier_mix/cuda/layer_norm_backward.cu
   csrc/fourier_mix/cuda/methods/column_fft.cu
   csrc/fourier_mix/cuda/methods/dft_gemm.cu
   csrc/fourier_mix/cuda/methods/fft_2d.cu
   csrc/fourier_mix/cuda/methods/window.cu
   csrc/fourier_mix/cuda/op.cpp
+  csrc/fourier_mix/cuda/pieces.cu
   csrc/positions/cuda/launchers.cu
   csrc/positions/cuda/op.cpp
   csrc/relation/cuda/decode.cu

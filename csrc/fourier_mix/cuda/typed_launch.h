@@ -1,6 +1,7 @@
 // What the launchers of Fourier mixing share: from pointers to void to typed arguments of kernels.
 #pragma once
 
+#include <algorithm>
 #include <type_traits>
 
 #include "device/launch.h"
@@ -9,6 +10,15 @@
 #include "fourier_mix/cuda/pieces.cuh"
 
 namespace jnrf::cuda {
+
+inline constexpr size_t kBlockShared = 48 * 1024;  // that blocks of several warps keep to
+inline constexpr int64_t kMostBlockWarps = 8;
+
+// Warps of a block, each with `bytes` of shared memory.
+inline int64_t warps_with(size_t bytes) {
+  return std::clamp<int64_t>(static_cast<int64_t>(kBlockShared / std::max<size_t>(bytes, 1)), 1,
+                             kMostBlockWarps);
+}
 
 template <typename T>
 struct Type {
