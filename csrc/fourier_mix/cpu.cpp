@@ -148,7 +148,7 @@ Tensor fft_of(T* data, int64_t rows, int64_t length, int64_t stride) {
 
 // Runs all passes; fold_block(block, chunk, to) is the one that differs between the operators.
 template <typename T, typename F>
-void mix(const Plan& plan, const MixFinish<T>& work, const F& fold_block) {
+void mix(const Plan& plan, const MixEpilogue<T>& work, const F& fold_block) {
   const int64_t hidden = plan.hidden, half = plan.half, elements = 2 * plan.rows * hidden;
   const size_t chunks = plan.row_chunks.size() - 1;
   const size_t halves_size = plan.rows * 2 * half;
@@ -156,7 +156,7 @@ void mix(const Plan& plan, const MixFinish<T>& work, const F& fold_block) {
   T *halves = scratch.data<T>(), *columns = halves + halves_size;
   const auto combine = JNRF_PICK_KERNEL(combine<T>);
   const auto spread = JNRF_PICK_KERNEL(spread<T>);
-  const auto finish = JNRF_PICK_KERNEL(finish<T>);
+  const auto epilogue = JNRF_PICK_KERNEL(epilogue<T>);
 
   in_parallel(chunks, elements, [&](size_t chunk) {
     static thread_local std::vector<T> folded;
@@ -192,13 +192,13 @@ void mix(const Plan& plan, const MixFinish<T>& work, const F& fold_block) {
   });
   in_parallel(chunks, elements, [&](size_t chunk) {
     for (size_t i = plan.row_chunks[chunk]; i < plan.row_chunks[chunk + 1]; ++i) {
-      finish(plan.blocks[i], hidden, halves + plan.blocks[i].row * 2 * half, work);
+      epilogue(plan.blocks[i], hidden, halves + plan.blocks[i].row * 2 * half, work);
     }
   });
 }
 
 template <typename T>
-void mix(const Plan& plan, const T* x, Factor factor, const MixFinish<T>& work) {
+void mix(const Plan& plan, const T* x, Factor factor, const MixEpilogue<T>& work) {
   const auto fold = JNRF_PICK_KERNEL(fold<T>);
   mix(plan, work, [&](const MixBlock& block, size_t, T* to) {
     fold(block, plan.hidden, factor.half<T>(block, plan.hidden), x, to);
@@ -211,7 +211,7 @@ void norm_backward(const Plan& plan, Factor factor, const NormBackward<T>& norm)
   const int64_t hidden = plan.hidden;
   const size_t chunks = plan.row_chunks.size() - 1;
   std::vector<T> sums(chunks * 2 * hidden);
-  MixFinish<T> work{};
+  MixEpilogue<T> work{};
   work.residual = work.out = norm.grad_sum;
   const auto fold = JNRF_PICK_KERNEL(norm_backward_fold<T>);
   mix(plan, work, [&](const MixBlock& block, size_t chunk, T* to) {
@@ -249,7 +249,7 @@ Tensor fourier_mix(const Tensor& x, const Tensor& cu_seqlens, double scale, bool
   for_type(op, x, [&](auto type) {
     using T = decltype(type);
     if (out.numel() == 0) return;
-    MixFinish<T> work{};
+    MixEpilogue<T> work{};
     work.out = static_cast<T*>(out.mutable_data_ptr());
     const Tensor dense = torch::stable::contiguous(x);
     mix(plan, static_cast<const T*>(dense.const_data_ptr()), {scale, ortho}, work);
@@ -277,7 +277,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> fourier_mix_norm(
     const Tensor dense = torch::stable::contiguous(x);
     const Tensor dense_weight = torch::stable::contiguous(weight);
     const Tensor dense_bias = torch::stable::contiguous(bias);
-    MixFinish<T> work{};
+    MixEpilogue<T> work{};
     work.residual = static_cast<const T*>(dense.const_data_ptr());
     work.out = static_cast<T*>(out.mutable_data_ptr());
     work.weight = static_cast<const T*>(dense_weight.const_data_ptr());

@@ -22,10 +22,10 @@ void fold_row(const T* a, const T* b, T* to, int64_t hidden, T factor) {
   for (; m < hidden; ++m) to[m] = factor * (a[m] + b[hidden - m]);
 }
 
-// place = residual + y for row k of a document, where y[k,j] = direct[j] and y[k,H-j] = mirrored[j]
+// place = residual + y for row k of a document, where y[k,j] = direct[j] and y[k,H-j] = other[j]
 // for j = 0..H/2. Returns the sum of the row.
 template <bool WithResidual, typename T>
-T unfold_row(const T* direct, const T* mirrored, const T* residual, T* place, int64_t hidden) {
+T unfold_row(const T* direct, const T* other, const T* residual, T* place, int64_t hidden) {
   constexpr int width = kLanes<T>;
   const int64_t half = hidden / 2 + 1;
   Vec<T> lanes = {};
@@ -44,15 +44,15 @@ T unfold_row(const T* direct, const T* mirrored, const T* residual, T* place, in
   for (; i + width <= half; i += width) put(i, load(direct + i));
   for (; i < half; ++i) put_one(i, direct[i]);
   for (; i + width <= hidden; i += width) {
-    put(i, reversed<T>(load(mirrored + hidden - i - width + 1)));
+    put(i, reversed<T>(load(other + hidden - i - width + 1)));
   }
-  for (; i < hidden; ++i) put_one(i, mirrored[hidden - i]);
+  for (; i < hidden; ++i) put_one(i, other[hidden - i]);
   return total + sum<T>(lanes);
 }
 
 // The LayerNorm of a row whose sum is known.
 template <typename T>
-void norm_row(const MixFinish<T>& work, int64_t hidden, int64_t token, const T* row, T total) {
+void norm_row(const MixEpilogue<T>& work, int64_t hidden, int64_t token, const T* row, T total) {
   constexpr int width = kLanes<T>;
   T* out = work.out + token * hidden;
   const int64_t full = hidden / width * width;
@@ -222,24 +222,23 @@ void spread(int64_t length, int64_t hidden, int64_t first, int64_t last, const T
 }
 
 template <typename T>
-void finish(const MixBlock& block, int64_t hidden, const T* halves, const MixFinish<T>& work) {
+void epilogue(const MixBlock& block, int64_t hidden, const T* halves, const MixEpilogue<T>& work) {
   const int64_t half = hidden / 2 + 1;
-  const auto row = [&](int64_t k, const T* direct, const T* mirrored) {
+  const auto row = [&](int64_t k, const T* direct, const T* other) {
     const int64_t token = block.token + k;
     // The sum is built where it will be kept; without that, where the result goes.
     T* place = (work.sum ? work.sum : work.out) + token * hidden;
     if (!work.residual) {
-      unfold_row<false, T>(direct, mirrored, nullptr, place, hidden);
+      unfold_row<false, T>(direct, other, nullptr, place, hidden);
       return;
     }
-    const T total =
-        unfold_row<true>(direct, mirrored, work.residual + token * hidden, place, hidden);
+    const T total = unfold_row<true>(direct, other, work.residual + token * hidden, place, hidden);
     if (work.weight) norm_row(work, hidden, token, place, total);
   };
   for (int64_t k = block.begin; k < block.end; ++k) {
-    const T *direct = halves + 2 * k * half, *mirrored = direct + half;
-    row(k, direct, mirrored);
-    if (mirror(k, block.length) != k) row(mirror(k, block.length), mirrored, direct);
+    const T *direct = halves + 2 * k * half, *other = direct + half;
+    row(k, direct, other);
+    if (mirror(k, block.length) != k) row(mirror(k, block.length), other, direct);
   }
 }
 
@@ -248,7 +247,7 @@ void finish(const MixBlock& block, int64_t hidden, const T* halves, const MixFin
   template void norm_backward_fold(const MixBlock&, int64_t, T, const NormBackward<T>&, T*); \
   template void combine(const MixBlock&, int64_t, const T*, T*);                             \
   template void spread(int64_t, int64_t, int64_t, int64_t, const T*, T*);                    \
-  template void finish(const MixBlock&, int64_t, const T*, const MixFinish<T>&);
+  template void epilogue(const MixBlock&, int64_t, const T*, const MixEpilogue<T>&);
 JNRF_INSTANTIATE(float)
 JNRF_INSTANTIATE(double)
 

@@ -12,8 +12,8 @@
 //            row n of column -j = Re + Im; transposed   [H/2+1, N] real
 //            (a real FFT of every row)                  [H/2+1, N/2+1] complex
 //   spread   the same again, transposed back            [N/2+1, 2, H/2+1] real: y[k,j], y[-k,j]
-//   finish   y[k,-j] = y[-k,j]                          [N, H]
-// which is half the work of a real 2-D FFT and a quarter of a complex one. `finish` also adds the
+//   epilogue y[k,-j] = y[-k,j]                          [N, H]
+// which is half the work of a real 2-D FFT and a quarter of a complex one. `epilogue` also adds the
 // residual and normalises; `norm_backward_fold` is the LayerNorm's backward with the fold.
 //
 // Work is cut by the shape alone, so that results do not depend on the number of threads.
@@ -36,7 +36,7 @@ struct MixBlock {
 };
 
 template <typename T>
-struct MixFinish {
+struct MixEpilogue {
   const T* residual;  // [T, H] or null; may be `out` unless it is normalised
   T* out;             // [T, H]
   const T* weight;    // [H], or null: no LayerNorm, and what follows is not used
@@ -72,5 +72,6 @@ JNRF_DECLARE_KERNELS(
     void spread(int64_t length, int64_t hidden, int64_t first, int64_t last, const T* spectrum,
                 T* halves);
     template <typename T>
-    void finish(const MixBlock& block, int64_t hidden, const T* halves, const MixFinish<T>& work);)
+    void epilogue(const MixBlock& block, int64_t hidden, const T* halves,
+                  const MixEpilogue<T>& work);)
 // clang-format on

@@ -29,7 +29,7 @@ struct Plan {
 std::map<int, Plan> plans;
 int last = 0;
 
-std::vector<Complex> turns(long long length) {
+std::vector<Complex> twiddles(long long length) {
   std::vector<Complex> result(length);
   for (long long i = 0; i < length; ++i) {
     result[i] = std::polar(
@@ -61,7 +61,7 @@ int transform(int handle, const T* from, std::complex<T>* to, int type) {
   const Plan& plan = plans.at(handle);
   std::memset(plan.memory, 0xff, plan.workspace);
   const long long length = plan.length, hidden = plan.hidden, half = hidden / 2 + 1;
-  const std::vector<Complex> across = turns(hidden), along = turns(length);
+  const std::vector<Complex> across = twiddles(hidden), along = twiddles(length);
   std::vector<Complex> rows(length * half);
   for (long long n = 0; n < length; ++n) {
     for (long long j = 0; j < half; ++j) {
@@ -89,7 +89,7 @@ int transform_columns(int handle, const std::complex<float>* from, std::complex<
   if (recorded()) return kSuccess;
   const Plan& plan = plans.at(handle);
   std::memset(plan.memory, 0xff, plan.workspace);
-  const std::vector<Complex> along = turns(plan.length);
+  const std::vector<Complex> along = twiddles(plan.length);
   std::vector<Complex> column(plan.length);
   for (long long c = 0; c < plan.columns; ++c) {
     for (long long n = 0; n < plan.length; ++n) column[n] = from[n * plan.columns + c];

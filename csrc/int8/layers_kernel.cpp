@@ -26,8 +26,8 @@ struct PanelColumns {
 };
 
 template <Activation kActivation>
-void finish_tile(const int32_t* sums, int64_t rows, const RowScale* scales,
-                 const PanelColumns& columns, float* to, int64_t stride) {
+void tile_epilogue(const int32_t* sums, int64_t rows, const RowScale* scales,
+                   const PanelColumns& columns, float* to, int64_t stride) {
   for (int64_t r = 0; r < rows; ++r, sums += kPanel, to += stride) {
     const auto [low, step] = scales[r];
 #pragma GCC unroll 4
@@ -53,13 +53,13 @@ void run_layer(const Int8Layer& layer, const Code* codes, const RowScale* scales
     for (int64_t r = 0; r < rows; r += kTileRows) {
       const int64_t count = rows - r < kTileRows ? rows - r : kTileRows;
       multiply(codes + r * depth, depth, count, panel, sums);
-      finish_tile<kActivation>(sums, count, scales + r, columns, to + r * stride + first, stride);
+      tile_epilogue<kActivation>(sums, count, scales + r, columns, to + r * stride + first, stride);
     }
   }
 }
 
 // to = row + residual, normalised where there are weights.
-void finish_row(const Int8Work& work, int64_t size, int64_t index, const float* row) {
+void row_epilogue(const Int8Work& work, int64_t size, int64_t index, const float* row) {
   float* to = work.out + index * size;
   const float* residual = work.residual ? work.residual + index * size : nullptr;
   const int64_t full = size / kLanes * kLanes;
@@ -168,7 +168,7 @@ void run_layers(const Int8Work& work, int64_t first, int64_t last, void* scratch
     if (direct) return;
   }
   const int64_t size = work.layers[work.count - 1].out;
-  for (int64_t r = 0; r < rows; ++r) finish_row(work, size, first + r, between + r * from_stride);
+  for (int64_t r = 0; r < rows; ++r) row_epilogue(work, size, first + r, between + r * from_stride);
 }
 
 }  // namespace jnrf::cpu::JNRF_ISA

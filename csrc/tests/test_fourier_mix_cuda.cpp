@@ -117,7 +117,7 @@ void transform(const std::vector<jnrf::cuda::FourierPlans::Work>& work, int64_t 
 }
 
 void mix_by_fft(const Batch& batch, const Floats& x, bool gather,
-                const jnrf::cuda::MixFinish& finish) {
+                const jnrf::cuda::MixEpilogue& epilogue) {
   const jnrf::cuda::PieceTable table(batch.documents(), 0, 0, 1);
   const jnrf::cuda::DevicePieces pieces{table, table.numbers.data()};
   const int64_t hidden = batch.hidden, width = 2 * (hidden / 2 + 1);
@@ -133,39 +133,39 @@ void mix_by_fft(const Batch& batch, const Floats& x, bool gather,
         {batch.lengths[d], const_cast<float*>(from), spectra.data() + table.row(d) * width});
   }
   transform(work, hidden, 0);
-  launch_finish_spectra(finish, pieces, spectra.data(), nullptr);
+  launch_spectrum_epilogue(epilogue, pieces, spectra.data(), nullptr);
 }
 
-void mix_by_columns(const Batch& batch, const Floats& x, const jnrf::cuda::MixFinish& finish) {
+void mix_by_columns(const Batch& batch, const Floats& x, const jnrf::cuda::MixEpilogue& epilogue) {
   const jnrf::cuda::PieceTable table(batch.documents(), 0, 0, 1);
   const jnrf::cuda::DevicePieces pieces{table, table.numbers.data()};
   const int64_t columns = jnrf::cuda::fft_columns(batch.hidden);
   Floats spectra(table.rows * 2 * columns);
-  launch_fold_columns(finish, x.data(), false, pieces, spectra.data(), nullptr);
+  launch_fold_columns(epilogue, x.data(), false, pieces, spectra.data(), nullptr);
   std::vector<jnrf::cuda::FourierPlans::Work> work;
   for (size_t d = 0; d < batch.lengths.size(); ++d) {
     float* place = spectra.data() + table.row(d) * 2 * columns;
     work.push_back({batch.lengths[d], place, place});
   }
   transform(work, batch.hidden, columns);
-  launch_finish_columns(finish, pieces, spectra.data(), nullptr);
+  launch_column_epilogue(epilogue, pieces, spectra.data(), nullptr);
 }
 
-void mix_by_product(const Batch& batch, const Floats& x, const jnrf::cuda::MixFinish& finish) {
-  const auto table = jnrf::cuda::product_table(finish, batch.documents(), 0, 0);
+void mix_by_product(const Batch& batch, const Floats& x, const jnrf::cuda::MixEpilogue& epilogue) {
+  const auto table = jnrf::cuda::product_table(epilogue, batch.documents(), 0, 0);
   const int64_t width = 2 * jnrf::cuda::product_columns(batch.hidden);
   Floats folded(table.pairs * width), middle(table.pairs);
-  launch_mix_product(finish, x.data(), false, {table, table.numbers.data()}, folded.data(),
+  launch_mix_product(epilogue, x.data(), false, {table, table.numbers.data()}, folded.data(),
                      middle.data(), nullptr);
 }
 
 // Every document is one window of the longest's tokens.
-void mix_by_windows(const Batch& batch, const Floats& x, const jnrf::cuda::MixFinish& finish) {
+void mix_by_windows(const Batch& batch, const Floats& x, const jnrf::cuda::MixEpilogue& epilogue) {
   const auto table = jnrf::cuda::windows_table(batch.documents(), batch.longest(), 0);
-  launch_mix_windows(finish, x.data(), {table, table.numbers.data()}, nullptr);
+  launch_mix_windows(epilogue, x.data(), {table, table.numbers.data()}, nullptr);
 }
 
-// mix(finish) does the mixing of x.
+// mix(epilogue) does the mixing of x.
 template <typename F>
 void test_mix(const Batch& batch, const char* path, const Floats& x, const F& mix) {
   const int64_t hidden = batch.hidden, tokens = batch.tokens();
@@ -173,30 +173,30 @@ void test_mix(const Batch& batch, const char* path, const Floats& x, const F& mi
   const Doubles wanted = sums(batch, x);
   const Statistics rows = statistics(wanted, hidden);
   Floats out(tokens * hidden), sum(tokens * hidden), mean(tokens), rstd(tokens);
-  jnrf::cuda::MixFinish finish{};
-  finish.residual = x.data();
-  finish.out = out.data();
-  finish.scale = kScale;
-  finish.ortho = true;
-  finish.hidden = hidden;
-  finish.type = MixType::kFloat;
+  jnrf::cuda::MixEpilogue epilogue{};
+  epilogue.residual = x.data();
+  epilogue.out = out.data();
+  epilogue.scale = kScale;
+  epilogue.ortho = true;
+  epilogue.hidden = hidden;
+  epilogue.type = MixType::kFloat;
   const auto text = [&](const char* what) {
     return batch.text((std::string(path) + ": " + what).c_str());
   };
-  mix(finish);
+  mix(epilogue);
   expect_close(text("residual + mix").c_str(), out, wanted, kTolerance);
   if (hidden < 3)
     return;  // two features are normalised to -1 and 1, and small errors to large ones
-  finish.weight = weight.data();
-  finish.bias = bias.data();
-  finish.eps = kEps;
-  mix(finish);
+  epilogue.weight = weight.data();
+  epilogue.bias = bias.data();
+  epilogue.eps = kEps;
+  mix(epilogue);
   const Doubles normal = normalised(batch, wanted, rows, weight, bias);
   expect_close(text("norm").c_str(), out, normal, kTolerance);
-  finish.sum = sum.data();
-  finish.mean = mean.data();
-  finish.rstd = rstd.data();
-  mix(finish);
+  epilogue.sum = sum.data();
+  epilogue.mean = mean.data();
+  epilogue.rstd = rstd.data();
+  mix(epilogue);
   expect_close(text("norm that keeps its sum").c_str(), out, normal, kTolerance);
   expect_close(text("sum").c_str(), sum, wanted, kTolerance);
   expect_close(text("rstd").c_str(), rstd, rows.rstd, kTolerance);
@@ -252,15 +252,18 @@ int main() {
     for (const Batch& batch : batches) {
       const Floats x = normals(batch.tokens() * batch.hidden);
       test_mix(batch, "fft of gathered rows", x,
-               [&](const auto& finish) { mix_by_fft(batch, x, true, finish); });
+               [&](const auto& epilogue) { mix_by_fft(batch, x, true, epilogue); });
       if (batch.hidden % 2 == 0) {
-        test_mix(batch, "fft", x, [&](const auto& finish) { mix_by_fft(batch, x, false, finish); });
+        test_mix(batch, "fft", x,
+                 [&](const auto& epilogue) { mix_by_fft(batch, x, false, epilogue); });
       }
-      test_mix(batch, "columns", x, [&](const auto& finish) { mix_by_columns(batch, x, finish); });
-      test_mix(batch, "product", x, [&](const auto& finish) { mix_by_product(batch, x, finish); });
-      if (jnrf::cuda::windows_serve(batch.hidden, batch.longest(), MixType::kFloat)) {
+      test_mix(batch, "columns", x,
+               [&](const auto& epilogue) { mix_by_columns(batch, x, epilogue); });
+      test_mix(batch, "product", x,
+               [&](const auto& epilogue) { mix_by_product(batch, x, epilogue); });
+      if (jnrf::cuda::windows_support(batch.hidden, batch.longest(), MixType::kFloat)) {
         test_mix(batch, "windows", x,
-                 [&](const auto& finish) { mix_by_windows(batch, x, finish); });
+                 [&](const auto& epilogue) { mix_by_windows(batch, x, epilogue); });
       }
       if (batch.hidden > 2) test_norm_backward(batch);
     }

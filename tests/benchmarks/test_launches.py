@@ -71,7 +71,7 @@ def test_short_documents_go_together_and_long_ones_by_cufft(recorded):
     long = [launch.kernel for launch in recorded["fourier_mix_norm, 4096, float32"]]
     assert long.count(CUFFT) == 2
     assert long.count("fold_columns<4, float>") == 2
-    assert long.count("finish_columns<4, float, float>") == 2
+    assert long.count("column_epilogue<4, float, float>") == 2
 
 
 @pytest.mark.parametrize(

@@ -38,12 +38,12 @@ class OnDevicePieces {
 };
 
 // One after another by cuFFT, in memory that they share.
-void transform(const Input& input, const MixFinish& finish, int64_t columns,
+void transform(const Input& input, const MixEpilogue& epilogue, int64_t columns,
                const std::vector<FourierPlans::Work>& work) {
   std::optional<Tensor> workspace;
   FourierPlans::all().transform(
       work,
-      {input.x.get_device_index(), 0, finish.hidden, finish.type == MixType::kDouble, columns},
+      {input.x.get_device_index(), 0, epilogue.hidden, epilogue.type == MixType::kDouble, columns},
       input.on.stream, [&](size_t bytes) {
         workspace =
             torch::stable::new_empty(input.x, {static_cast<int64_t>(bytes)}, ScalarType::Byte);
@@ -53,22 +53,22 @@ void transform(const Input& input, const MixFinish& finish, int64_t columns,
 
 // Rows of all documents by a kernel, their columns one document after another by cuFFT.
 void mix_by_columns(const Input& input, const std::vector<Document>& documents,
-                    const MixFinish& finish) {
+                    const MixEpilogue& epilogue) {
   const OnDevicePieces owner(input, PieceTable(documents, 0, 0, 1));
   const DevicePieces pieces = owner.get();
-  const int64_t columns = fft_columns(finish.hidden);
+  const int64_t columns = fft_columns(epilogue.hidden);
   const Tensor spectra =
       torch::stable::new_empty(input.x, {pieces.table.rows, 2 * columns}, ScalarType::Float);
   auto* numbers = spectra.mutable_data_ptr<float>();
-  launch_fold_columns(finish, input.x.const_data_ptr(), input.wide, pieces, numbers,
+  launch_fold_columns(epilogue, input.x.const_data_ptr(), input.wide, pieces, numbers,
                       input.on.stream);
   std::vector<FourierPlans::Work> work;
   for (size_t d = 0; d < documents.size(); ++d) {
     float* place = numbers + pieces.table.row(d) * 2 * columns;
     work.push_back({documents[d].length, place, place});
   }
-  transform(input, finish, columns, work);
-  launch_finish_columns(finish, pieces, numbers, input.on.stream);
+  transform(input, epilogue, columns, work);
+  launch_column_epilogue(epilogue, pieces, numbers, input.on.stream);
 }
 
 // Which long documents go by columns: those that cuFFT transforms in one kernel, and those whose
@@ -82,26 +82,26 @@ bool columns_pay(int64_t length) {
   return length > 1;
 }
 
-// Documents whole by cuFFT, one after another, finished together.
+// Documents whole by cuFFT, one after another, and one epilogue for all.
 void mix_by_fft(const Input& input, const std::vector<Document>& documents,
-                const MixFinish& finish) {
+                const MixEpilogue& epilogue) {
   const OnDevicePieces owner(input, PieceTable(documents, 0, 0, 1));
   const DevicePieces pieces = owner.get();
-  const int64_t hidden = finish.hidden, half = hidden / 2 + 1;
-  const size_t size = wide_size(finish.type);
-  const ScalarType dtype = wide_dtype(finish.type);
+  const int64_t hidden = epilogue.hidden, half = hidden / 2 + 1;
+  const size_t size = wide_size(epilogue.type);
+  const ScalarType dtype = wide_dtype(epilogue.type);
   auto* from = static_cast<char*>(input.x.mutable_data_ptr());
   const auto place = [&](size_t d) { return from + documents[d].first * hidden * size; };
   // cuFFT reads pairs of numbers.
-  bool readable = input.wide || finish.type != MixType::kBfloat16;
+  bool readable = input.wide || epilogue.type != MixType::kBfloat16;
   for (size_t d = 0; readable && d < documents.size(); ++d) {
     readable = reinterpret_cast<uintptr_t>(place(d)) % (2 * size) == 0;
   }
   std::optional<Tensor> gathered;
   if (!readable) {
     gathered = torch::stable::new_empty(input.x, {pieces.table.rows, hidden}, dtype);
-    launch_gather_rows(from, finish.type, input.wide, pieces, hidden, gathered->mutable_data_ptr(),
-                       input.on.stream);
+    launch_gather_rows(from, epilogue.type, input.wide, pieces, hidden,
+                       gathered->mutable_data_ptr(), input.on.stream);
   }
   const Tensor spectra = torch::stable::new_empty(input.x, {pieces.table.rows, 2 * half}, dtype);
   std::vector<FourierPlans::Work> work;
@@ -113,28 +113,28 @@ void mix_by_fft(const Input& input, const std::vector<Document>& documents,
                         : place(d);
     work.push_back({documents[d].length, aligned, to});
   }
-  transform(input, finish, 0, work);
-  launch_finish_spectra(finish, pieces, spectra.const_data_ptr(), input.on.stream);
+  transform(input, epilogue, 0, work);
+  launch_spectrum_epilogue(epilogue, pieces, spectra.const_data_ptr(), input.on.stream);
 }
 
 // All documents, or their windows, at once.
 void mix_by_product(const Input& input, const std::vector<Document>& documents, int64_t window,
-                    int64_t shift, const MixFinish& finish) {
-  const OnDevicePieces owner(input, product_table(finish, documents, window, shift));
+                    int64_t shift, const MixEpilogue& epilogue) {
+  const OnDevicePieces owner(input, product_table(epilogue, documents, window, shift));
   const int64_t pairs = owner.get().table.pairs;
   const Tensor folded = torch::stable::new_empty(
-      input.x, {pairs, 2, product_columns(finish.hidden)}, ScalarType::Float);
+      input.x, {pairs, 2, product_columns(epilogue.hidden)}, ScalarType::Float);
   const Tensor middle = torch::stable::new_empty(input.x, {pairs}, ScalarType::Float);
-  launch_mix_product(finish, input.x.const_data_ptr(), input.wide, owner.get(),
+  launch_mix_product(epilogue, input.x.const_data_ptr(), input.wide, owner.get(),
                      folded.mutable_data_ptr<float>(), middle.mutable_data_ptr<float>(),
                      input.on.stream);
 }
 
 // Windows that are short, in one kernel.
 void mix_by_windows(const Input& input, const std::vector<Document>& documents, int64_t window,
-                    int64_t shift, const MixFinish& finish) {
+                    int64_t shift, const MixEpilogue& epilogue) {
   const OnDevicePieces owner(input, windows_table(documents, window, shift));
-  launch_mix_windows(finish, input.x.const_data_ptr(), owner.get(), input.on.stream);
+  launch_mix_windows(epilogue, input.x.const_data_ptr(), owner.get(), input.on.stream);
 }
 
 // Calls work(group) for neighbouring documents, as many as have few enough bytes of spectra.
@@ -160,15 +160,15 @@ int64_t exchange_product_limit(int64_t tokens) {
 }
 
 void mix(const Input& input, std::vector<Document> documents, int64_t window, int64_t shift,
-         const MixFinish& finish) {
+         const MixEpilogue& epilogue) {
   std::erase_if(documents, [](const Document& document) { return document.length == 0; });
-  const int64_t limit = product_serves(finish.hidden, finish.type) ? product_limit.load() : 0;
-  if (window && window <= limit && windows_serve(finish.hidden, window, finish.type)) {
-    mix_by_windows(input, documents, window, shift, finish);
+  const int64_t limit = product_supports(epilogue.hidden, epilogue.type) ? product_limit.load() : 0;
+  if (window && window <= limit && windows_support(epilogue.hidden, window, epilogue.type)) {
+    mix_by_windows(input, documents, window, shift, epilogue);
     return;
   }
   if (window && window <= limit) {
-    mix_by_product(input, documents, window, shift, finish);
+    mix_by_product(input, documents, window, shift, epilogue);
     return;
   }
   if (window) documents = packed_windows(documents, window, shift);
@@ -176,18 +176,18 @@ void mix(const Input& input, std::vector<Document> documents, int64_t window, in
       std::stable_partition(documents.begin(), documents.end(),
                             [&](const Document& document) { return document.length <= limit; });
   if (first_long != documents.begin()) {
-    mix_by_product(input, {documents.begin(), first_long}, 0, 0, finish);
+    mix_by_product(input, {documents.begin(), first_long}, 0, 0, epilogue);
   }
   documents.erase(documents.begin(), first_long);
-  const bool served = columns_serve(finish.hidden, finish.type);
+  const bool supported = columns_support(epilogue.hidden, epilogue.type);
   const auto first_whole = std::stable_partition(
       documents.begin(), documents.end(),
-      [&](const Document& document) { return served && columns_pay(document.length); });
-  const int64_t size = static_cast<int64_t>(wide_size(finish.type));
-  in_groups({documents.begin(), first_whole}, 2 * fft_columns(finish.hidden) * size,
-            [&](const std::vector<Document>& group) { mix_by_columns(input, group, finish); });
-  in_groups({first_whole, documents.end()}, (finish.hidden + 2) * size,
-            [&](const std::vector<Document>& group) { mix_by_fft(input, group, finish); });
+      [&](const Document& document) { return supported && columns_pay(document.length); });
+  const int64_t size = static_cast<int64_t>(wide_size(epilogue.type));
+  in_groups({documents.begin(), first_whole}, 2 * fft_columns(epilogue.hidden) * size,
+            [&](const std::vector<Document>& group) { mix_by_columns(input, group, epilogue); });
+  in_groups({first_whole, documents.end()}, (epilogue.hidden + 2) * size,
+            [&](const std::vector<Document>& group) { mix_by_fft(input, group, epilogue); });
 }
 
 }  // namespace jnrf::cuda

@@ -1,5 +1,5 @@
-// The ways in which documents are mixed on CUDA, and which of them takes which: by the product, in
-// windows by one kernel, by columns, or whole by cuFFT.
+// Dispatch of documents on CUDA to the method that mixes them: by the product, in windows by one
+// kernel, by columns, or whole by cuFFT.
 #pragma once
 
 #include <vector>
@@ -9,7 +9,7 @@
 
 namespace jnrf::cuda {
 
-// What is mixed: x [T, H] of `finish.type`, or wide, on the device and stream of `on`.
+// What is mixed: x [T, H] of `epilogue.type`, or wide, on the device and stream of `on`.
 struct Input {
   const OnDevice& on;
   const Tensor& x;
@@ -19,9 +19,9 @@ struct Input {
 // Of sums and spectra.
 torch::headeronly::ScalarType wide_dtype(MixType type);
 
-// Mixes documents, or their windows, and finishes them.
+// Mixes documents, or their windows, with the epilogue.
 void mix(const Input& input, std::vector<Document> documents, int64_t window, int64_t shift,
-         const MixFinish& finish);
+         const MixEpilogue& epilogue);
 
 // The longest pieces that go by the product, before the call; below 0 leaves it.
 int64_t exchange_product_limit(int64_t tokens);

@@ -1,4 +1,4 @@
-// What happens to a row of the mixed tokens, whichever way it was transformed.
+// The epilogue of a row of the mixed tokens, whichever method transformed it: residual, LayerNorm.
 #pragma once
 
 #include "device/vectors.cuh"
@@ -7,7 +7,7 @@ namespace jnrf::cuda {
 
 // What is added to the mixed tokens and where the result goes; Wide is what sums are kept in.
 template <typename Wide, typename Residual, typename Out>
-struct Finish {
+struct Epilogue {
   const Residual* residual;  // [T, H] or null
   Out* out;                  // [T, H]
   const Out* weight;         // [H], or null: no LayerNorm, and what follows is not used
@@ -22,7 +22,7 @@ struct Finish {
 
 // What the transform of `length` tokens is multiplied by.
 template <typename Wide, typename Residual, typename Out>
-__device__ __forceinline__ Wide factor(const Finish<Wide, Residual, Out>& work, int length) {
+__device__ __forceinline__ Wide factor(const Epilogue<Wide, Residual, Out>& work, int length) {
   if (!work.ortho) return work.scale;
   return work.scale / sqrt(static_cast<Wide>(length) * static_cast<Wide>(work.hidden));
 }
@@ -31,8 +31,8 @@ __device__ __forceinline__ Wide factor(const Finish<Wide, Residual, Out>& work, 
 // j..j+kWidth-1 of the row; `row` is shared memory for H numbers, of which a lane only touches its
 // own. kEarly: what is read comes from far, and is asked for together with the residuals.
 template <int kWidth, bool kEarly, typename Wide, typename Residual, typename Out, typename Read>
-__device__ __forceinline__ void finish_row(const Finish<Wide, Residual, Out>& work, int64_t token,
-                                           Wide* row, const Read& read) {
+__device__ __forceinline__ void row_epilogue(const Epilogue<Wide, Residual, Out>& work,
+                                             int64_t token, Wide* row, const Read& read) {
   const int hidden = work.hidden;
   const int first = static_cast<int>(threadIdx.x % 32) * kWidth;
   Out* out = work.out + token * hidden;

@@ -41,7 +41,7 @@ struct DevicePieces {
   const int32_t* numbers;
 };
 
-struct MixFinish {
+struct MixEpilogue {
   const void* residual;  // [T, H] or null
   void* out;             // [T, H]
   const void* weight;    // [H] or null: no LayerNorm
@@ -58,50 +58,50 @@ struct MixFinish {
 void launch_gather_rows(const void* x, MixType type, bool wide, const DevicePieces& pieces,
                         int64_t hidden, void* to, void* stream);
 
-// Half spectra of these documents, side by side: complex wide [rows, H/2+1].
-void launch_finish_spectra(const MixFinish& finish, const DevicePieces& pieces, const void* spectra,
-                           void* stream);
+// The epilogue from half spectra of these documents, side by side: complex wide [rows, H/2+1].
+void launch_spectrum_epilogue(const MixEpilogue& epilogue, const DevicePieces& pieces,
+                              const void* spectra, void* stream);
 
-// A better way for long documents: rows over the features by a kernel, then columns by cuFFT in
-// place, then finished. Whether it serves so many features:
-bool columns_serve(int64_t hidden, MixType type);
+// The method for long documents: rows over the features by a kernel, then columns by cuFFT in
+// place, then the epilogue. Whether it supports so many features:
+bool columns_support(int64_t hidden, MixType type);
 
 // Complex columns of a document, complex float [rows, fft_columns].
 int64_t fft_columns(int64_t hidden);
 
-// x [T, H] is wide or of finish.type; the documents' rows are side by side in `columns`.
-void launch_fold_columns(const MixFinish& finish, const void* x, bool wide,
+// x [T, H] is wide or of epilogue.type; the documents' rows are side by side in `columns`.
+void launch_fold_columns(const MixEpilogue& epilogue, const void* x, bool wide,
                          const DevicePieces& pieces, float* columns, void* stream);
-void launch_finish_columns(const MixFinish& finish, const DevicePieces& pieces,
-                           const float* columns, void* stream);
+void launch_column_epilogue(const MixEpilogue& epilogue, const DevicePieces& pieces,
+                            const float* columns, void* stream);
 
-// The other way, for pieces that are short: a transform of the rows over the features, then a
-// product over the tokens that finishes them too. Whether it serves so many features:
-bool product_serves(int64_t hidden, MixType type);
+// The method for pieces that are short: a transform of the rows over the features, then a product
+// over the tokens with the epilogue. Whether it supports so many features:
+bool product_supports(int64_t hidden, MixType type);
 
-// The longest pieces that it serves at all.
+// The longest pieces that it supports at all.
 inline constexpr int64_t kMostProductTokens = 8192;
 
 // Columns of the folded rows between the two.
 int64_t product_columns(int64_t hidden);
 
 // The documents for it, none empty; its share fits them and the device.
-PieceTable product_table(const MixFinish& finish, const std::vector<Document>& documents,
+PieceTable product_table(const MixEpilogue& epilogue, const std::vector<Document>& documents,
                          int64_t window, int64_t shift);
 
-// x [T, H] is wide or of finish.type. Room for folded [pairs, 2, product_columns] and middle
+// x [T, H] is wide or of epilogue.type. Room for folded [pairs, 2, product_columns] and middle
 // [pairs] of product_table's pairs.
-void launch_mix_product(const MixFinish& finish, const void* x, bool wide,
+void launch_mix_product(const MixEpilogue& epilogue, const void* x, bool wide,
                         const DevicePieces& pieces, float* folded, float* middle, void* stream);
 
-// The third way, for windows that are short: all by one kernel.
-bool windows_serve(int64_t hidden, int64_t window, MixType type);
+// The method for windows that are short: all by one kernel.
+bool windows_support(int64_t hidden, int64_t window, MixType type);
 
 PieceTable windows_table(const std::vector<Document>& documents, int64_t window, int64_t shift);
 
-// x [T, H] has the type of the residual: wide with a wide one, else finish.type. The pieces are
+// x [T, H] has the type of the residual: wide with a wide one, else epilogue.type. The pieces are
 // those of windows_table.
-void launch_mix_windows(const MixFinish& finish, const void* x, const DevicePieces& pieces,
+void launch_mix_windows(const MixEpilogue& epilogue, const void* x, const DevicePieces& pieces,
                         void* stream);
 
 struct MixNormBackward {

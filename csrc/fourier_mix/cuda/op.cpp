@@ -35,13 +35,13 @@ Tensor fourier_mix(const Tensor& x, const Tensor& cu_seqlens, double scale, bool
   if (out.numel() == 0) return out;
   const OnDevice on(x);
   const Tensor dense = torch::stable::contiguous(x);
-  MixFinish finish{};
-  finish.out = out.mutable_data_ptr();
-  finish.scale = scale;
-  finish.ortho = ortho;
-  finish.hidden = x.size(1);
-  finish.type = type;
-  mix({on, dense, false}, std::move(documents), window, shift, finish);
+  MixEpilogue epilogue{};
+  epilogue.out = out.mutable_data_ptr();
+  epilogue.scale = scale;
+  epilogue.ortho = ortho;
+  epilogue.hidden = x.size(1);
+  epilogue.type = type;
+  mix({on, dense, false}, std::move(documents), window, shift, epilogue);
   return out;
 }
 
@@ -65,22 +65,22 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> fourier_mix_norm(
   const Tensor dense = torch::stable::contiguous(x);
   const Tensor dense_weight = torch::stable::contiguous(weight);
   const Tensor dense_bias = torch::stable::contiguous(bias);
-  MixFinish finish{};
-  finish.residual = dense.const_data_ptr();
-  finish.out = out.mutable_data_ptr();
-  finish.weight = dense_weight.const_data_ptr();
-  finish.bias = dense_bias.const_data_ptr();
+  MixEpilogue epilogue{};
+  epilogue.residual = dense.const_data_ptr();
+  epilogue.out = out.mutable_data_ptr();
+  epilogue.weight = dense_weight.const_data_ptr();
+  epilogue.bias = dense_bias.const_data_ptr();
   if (save) {
-    finish.sum = sum.mutable_data_ptr();
-    finish.mean = mean.mutable_data_ptr();
-    finish.rstd = rstd.mutable_data_ptr();
+    epilogue.sum = sum.mutable_data_ptr();
+    epilogue.mean = mean.mutable_data_ptr();
+    epilogue.rstd = rstd.mutable_data_ptr();
   }
-  finish.eps = eps;
-  finish.scale = scale;
-  finish.ortho = ortho;
-  finish.hidden = hidden;
-  finish.type = type;
-  mix({on, dense, false}, std::move(documents), window, shift, finish);
+  epilogue.eps = eps;
+  epilogue.scale = scale;
+  epilogue.ortho = ortho;
+  epilogue.hidden = hidden;
+  epilogue.type = type;
+  mix({on, dense, false}, std::move(documents), window, shift, epilogue);
   return {out, sum, mean, rstd};
 }
 
@@ -123,15 +123,15 @@ std::tuple<Tensor, Tensor, Tensor> fourier_mix_norm_backward(const Tensor& grad,
        partial.mutable_data_ptr(), grad_weight.mutable_data_ptr(), grad_bias.mutable_data_ptr(),
        tokens, hidden, type},
       on.stream);
-  MixFinish finish{};
-  finish.residual = grad_sum.const_data_ptr();
-  finish.out = grad_x.mutable_data_ptr();
-  finish.scale = scale;
-  finish.ortho = ortho;
-  finish.hidden = hidden;
-  finish.type = type;
-  finish.wide_residual = true;
-  mix({on, grad_sum, true}, std::move(documents), window, shift, finish);
+  MixEpilogue epilogue{};
+  epilogue.residual = grad_sum.const_data_ptr();
+  epilogue.out = grad_x.mutable_data_ptr();
+  epilogue.scale = scale;
+  epilogue.ortho = ortho;
+  epilogue.hidden = hidden;
+  epilogue.type = type;
+  epilogue.wide_residual = true;
+  mix({on, grad_sum, true}, std::move(documents), window, shift, epilogue);
   return {grad_x, grad_weight, grad_bias};
 }
 

@@ -41,48 +41,48 @@ void for_type(MixType type, const F& run) {
 }
 
 template <typename Wide, typename Residual, typename Out>
-Finish<Wide, Residual, Out> typed(const MixFinish& finish) {
-  return {static_cast<const Residual*>(finish.residual),
-          static_cast<Out*>(finish.out),
-          static_cast<const Out*>(finish.weight),
-          static_cast<const Out*>(finish.bias),
-          static_cast<Wide*>(finish.sum),
-          static_cast<Wide*>(finish.mean),
-          static_cast<Wide*>(finish.rstd),
-          static_cast<Wide>(finish.eps),
-          static_cast<Wide>(finish.scale),
-          static_cast<int>(finish.hidden),
-          finish.ortho};
+Epilogue<Wide, Residual, Out> typed(const MixEpilogue& epilogue) {
+  return {static_cast<const Residual*>(epilogue.residual),
+          static_cast<Out*>(epilogue.out),
+          static_cast<const Out*>(epilogue.weight),
+          static_cast<const Out*>(epilogue.bias),
+          static_cast<Wide*>(epilogue.sum),
+          static_cast<Wide*>(epilogue.mean),
+          static_cast<Wide*>(epilogue.rstd),
+          static_cast<Wide>(epilogue.eps),
+          static_cast<Wide>(epilogue.scale),
+          static_cast<int>(epilogue.hidden),
+          epilogue.ortho};
 }
 
 template <typename Wide, typename Residual, typename Out>
-bool fit_vectors(const Finish<Wide, Residual, Out>& finish) {
-  return fit_vectors(finish.hidden, finish.residual, finish.out, finish.weight, finish.bias,
-                     finish.sum);
+bool fit_vectors(const Epilogue<Wide, Residual, Out>& epilogue) {
+  return fit_vectors(epilogue.hidden, epilogue.residual, epilogue.out, epilogue.weight,
+                     epilogue.bias, epilogue.sum);
 }
 
-// Calls run(finish) with the types of what is finished.
+// Calls run(epilogue) with the types of its tensors.
 template <typename F>
-void for_finish(const MixFinish& finish, const F& run) {
-  if (finish.type == MixType::kBfloat16 && finish.wide_residual) {
-    run(typed<float, float, bfloat16>(finish));
+void for_epilogue(const MixEpilogue& epilogue, const F& run) {
+  if (epilogue.type == MixType::kBfloat16 && epilogue.wide_residual) {
+    run(typed<float, float, bfloat16>(epilogue));
     return;
   }
-  for_type(finish.type, [&](auto type) {
+  for_type(epilogue.type, [&](auto type) {
     using T = typename decltype(type)::type;
-    run(typed<WideOf<T>, T, T>(finish));
+    run(typed<WideOf<T>, T, T>(epilogue));
   });
 }
 
-// Calls run(finish) with the types of what is finished, which is not float64.
+// Calls run(epilogue) with the types of its tensors, which are not float64.
 template <typename F>
-void for_product(const MixFinish& finish, const F& run) {
-  if (finish.type == MixType::kFloat) {
-    run(typed<float, float, float>(finish));
-  } else if (finish.wide_residual) {
-    run(typed<float, float, bfloat16>(finish));
+void for_product(const MixEpilogue& epilogue, const F& run) {
+  if (epilogue.type == MixType::kFloat) {
+    run(typed<float, float, float>(epilogue));
+  } else if (epilogue.wide_residual) {
+    run(typed<float, float, bfloat16>(epilogue));
   } else {
-    run(typed<float, bfloat16, bfloat16>(finish));
+    run(typed<float, bfloat16, bfloat16>(epilogue));
   }
 }
 

@@ -7,30 +7,30 @@
 namespace jnrf::cuda {
 namespace {
 
-constexpr int64_t kFinishWarps = 8;
+constexpr int64_t kEpilogueWarps = 8;
 
-size_t finish_bytes(int64_t hidden) {
-  return kFinishWarps * finish_places(static_cast<int>(hidden)) * sizeof(float);
+size_t epilogue_bytes(int64_t hidden) {
+  return kEpilogueWarps * epilogue_places(static_cast<int>(hidden)) * sizeof(float);
 }
 
 template <int kWidth, typename Residual, typename Out>
-auto finisher(const Finish<float, Residual, Out>&) {
-  return finish_columns<kWidth, Residual, Out>;
+auto epilogue_kernel(const Epilogue<float, Residual, Out>&) {
+  return column_epilogue<kWidth, Residual, Out>;
 }
 
 }  // namespace
 
-bool columns_serve(int64_t hidden, MixType type) {
-  return type != MixType::kDouble && hidden <= kMostRowFeatures && row_transform_serves(hidden) &&
-         std::max(finish_bytes(hidden), fold_bytes(hidden)) <= shared_memory_limit();
+bool columns_support(int64_t hidden, MixType type) {
+  return type != MixType::kDouble && hidden <= kMostRowFeatures && row_transform_supports(hidden) &&
+         std::max(epilogue_bytes(hidden), fold_bytes(hidden)) <= shared_memory_limit();
 }
 
 int64_t fft_columns(int64_t hidden) { return column_pairs(static_cast<int>(hidden)); }
 
-void launch_fold_columns(const MixFinish& finish, const void* x, bool wide,
+void launch_fold_columns(const MixEpilogue& epilogue, const void* x, bool wide,
                          const DevicePieces& pieces, float* columns, void* stream) {
-  const int64_t hidden = finish.hidden;
-  for_input(finish.type, wide, [&](auto type) {
+  const int64_t hidden = epilogue.hidden;
+  for_input(epilogue.type, wide, [&](auto type) {
     using In = typename decltype(type)::type;
     const FoldColumns<In> work{static_cast<const In*>(x), columns, row_starts(pieces),
                                rows_of(pieces, false), row_transform(hidden)};
@@ -42,14 +42,15 @@ void launch_fold_columns(const MixFinish& finish, const void* x, bool wide,
   });
 }
 
-void launch_finish_columns(const MixFinish& finish, const DevicePieces& pieces,
-                           const float* columns, void* stream) {
-  const Grid grid{blocks_for(pieces.table.pairs, kFinishWarps)};
-  for_product(finish, [&](const auto& work) {
+void launch_column_epilogue(const MixEpilogue& epilogue, const DevicePieces& pieces,
+                            const float* columns, void* stream) {
+  const Grid grid{blocks_for(pieces.table.pairs, kEpilogueWarps)};
+  for_product(epilogue, [&](const auto& work) {
     for_width(fit_vectors(work), [&](auto width) {
-      launch("finish_columns", finisher<decltype(width)::value>(work), grid,
-             static_cast<unsigned>(32 * kFinishWarps), finish_bytes(finish.hidden), stream, work,
-             rows_of(pieces, false), row_starts(pieces), reinterpret_cast<const float2*>(columns));
+      launch("column_epilogue", epilogue_kernel<decltype(width)::value>(work), grid,
+             static_cast<unsigned>(32 * kEpilogueWarps), epilogue_bytes(epilogue.hidden), stream,
+             work, rows_of(pieces, false), row_starts(pieces),
+             reinterpret_cast<const float2*>(columns));
     });
   });
 }

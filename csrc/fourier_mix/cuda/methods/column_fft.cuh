@@ -48,17 +48,17 @@ __global__ void __launch_bounds__(32 * kFoldWarps, kFoldColumnsBlocks)
   });
 }
 
-// Shared memory of a warp of finish_columns, in floats: the sums and the differences of the real
+// Shared memory of a warp of column_epilogue, in floats: the sums and the differences of the real
 // and imaginary parts, then a row of H numbers.
-__host__ __device__ constexpr int finish_places(int hidden) {
+__host__ __device__ constexpr int epilogue_places(int hidden) {
   return 2 * ((hidden / 2 + 4) / 4 * 4) + (hidden + 3) / 4 * 4;
 }
 
 // From S to the mixed tokens and what becomes of them. A warp a row k and the row N - k.
 template <int kWidth, typename Residual, typename Out>
 __global__ void __launch_bounds__(256, 2)
-    finish_columns(Finish<float, Residual, Out> work, Pieces pieces, const int32_t* rows,
-                   const float2* columns) {
+    column_epilogue(Epilogue<float, Residual, Out> work, Pieces pieces, const int32_t* rows,
+                    const float2* columns) {
   constexpr int kHeld = (column_pairs(kMostRowFeatures) + 31) / 32;
   const int index = warp_index();
   if (index >= pieces.units[pieces.documents]) return;
@@ -77,7 +77,7 @@ __global__ void __launch_bounds__(256, 2)
     here[h] = of_row[c];
     there[h] = of_mirror[c];
   }
-  float* direct = dynamic_shared<float>() + threadIdx.x / 32 * finish_places(hidden);
+  float* direct = dynamic_shared<float>() + threadIdx.x / 32 * epilogue_places(hidden);
   float* other = direct + (hidden / 2 + 4) / 4 * 4;
   float* row = other + (hidden / 2 + 4) / 4 * 4;
   const float half = 0.5f * factor(work, unit.length);
@@ -98,13 +98,13 @@ __global__ void __launch_bounds__(256, 2)
   }
   __syncwarp();
   const float middle = direct[hidden / 2];
-  finish_row<kWidth, false>(work, unit.first + unit.row, row, [&](int first) {
-    return mirrored_numbers<kWidth>(direct, other, middle, hidden, first);
+  row_epilogue<kWidth, false>(work, unit.first + unit.row, row, [&](int first) {
+    return hermitian_numbers<kWidth>(direct, other, middle, hidden, first);
   });
   if (mirror != unit.row) {
     const float other_middle = other[hidden / 2];
-    finish_row<kWidth, false>(work, unit.first + mirror, row, [&](int first) {
-      return mirrored_numbers<kWidth>(other, direct, other_middle, hidden, first);
+    row_epilogue<kWidth, false>(work, unit.first + mirror, row, [&](int first) {
+      return hermitian_numbers<kWidth>(other, direct, other_middle, hidden, first);
     });
   }
 }

@@ -26,7 +26,7 @@ inline constexpr int kMostProductWarps[] = {16, 12};
 
 template <typename Residual, typename Out>
 struct MixProduct {
-  Finish<float, Residual, Out> finish;
+  Epilogue<float, Residual, Out> epilogue;
   Pieces pieces;         // a share of kTileRows * kTiles rows
   const int32_t* pairs;  // [documents + 1] the documents' first folded rows
   const float* folded;   // [rows, 2, columns]
@@ -84,15 +84,15 @@ __device__ __forceinline__ void add_products(float (&sums)[4][4], const Vector<u
   }
 }
 
-// A block has kTiles * kTileRows rows k of a piece, and finishes them and the rows N - k. Each of
-// its warps has kWarpColumns of the columns, and later every so many of the rows.
+// A block has kTiles * kTileRows rows k of a piece, and their epilogue and that of the rows N - k.
+// Each of its warps has kWarpColumns of the columns, and later every so many of the rows.
 template <int kTiles, int kWidth, typename Residual, typename Out>
 __global__ void __launch_bounds__(32 * kMostProductWarps[kTiles - 1])
     mix_product(MixProduct<Residual, Out> work) {
   constexpr int kRows = kTiles * kTileRows;
   const int lane = static_cast<int>(threadIdx.x % 32), warp = static_cast<int>(threadIdx.x / 32);
   const int warps = static_cast<int>(blockDim.x / 32), g = lane / 4, t = lane % 4;
-  const int columns = work.columns, hidden = work.finish.hidden;
+  const int columns = work.columns, hidden = work.epilogue.hidden;
   const ProductLayout layout = product_layout(kTiles, columns, hidden);
   float* shared = dynamic_shared<float>();
   auto* fragments = reinterpret_cast<unsigned*>(shared + layout.fragments);
@@ -115,7 +115,7 @@ __global__ void __launch_bounds__(32 * kMostProductWarps[kTiles - 1])
       const int i = item % 4, tile = item / 4 % kTiles, step = first_step + item / (4 * kTiles);
       const int k = unit.row + tile * kTileRows + g + i % 2 * 8;
       const int n = step * kStepTerms + t + i / 2 * 4;
-      const float2 value = turn(k * n % length, length);
+      const float2 value = twiddle(k * n % length, length);
       const Split cosine = split(value.x), sine = split(value.y);
       fragment(step, tile, kCosineHigh)[i] = cosine.high;
       fragment(step, tile, kCosineLow)[i] = cosine.low;
@@ -170,7 +170,7 @@ __global__ void __launch_bounds__(32 * kMostProductWarps[kTiles - 1])
       add_products(q[tile], load<4>(fragment(step, tile, kSineHigh)),
                    load<4>(fragment(step, tile, kSineLow)), b);
     }
-    // Feature H/2 has no column: warps take turns at its products.
+    // Feature H/2 has no column: warps share its products.
     if (hidden % 2 == 0 && step == middle_step) {
       middle_step += warps;
       float middle[2];
@@ -221,22 +221,22 @@ __global__ void __launch_bounds__(32 * kMostProductWarps[kTiles - 1])
 
   float* row = shared + layout.fragments + warp * ((hidden + 3) / 4 * 4);
   const int first = kept.row;
-  const float scale = factor(work.finish, kept.length);
+  const float scale = factor(work.epilogue, kept.length);
   for (int r = warp; r < kRows && first + r <= kept.length / 2; r += warps) {
     const int k = first + r, mirror = k == 0 ? 0 : kept.length - k;
     float middle = 0;
     for (int w = 0; w < warps; ++w) middle += all_middles[r * warps + w];
-    const auto finish = [&](int token, const float* direct, const float* other) {
-      finish_row<kWidth, false>(work.finish, kept.first + token, row, [&](int j) {
-        auto numbers = mirrored_numbers<kWidth>(direct, other, middle, hidden, j);
+    const auto epilogue = [&](int token, const float* direct, const float* other) {
+      row_epilogue<kWidth, false>(work.epilogue, kept.first + token, row, [&](int j) {
+        auto numbers = hermitian_numbers<kWidth>(direct, other, middle, hidden, j);
 #pragma unroll
         for (int i = 0; i < kWidth; ++i) numbers.values[i] *= scale;
         return numbers;
       });
     };
     const float* values = shared + r * layout.stride;
-    finish(k, values, values + columns);
-    if (mirror != k) finish(mirror, values + columns, values);
+    epilogue(k, values, values + columns);
+    if (mirror != k) epilogue(mirror, values + columns, values);
   }
 }
 

@@ -6,12 +6,12 @@ namespace jnrf::cuda {
 namespace {
 
 template <int kWidth, typename Wide, typename Residual, typename Out>
-auto finisher(const Finish<Wide, Residual, Out>&) {
-  return finish_spectra<kWidth, Wide, Residual, Out>;
+auto epilogue_kernel(const Epilogue<Wide, Residual, Out>&) {
+  return spectrum_epilogue<kWidth, Wide, Residual, Out>;
 }
 
 template <typename Wide, typename Residual, typename Out>
-const Wide* wide(const Finish<Wide, Residual, Out>&, const void* pointer) {
+const Wide* wide(const Epilogue<Wide, Residual, Out>&, const void* pointer) {
   return static_cast<const Wide*>(pointer);
 }
 
@@ -29,15 +29,15 @@ void launch_gather_rows(const void* x, MixType type, bool wide, const DevicePiec
   });
 }
 
-void launch_finish_spectra(const MixFinish& finish, const DevicePieces& pieces, const void* spectra,
-                           void* stream) {
-  const size_t bytes = finish.hidden * wide_size(finish.type);
-  const int64_t warps = finish.weight ? warps_with(bytes) : kMostBlockWarps;
+void launch_spectrum_epilogue(const MixEpilogue& epilogue, const DevicePieces& pieces,
+                              const void* spectra, void* stream) {
+  const size_t bytes = epilogue.hidden * wide_size(epilogue.type);
+  const int64_t warps = epilogue.weight ? warps_with(bytes) : kMostBlockWarps;
   const Grid grid{blocks_for(pieces.table.pairs, warps)};
-  for_finish(finish, [&](const auto& work) {
+  for_epilogue(epilogue, [&](const auto& work) {
     for_width(fit_vectors(work), [&](auto width) {
-      launch("finish_spectra", finisher<decltype(width)::value>(work), grid,
-             static_cast<unsigned>(32 * warps), finish.weight ? warps * bytes : 0, stream, work,
+      launch("spectrum_epilogue", epilogue_kernel<decltype(width)::value>(work), grid,
+             static_cast<unsigned>(32 * warps), epilogue.weight ? warps * bytes : 0, stream, work,
              rows_of(pieces, false), row_starts(pieces), wide(work, spectra));
     });
   });

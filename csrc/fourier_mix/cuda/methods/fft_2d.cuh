@@ -7,7 +7,7 @@
 namespace jnrf::cuda {
 
 // Copies the documents' rows to where an FFT may read them: side by side, aligned, and as Wide.
-// A warp a row and its mirrored one.
+// A warp a row k and the row N - k.
 template <typename Wide, typename In>
 __global__ void gather_rows(const In* x, Wide* to, Pieces pieces, const int32_t* rows, int hidden) {
   const int lane = static_cast<int>(threadIdx.x % 32);
@@ -25,14 +25,14 @@ __global__ void gather_rows(const In* x, Wide* to, Pieces pieces, const int32_t*
   }
 }
 
-// Finishes documents from the half of their spectra that a real FFT gives, complex [rows, H/2+1];
-// document d's begins at row rows[d]. The other half is the mirrored one: F[k,j] = conj F[-k,-j].
-// A warp a row and its mirrored one, which need the same half rows. Shared memory for H numbers a
-// warp.
+// The epilogue of documents, from the half of their spectra that a real FFT gives, complex [rows,
+// H/2+1]; document d's begins at row rows[d]. The other half follows by Hermitian symmetry: F[k,j]
+// = conj F[-k,-j]. A warp a row k and the row N - k, which need the same half rows. Shared memory
+// for H numbers a warp.
 template <int kWidth, typename Wide, typename Residual, typename Out>
 __global__ void __launch_bounds__(256, 2)
-    finish_spectra(Finish<Wide, Residual, Out> work, Pieces pieces, const int32_t* rows,
-                   const Wide* spectra) {
+    spectrum_epilogue(Epilogue<Wide, Residual, Out> work, Pieces pieces, const int32_t* rows,
+                      const Wide* spectra) {
   const int index = warp_index();
   if (index >= pieces.units[pieces.documents]) return;
   const Unit unit = unit_at(pieces, index);
@@ -41,21 +41,21 @@ __global__ void __launch_bounds__(256, 2)
   const Wide scale = factor(work, unit.length);
   const int mirror = mirror_of(unit);
   Wide* row = dynamic_shared<Wide>() + threadIdx.x / 32 * hidden;
-  const auto finish = [&](int this_row, int other_row) {
+  const auto epilogue = [&](int this_row, int other_row) {
     const Wide* direct = spectrum + 2 * static_cast<int64_t>(this_row) * half;
-    const Wide* mirrored = spectrum + 2 * static_cast<int64_t>(other_row) * half;
-    finish_row<kWidth, true>(work, unit.first + this_row, row, [&](int first) {
+    const Wide* other = spectrum + 2 * static_cast<int64_t>(other_row) * half;
+    row_epilogue<kWidth, true>(work, unit.first + this_row, row, [&](int first) {
       Vector<Wide, kWidth> numbers;
 #pragma unroll
       for (int i = 0; i < kWidth; ++i) {
         const int j = first + i;
-        numbers.values[i] = scale * (j < half ? direct[2 * j] : mirrored[2 * (hidden - j)]);
+        numbers.values[i] = scale * (j < half ? direct[2 * j] : other[2 * (hidden - j)]);
       }
       return numbers;
     });
   };
-  finish(unit.row, mirror);
-  if (mirror != unit.row) finish(mirror, unit.row);
+  epilogue(unit.row, mirror);
+  if (mirror != unit.row) epilogue(mirror, unit.row);
 }
 
 }  // namespace jnrf::cuda

@@ -24,10 +24,10 @@ struct WindowBlock {
 };
 
 template <typename Residual, typename Out>
-MixWindows<Residual, Out> windows_of(const Finish<float, Residual, Out>& finish, const void* x,
+MixWindows<Residual, Out> windows_of(const Epilogue<float, Residual, Out>& epilogue, const void* x,
                                      const DevicePieces& pieces, int slots) {
-  return {finish, static_cast<const Residual*>(x), rows_of(pieces, true),
-          row_transform(finish.hidden), slots};
+  return {epilogue, static_cast<const Residual*>(x), rows_of(pieces, true),
+          row_transform(epilogue.hidden), slots};
 }
 
 template <int kWidth, typename Residual, typename Out>
@@ -37,8 +37,8 @@ auto kernel_for(const MixWindows<Residual, Out>&) {
 
 }  // namespace
 
-bool windows_serve(int64_t hidden, int64_t window, MixType type) {
-  return window > 0 && window <= kMostWindow && product_serves(hidden, type) &&
+bool windows_support(int64_t hidden, int64_t window, MixType type) {
+  return window > 0 && window <= kMostWindow && product_supports(hidden, type) &&
          WindowBlock(window).bytes(hidden) <= shared_memory_limit();
 }
 
@@ -46,14 +46,14 @@ PieceTable windows_table(const std::vector<Document>& documents, int64_t window,
   return {documents, window, shift, kMostWindow};
 }
 
-void launch_mix_windows(const MixFinish& finish, const void* x, const DevicePieces& pieces,
+void launch_mix_windows(const MixEpilogue& epilogue, const void* x, const DevicePieces& pieces,
                         void* stream) {
   const WindowBlock block(pieces.table.window);
-  const size_t bytes = block.bytes(finish.hidden);
+  const size_t bytes = block.bytes(epilogue.hidden);
   const Grid grid{blocks_for(pieces.table.blocks, block.windows)};
-  for_product(finish, [&](const auto& typed_finish) {
-    const auto work = windows_of(typed_finish, x, pieces, static_cast<int>(block.slots));
-    for_width(fit_vectors(typed_finish) && fit_vectors(finish.hidden, work.x), [&](auto width) {
+  for_product(epilogue, [&](const auto& typed_epilogue) {
+    const auto work = windows_of(typed_epilogue, x, pieces, static_cast<int>(block.slots));
+    for_width(fit_vectors(typed_epilogue) && fit_vectors(epilogue.hidden, work.x), [&](auto width) {
       launch("mix_windows", kernel_for<decltype(width)::value>(work), grid,
              static_cast<unsigned>(32 * block.warps()), bytes, stream, work);
     });

@@ -19,7 +19,7 @@ inline constexpr int kMostSlots = kMostWindow / 2;  // transforms of a window
 
 template <typename Residual, typename Out>
 struct MixWindows {
-  Finish<float, Residual, Out> finish;
+  Epilogue<float, Residual, Out> epilogue;
   const Residual* x;  // [T, H]
   Pieces pieces;      // a window a unit
   RowTransform transform;
@@ -108,10 +108,10 @@ __global__ void __launch_bounds__(32 * kMostSlots, 2) mix_windows(MixWindows<Res
   const int hidden = work.transform.hidden, places = row_places(work.transform);
   const int warps = static_cast<int>(blockDim.x / 32), warp = static_cast<int>(threadIdx.x / 32);
   const int slots = work.slots, slot = warp % slots, index = warp_index() / slots;
-  float2* turns = dynamic_shared<float2>();
-  float2* here = turns + hidden + warp * 2 * places;
+  float2* twiddles = dynamic_shared<float2>();
+  float2* here = twiddles + hidden + warp * 2 * places;
   float2* there = here + places;
-  float2* roots = turns + hidden + warps * 2 * places + warp / slots * window_roots(slots);
+  float2* roots = twiddles + hidden + warps * 2 * places + warp / slots * window_roots(slots);
   const int thread = static_cast<int>(threadIdx.x) - (warp - slot) * 32, threads = 32 * slots;
 
   // Past the last window: no tokens, no rows.
@@ -125,19 +125,19 @@ __global__ void __launch_bounds__(32 * kMostSlots, 2) mix_windows(MixWindows<Res
     const int second = slot == 0 ? length / 2 : length - 2 * slot;  // rows after the first
     rows.fetch(of_first, slot == 0 && length % 2 ? nullptr : of_first + second * hidden, hidden);
   }
-  prepare_turns(work.transform, turns);
+  prepare_twiddles(work.transform, twiddles);
   if (length != 2 && length != 4 && length != 8) {
     for (int i = thread; length > 0 && i < (length / 2 + 1) * slots; i += threads) {
-      roots[i] = turn(i / slots * (i % slots) % length, length);
+      roots[i] = twiddle(i / slots * (i % slots) % length, length);
     }
   }
   if (transforms) rows.put(work.transform, slot > 0, here);
   __syncthreads();
-  if (transforms) transform_row(work.transform, turns, here, there, slot == 0);
+  if (transforms) transform_row(work.transform, twiddles, here, there, slot == 0);
   __syncthreads();
   float* mine = reinterpret_cast<float*>(transformed(work.transform, here, there));
   const WindowRows window{mine - slot * 4 * places, 4 * places, hidden};
-  const float scale = factor(work.finish, length);
+  const float scale = factor(work.epilogue, length);
   if (length == 8) {
     mix_tokens<8>(window, length, roots, slots, scale, thread, threads);
   } else if (length == 4) {
@@ -150,8 +150,8 @@ __global__ void __launch_bounds__(32 * kMostSlots, 2) mix_windows(MixWindows<Res
   __syncthreads();
   for (int n = 2 * slot; n < min(2 * slot + 2, length); ++n) {
     float* values = window.row(n);
-    finish_row<kWidth, false>(work.finish, unit.first + n, values,
-                              [&](int j) { return load<kWidth>(values + j); });
+    row_epilogue<kWidth, false>(work.epilogue, unit.first + n, values,
+                                [&](int j) { return load<kWidth>(values + j); });
   }
 }
 

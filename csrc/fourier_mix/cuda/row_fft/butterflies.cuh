@@ -1,4 +1,4 @@
-// Fourier transforms of a few complex numbers in registers.
+// Butterflies: Fourier transforms of a few complex numbers in registers.
 #pragma once
 
 #include "device/device.cuh"
@@ -14,12 +14,12 @@ __device__ __forceinline__ float2 minus(float2 a, float2 b) {
 }
 
 // a - i b.
-__device__ __forceinline__ float2 minus_turned(float2 a, float2 b) {
+__device__ __forceinline__ float2 minus_i_times(float2 a, float2 b) {
   return make_float2(a.x + b.y, a.y - b.x);
 }
 
 // a + i b.
-__device__ __forceinline__ float2 plus_turned(float2 a, float2 b) {
+__device__ __forceinline__ float2 plus_i_times(float2 a, float2 b) {
   return make_float2(a.x - b.y, a.y + b.x);
 }
 
@@ -55,7 +55,7 @@ __device__ __forceinline__ float sine_of(int m) {
 
 // The transform of kRadix complex numbers (2, 4, 8 or an odd one), in place.
 template <int kRadix>
-__device__ __forceinline__ void small_transform(float2 (&v)[kRadix]) {
+__device__ __forceinline__ void butterfly(float2 (&v)[kRadix]) {
   if constexpr (kRadix == 2) {
     const float2 a = v[0], b = v[1];
     v[0] = plus(a, b);
@@ -64,25 +64,25 @@ __device__ __forceinline__ void small_transform(float2 (&v)[kRadix]) {
     const float2 a = plus(v[0], v[2]), b = minus(v[0], v[2]);
     const float2 c = plus(v[1], v[3]), d = minus(v[1], v[3]);
     v[0] = plus(a, c);
-    v[1] = minus_turned(b, d);
+    v[1] = minus_i_times(b, d);
     v[2] = minus(a, c);
-    v[3] = plus_turned(b, d);
+    v[3] = plus_i_times(b, d);
   } else if constexpr (kRadix == 8) {
     constexpr float kDiagonal = 0.70710678118654752f;
     float2 even[4] = {v[0], v[2], v[4], v[6]}, odd[4] = {v[1], v[3], v[5], v[7]};
-    small_transform(even);
-    small_transform(odd);
+    butterfly(even);
+    butterfly(odd);
     // By an eighth of a turn, and by three.
-    const float2 first = minus_turned(odd[1], odd[1]), third = plus_turned(odd[3], odd[3]);
+    const float2 first = minus_i_times(odd[1], odd[1]), third = plus_i_times(odd[3], odd[3]);
     odd[1] = make_float2(kDiagonal * first.x, kDiagonal * first.y);
     odd[3] = make_float2(-kDiagonal * third.x, -kDiagonal * third.y);
     v[0] = plus(even[0], odd[0]);
     v[1] = plus(even[1], odd[1]);
-    v[2] = minus_turned(even[2], odd[2]);
+    v[2] = minus_i_times(even[2], odd[2]);
     v[3] = plus(even[3], odd[3]);
     v[4] = minus(even[0], odd[0]);
     v[5] = minus(even[1], odd[1]);
-    v[6] = plus_turned(even[2], odd[2]);
+    v[6] = plus_i_times(even[2], odd[2]);
     v[7] = minus(even[3], odd[3]);
   } else {
     constexpr int kHalf = kRadix / 2;

@@ -39,8 +39,8 @@ template <int kWidth, typename In, typename Write>
 __device__ __forceinline__ void for_row_pairs(const In* x, const Pieces& pieces,
                                               const RowTransform& transform, const Write& write) {
   const int hidden = transform.hidden;
-  float2* turns = dynamic_shared<float2>();
-  float2* here = turns + hidden + threadIdx.x / 32 * 2 * row_places(transform);
+  float2* twiddles = dynamic_shared<float2>();
+  float2* here = twiddles + hidden + threadIdx.x / 32 * 2 * row_places(transform);
   float2* there = here + row_places(transform);
   const auto* real = reinterpret_cast<const float*>(transformed(transform, here, there));
   const int rows = pieces.units[pieces.documents];
@@ -54,13 +54,13 @@ __device__ __forceinline__ void for_row_pairs(const In* x, const Pieces& pieces,
                hidden);
   };
   if (warp_index() < rows) fetch(warp_index());
-  prepare_turns(transform, turns);
+  prepare_twiddles(transform, twiddles);
   __syncthreads();
   for (int index = warp_index(); index < rows; index += all_warps) {
     next.put(transform, !next.single, here);
     if (index + all_warps < rows) fetch(index + all_warps);
     __syncwarp();
-    transform_row(transform, turns, here, there, false);
+    transform_row(transform, twiddles, here, there, false);
     write(index, real);
     __syncwarp();
   }

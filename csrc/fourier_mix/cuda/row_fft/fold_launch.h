@@ -1,4 +1,4 @@
-// How kernels that transform rows and their mirrored ones are launched: fold_rows, fold_columns.
+// How kernels that transform rows n and N - n together are launched: fold_rows, fold_columns.
 #pragma once
 
 #include <algorithm>

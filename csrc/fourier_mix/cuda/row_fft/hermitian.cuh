@@ -1,4 +1,5 @@
-// What a row of the mixed tokens is, from the half of it that a transform over the tokens gives.
+// A row of the mixed tokens by Hermitian symmetry, from the half of it that a transform over the
+// tokens gives.
 #pragma once
 
 #include "device/vectors.cuh"
@@ -9,9 +10,9 @@ namespace jnrf::cuda {
 // y[k,H-j], and `middle` is y[k,H/2]. For the row N - k the two change places. With kWidth 4, H and
 // both addresses are multiples of four numbers.
 template <int kWidth>
-__device__ __forceinline__ Vector<float, kWidth> mirrored_numbers(const float* direct,
-                                                                  const float* other, float middle,
-                                                                  int hidden, int first) {
+__device__ __forceinline__ Vector<float, kWidth> hermitian_numbers(const float* direct,
+                                                                   const float* other, float middle,
+                                                                   int hidden, int first) {
   Vector<float, kWidth> numbers;
   if (kWidth == 4 && 2 * (first + 4) <= hidden) {
     numbers = load<kWidth>(direct + first);

@@ -9,7 +9,7 @@ namespace jnrf::cuda {
 inline constexpr int64_t kLargestRadix = (1 << kRadixBits) - 1;
 
 // Whether H has only factors that passes have.
-inline bool row_transform_serves(int64_t hidden) {
+inline bool row_transform_supports(int64_t hidden) {
   for (int64_t prime = 2; prime <= kLargestRadix; ++prime) {
     while (hidden > 1 && hidden % prime == 0) hidden /= prime;
   }

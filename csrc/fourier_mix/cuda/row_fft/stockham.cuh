@@ -43,7 +43,7 @@ __device__ __forceinline__ int reciprocal_of(int done) { return ((1 << 20) + don
 // radix is done has its own from `done` on, in the order in which its lanes read them:
 // exp(-2 pi i i k / (done radix)) at i * done + k, 0 < i < radix, 0 <= k < done. any_pass has
 // exp(-2 pi i m / (done radix)) at m instead.
-__device__ __forceinline__ void prepare_turns(const RowTransform& transform, float2* turns) {
+__device__ __forceinline__ void prepare_twiddles(const RowTransform& transform, float2* twiddles) {
   int done = 1;
   for (Radices radices = transform.radices; radices; radices >>= kRadixBits) {
     const int radix = static_cast<int>(radices % (1 << kRadixBits)), roots = done * radix;
@@ -51,8 +51,8 @@ __device__ __forceinline__ void prepare_turns(const RowTransform& transform, flo
     for (int m = done + static_cast<int>(threadIdx.x); m < roots;
          m += static_cast<int>(blockDim.x)) {
       const int i = m * reciprocal >> 20;
-      const float2 t = turn(has_pass(radix) ? i * (m - i * done) : m, roots);
-      turns[m] = make_float2(t.x, -t.y);
+      const float2 t = twiddle(has_pass(radix) ? i * (m - i * done) : m, roots);
+      twiddles[m] = make_float2(t.x, -t.y);
     }
     done = roots;
   }
@@ -63,7 +63,7 @@ __device__ __forceinline__ void prepare_turns(const RowTransform& transform, flo
 struct Pass {
   const float2* from;
   float2* to;
-  const float2* turns;
+  const float2* twiddles;
   int hidden, done, shift;
   bool last, whole;
 };
@@ -79,11 +79,11 @@ __device__ __forceinline__ void run_pass(const Pass& pass) {
     float2 v[kRadix];
 #pragma unroll
     for (int i = 0; i < kRadix; ++i) v[i] = from[i * stride];
-    if (done > 1) {  // else all turns are 1
+    if (done > 1) {  // else all twiddles are 1
 #pragma unroll
-      for (int i = 1; i < kRadix; ++i) v[i] = times(v[i], pass.turns[i * done + k]);
+      for (int i = 1; i < kRadix; ++i) v[i] = times(v[i], pass.twiddles[i * done + k]);
     }
-    small_transform(v);
+    butterfly(v);
     if (pass.last) {
       float* real = reinterpret_cast<float*>(pass.to) + j;
 #pragma unroll
@@ -112,10 +112,10 @@ __device__ __forceinline__ void run_pass(const Pass& pass) {
 __device__ __forceinline__ void any_pass(const Pass& pass, int radix) {
   const int hidden = pass.hidden, done = pass.done, count = hidden / radix, roots = radix * done;
   const auto root = [&](int m) {
-    if (m >= done) return pass.turns[m];
+    if (m >= done) return pass.twiddles[m];
     if (m == 0) return make_float2(1.0f, 0.0f);
-    const float2 mirrored = pass.turns[roots - m];
-    return make_float2(mirrored.x, -mirrored.y);
+    const float2 conjugate = pass.twiddles[roots - m];
+    return make_float2(conjugate.x, -conjugate.y);
   };
   for (int o = static_cast<int>(threadIdx.x % 32); o < hidden; o += 32) {
     const int j = o % count, r = o / count, k = j % done, by = k + r * done;
@@ -138,9 +138,9 @@ __device__ __forceinline__ void any_pass(const Pass& pass, int radix) {
 
 // Transforms the row that RowPair::put wrote to `here`, by a warp, to where `transformed` says: its
 // real parts and, of a whole one, its imaginary parts after them.
-__device__ __forceinline__ void transform_row(const RowTransform& transform, const float2* turns,
+__device__ __forceinline__ void transform_row(const RowTransform& transform, const float2* twiddles,
                                               float2* here, float2* there, bool whole) {
-  Pass pass{here, there, turns, transform.hidden, 1, pad_shift(transform), false, whole};
+  Pass pass{here, there, twiddles, transform.hidden, 1, pad_shift(transform), false, whole};
   for (Radices radices = transform.radices; radices; radices >>= kRadixBits) {
     const int radix = static_cast<int>(radices % (1 << kRadixBits));
     pass.from = here;

@@ -1,4 +1,4 @@
-// The numbers of Fourier transforms.
+// The roots of unity of Fourier transforms.
 #pragma once
 
 #include "device/device.cuh"
@@ -7,7 +7,7 @@ namespace jnrf::cuda {
 
 // Cosine and sine of 2 pi index / count, 0 <= index < count < 2^28. Reduced to an eighth of a turn
 // in integers, so that the angle that is rounded is small.
-__device__ __forceinline__ float2 turn(int index, int count) {
+__device__ __forceinline__ float2 twiddle(int index, int count) {
   int angle = 4 * index;  // of 4 count
   const bool below = angle > 2 * count;
   if (below) angle = 4 * count - angle;
