@@ -2,23 +2,18 @@
 #include <torch/csrc/stable/library.h>
 
 #include "core/isa.h"
-#include "int8/isa.h"
 
 namespace {
 
 int64_t cpu_isa() { return static_cast<int64_t>(jnrf::best_isa()); }
-int64_t int8_isa() { return static_cast<int64_t>(jnrf::cpu::best_int8_isa()); }
 
 }  // namespace
 
 STABLE_TORCH_LIBRARY(jnrf, m) {
   // 0 baseline, 1 AVX2, 2 AVX-512: which of the compiled CPU kernels run here.
   m.def("cpu_isa() -> int");
-  // 0 baseline, 1 AVX2, 2 AVX-512, 3 AVX-VNNI, 4 AVX-512 VNNI, 5 AMX: which int8 kernels run here.
-  m.def("int8_isa() -> int");
 }
 
 STABLE_TORCH_LIBRARY_IMPL(jnrf, CompositeExplicitAutograd, m) {
   m.impl("cpu_isa", TORCH_BOX(&cpu_isa));
-  m.impl("int8_isa", TORCH_BOX(&int8_isa));
 }

@@ -162,12 +162,18 @@ Tensor int8_attention(const Tensor& qkv, const Tensor& lengths, double scale) {
   return out;
 }
 
+int64_t int8_isa() { return static_cast<int64_t>(best_int8_isa()); }
+
 }  // namespace
 
 STABLE_TORCH_LIBRARY_IMPL(jnrf, CPU, m) {
   m.impl("int8_pack", TORCH_BOX(&int8_pack));
   m.impl("int8_layers", TORCH_BOX(&int8_layers));
   m.impl("int8_attention", TORCH_BOX(&int8_attention));
+}
+
+STABLE_TORCH_LIBRARY_IMPL(jnrf, CompositeExplicitAutograd, m) {
+  m.impl("int8_isa", TORCH_BOX(&int8_isa));
 }
 
 }  // namespace jnrf::cpu

@@ -15,4 +15,6 @@ JNRF_OPERATORS(m) {
   // qkv float32 [W, L, 3, h, d], queries, keys and values of windows of which the first lengths
   // int32 [W] rows are real -> softmax(scale q k) v, float32 [W, L, h, d], the rest zeros.
   m.def("int8_attention(Tensor qkv, Tensor lengths, float scale) -> Tensor");
+  // 0 baseline, 1 AVX2, 2 AVX-512, 3 AVX-VNNI, 4 AVX-512 VNNI, 5 AMX: which int8 kernels run here.
+  m.def("int8_isa() -> int");
 }
