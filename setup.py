@@ -181,8 +181,10 @@ setup(
     # Folders of data are no packages: only what is named here goes in.
     include_package_data=False,
     package_data={
-        "jnrf_ext": ["*.so", "_build_info.json"],
-        "jnrf": ["**/*.yaml", "**/*.json", "**/*.html", "**/*.css", "**/*.js", "**/*.txt"],
+        "jnrf_ext": ["*.so", "*.pyi", "py.typed", "_build_info.json"],
+        "jnrf": [
+            *("py.typed", "**/*.yaml", "**/*.json", "**/*.html", "**/*.css", "**/*.js", "**/*.txt"),
+        ],
     },
     # A placeholder that makes the wheel platform specific and runs CMakeBuild.
     ext_modules=[Extension("jnrf_ext._text", [])],
