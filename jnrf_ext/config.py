@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, TypeGuard
 
 from jnrf_ext.errors import InputError
 from jnrf_ext.schema import OUTSIDE, Schema
@@ -60,7 +61,7 @@ _SHARES = (
 _MOST, _MOST_LAYERS, _MOST_TASKS, _MOST_TAGS = 2**31 - 1, 1000, 64, 2000
 
 
-def _is_int(value: object) -> bool:
+def _is_int(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _MOST
 
 
@@ -315,7 +316,7 @@ class JNRFConfig:
     @classmethod
     def reference(cls, **settings) -> JNRFConfig:
         """The paper's sizes, and the settings that compute what the authors' code computes."""
-        theirs = {
+        theirs: dict[str, Any] = {
             "vocab_size": 28_996,
             "embedding_size": 768,
             "hidden_size": 768,
@@ -357,7 +358,7 @@ class JNRFConfig:
                 "it was written by a newer jnrf_ext: install that one"
             )
         values = {key: value for key, value in data.items() if key in known}
-        return cls(**(values | {"schema": Schema.from_dict(data.get("schema"))}))
+        return cls(**(values | {"schema": Schema.from_dict(data.get("schema", {}))}))
 
 
 def _check_both_tags(tags: list[str], scheme: str) -> None:

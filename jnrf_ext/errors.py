@@ -26,8 +26,8 @@ def system_reason(error: OSError, otherwise: str | None = None) -> str:
 
     ``otherwise`` is what to do where the reason is not one of permissions or space.
     """
-    remedy = _REMEDIES.get(error.errno, otherwise)
+    number = error.errno or 0
+    remedy = _REMEDIES.get(number, otherwise)
     # By its number: libraries put words of their own into strerror.
-    known = error.errno is not None and error.errno > 0
-    reason = os.strerror(error.errno) if known else error.strerror or str(error)
+    reason = os.strerror(number) if number > 0 else error.strerror or str(error)
     return f"{reason}; {remedy}" if remedy else reason

@@ -33,7 +33,9 @@ class Schema:
     ) -> Schema:
         """The schema of a corpus: "O", then B- and I- of each type; "none", then the relations."""
         tags = [OUTSIDE] + [f"{p}-{t}" for t in sorted(entity_types) for p in "BI"]
-        allowed = {r: sorted(map(tuple, arguments[r])) for r in sorted(arguments)}
+        allowed = {
+            r: sorted((head, tail) for head, tail in arguments[r]) for r in sorted(arguments)
+        }
         return cls(tags, ["none", *sorted(arguments)], allowed)
 
     @property

@@ -78,6 +78,9 @@ def _find_folder(name: str | Path, revision: str | None, local_files_only: bool)
 class PretrainedMixin:
     """``save_pretrained`` and ``from_pretrained`` by the hub's conventions."""
 
+    config: JNRFConfig
+    tokenizer: Tokenizer | None
+
     def save_pretrained(self, folder: str | Path) -> None:
         """Write ``config.json``, ``model.safetensors`` and the tokenizer, each file atomically."""
         from jnrf_ext import __version__

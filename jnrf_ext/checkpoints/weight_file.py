@@ -13,6 +13,7 @@ import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -105,7 +106,7 @@ class WeightFile:
         self._data_at = 8 + length
         return entries
 
-    def _entry(self, name: str, about: object) -> _Entry:
+    def _entry(self, name: str, about: Any) -> _Entry:
         try:
             dtype, shape, (begin, end) = (about[k] for k in ("dtype", "shape", "data_offsets"))
             if not all(type(n) is int and n >= 0 for n in (*shape, begin, end)):

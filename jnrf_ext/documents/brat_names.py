@@ -174,7 +174,7 @@ class BratNames:
 def _with_ids(document: Document, new: dict[str, str]) -> Document:
     """The document with new ids in place of old ones, wherever they stand."""
 
-    def moved(ref: str | None) -> str | None:
+    def moved(ref: str) -> str:
         return new.get(ref, ref)
 
     return replace(
@@ -186,8 +186,8 @@ def _with_ids(document: Document, new: dict[str, str]) -> Document:
                 id=moved(r.id),
                 head=moved(r.head),
                 tail=moved(r.tail),
-                head_ref=moved(r.head_ref),
-                tail_ref=moved(r.tail_ref),
+                head_ref=None if r.head_ref is None else moved(r.head_ref),
+                tail_ref=None if r.tail_ref is None else moved(r.tail_ref),
             )
             for r in document.relations
         ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable
+from typing import TypeVar
 
 from jnrf_ext.documents.checks import check
 from jnrf_ext.documents.document import (
@@ -21,6 +22,8 @@ from jnrf_ext.documents.mention_text import Offsets, agrees, disagreement, fragm
 from jnrf_ext.documents.unread import count_unread, hold_annotations, told_names
 from jnrf_ext.errors import InputError
 from jnrf_ext.shown import kind_of, named, shown
+
+_Made = TypeVar("_Made")
 
 #: Scores are floats; a whole number may be none.
 _MOST_NUMBER = 1e300
@@ -154,20 +157,20 @@ class _DictReader:
             raise InputError(f"{self.where}: {name} is not finite; leave it out instead")
         return value
 
-    def list(self, name: str) -> list:
+    def sequence(self, name: str) -> list:
         value = self.get(name, [])
         if not isinstance(value, list):
             raise InputError(f"{self.where}: {name} must be a list, not {kind_of(value)}")
         return value
 
     def strings(self, name: str) -> tuple[str, ...]:
-        values = tuple(self.list(name))
+        values = tuple(self.sequence(name))
         if not all(isinstance(v, str) and _is_encodable(v) for v in values):
             raise InputError(f"{self.where}: {name} must be a list of strings")
         return values
 
     def pairs(self, name: str, kind: type) -> tuple[tuple, ...]:
-        values = self.list(name)
+        values = self.sequence(name)
         for value in values:
             # type(), for True is an int to isinstance and no offset.
             if not isinstance(value, list | tuple) or [type(v) for v in value] != [kind, kind]:
@@ -178,9 +181,9 @@ class _DictReader:
                 )
         return tuple(tuple(value) for value in values)
 
-    def items(self, name: str, make: Callable[[_DictReader], object]) -> list:
+    def items(self, name: str, make: Callable[[_DictReader], _Made]) -> list[_Made]:
         made = []
-        for number, item in enumerate(self.list(name)):
+        for number, item in enumerate(self.sequence(name)):
             where = f"{self.where}: {name}[{number}]"
             if not isinstance(item, dict):
                 raise InputError(f"{where} must be an object, not {kind_of(item)}")

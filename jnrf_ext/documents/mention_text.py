@@ -54,7 +54,8 @@ class Offsets:
         """The fragments in code points; None for an offset inside a character or the text's end."""
         if self._place_of is None:
             return tuple((start, end) for start, end in fragments)
-        places = [tuple(self._place_of.get(at, -1) for at in pair) for pair in fragments]
+        place_of = self._place_of
+        places = [(place_of.get(start, -1), place_of.get(end, -1)) for start, end in fragments]
         return None if any(-1 in pair for pair in places) else tuple(places)
 
 

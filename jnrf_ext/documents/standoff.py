@@ -33,6 +33,8 @@ def to_brat(document: Document) -> str:
     # None: a name that brat cannot hold. The names of other kinds are looked at here.
     if mentions is None or relations is None or _has_more(document):
         _check_names(document)
+    if mentions is None or relations is None:
+        raise InputError(f"document {shown(document.id)!r}: brat cannot hold a name or an id")
     lines = []
     for event in document.events:
         parts = [f"{event.type}:{event.trigger}", *(f"{r}:{ref}" for r, ref in event.arguments)]

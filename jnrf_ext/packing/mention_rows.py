@@ -58,8 +58,10 @@ class MentionRows:
 
     def to(self, device: torch.device | str) -> MentionRows:
         """The same on another device; the bounds stay on the host."""
-        columns = (t.to(device, non_blocking=True) for t in (self.first, self.last, self.type))
-        return MentionRows(*columns, self.cu, self.cu_rows, self.cu_segments)
+        first, last, kind = (
+            t.to(device, non_blocking=True) for t in (self.first, self.last, self.type)
+        )
+        return MentionRows(first, last, kind, self.cu, self.cu_rows, self.cu_segments)
 
 
 class MentionPairHead(Protocol):
@@ -134,13 +136,9 @@ def _near_pairs(
     first, kind = mentions.first.cpu().numpy(), mentions.type.cpu().numpy()
     cu = mentions.cu.numpy().astype(np.int64)
     order = np.argsort(first, kind="stable")  # documents stay one after another
-    start, end = (
-        np.clip(
-            np.searchsorted(first[order], first + shift, side),
-            *(np.repeat(bound, np.diff(cu)) for bound in (cu[:-1], cu[1:])),
-        )
-        for shift, side in ((-max_distance, "left"), (max_distance, "right"))
-    )
+    least, most = (np.repeat(bound, np.diff(cu)) for bound in (cu[:-1], cu[1:]))
+    start = np.searchsorted(first[order], first - max_distance, "left").clip(least, most)
+    end = np.searchsorted(first[order], first + max_distance, "right").clip(least, most)
     count = end - start
     head = np.repeat(np.arange(len(first)), count)
     within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)

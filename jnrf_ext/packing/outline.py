@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,8 +110,8 @@ class Layout:
                 return value.pin_memory().to(device, non_blocking=True)
             return None if value is None else value.to(device)
 
-        moved = (move(v) for v in (self.pieces, self.row_of, self.shapes))
         bounds = (self.cu_rows, self.cu_segments, self.cu_segment_pieces)
+        moved = (move(self.pieces), move(self.row_of), move(self.shapes))
         return Layout(*bounds, *moved, self.mentions)
 
 
@@ -129,13 +129,16 @@ def lay_out(outlines: list[Outline], lengths: list[int]) -> Layout:
         layout.pieces = torch.from_numpy(pieces)
         layout.row_of = torch.from_numpy(np.cumsum(starts) - 1)
         layout.cu_segment_pieces = _bounds(np.append(pieces, cu_pieces[-1])[cu_segments])
-    if any(o.words is not None for o in outlines):
-        layout.shapes = word_shapes([word for o in outlines for word in o.words])
+    spelled = [o.words for o in outlines if o.words is not None]
+    if spelled:
+        if len(spelled) < len(outlines):
+            raise TypeError("the rows of some documents are spelled, those of others are not")
+        layout.shapes = word_shapes([word for words in spelled for word in words])
     return layout
 
 
 def mention_rows(
-    spans: Sequence[Sequence[tuple]], layout: Layout, entity_types: Sequence[str]
+    spans: Sequence[Iterable[tuple]], layout: Layout, entity_types: Sequence[str]
 ) -> MentionRows:
     """The mentions of packed documents from (type, first row, last row exclusive, ...) of each.
 

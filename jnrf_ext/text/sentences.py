@@ -98,6 +98,7 @@ def _starts(text: str, before: int, after: int, line_break: bool) -> bool:
         return line_break and not (text[before - 1].isalnum() or text[before - 1] == ",")
     if text[at - 1] != "." or line_break:
         return True
-    word = _LAST_WORD.search(text[max(0, at - 1 - _LOOK_BACK) : at - 1])[0].lstrip("([\"'").lower()
+    found = _LAST_WORD.search(text[max(0, at - 1 - _LOOK_BACK) : at - 1])
+    word = found[0].lstrip("([\"'").lower() if found else ""  # it finds the empty word at least
     letters = [character for character in word if not _text.is_joining(character)]
     return word not in _ABBREVIATIONS and not (len(letters) == 1 and letters[0].isalpha())

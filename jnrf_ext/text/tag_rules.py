@@ -53,7 +53,8 @@ def allowed_tags(labels: Sequence[str], scheme: str = "BIO") -> tuple[Tensor, Te
         for before, of in split
     ]
     first, last = [opens(part) for part, _ in split], [closes(part) for part, _ in split]
-    return tuple(torch.tensor(rule, dtype=torch.bool) for rule in (transitions, first, last))
+    rules = [torch.tensor(rule, dtype=torch.bool) for rule in (transitions, first, last)]
+    return rules[0], rules[1], rules[2]
 
 
 def _continues(part: str) -> bool:

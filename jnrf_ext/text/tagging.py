@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from jnrf_ext.packing.outline import Outline
 
 OVERLAPS = ("longest", "last")
+#: Kinds, first rows and last rows (exclusive) of mentions, as the C++ routines give them.
+_Found = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def align(starts, ends, fragment_starts, fragment_ends) -> tuple[np.ndarray, np.ndarray]:
@@ -133,7 +135,7 @@ def without_blanks(text: str, rows: Encoded | Outline, spans: Spans) -> Spans:
     return Spans(spans.names, spans.kinds[kept], first[kept], last[kept], scores)
 
 
-def _with_scores(table: _LabelTable, found: tuple, log_probs: np.ndarray) -> Spans:
+def _with_scores(table: _LabelTable, found: _Found, log_probs: np.ndarray) -> Spans:
     """Mentions with the mean probability over their rows of being tagged with their type."""
     scores = _text.mention_scores(np.exp(log_probs), table.parts, table.types, *found)
     return Spans(table.names, *found, scores)
@@ -174,7 +176,7 @@ class _LabelTable:
 _label_table = lru_cache(maxsize=64)(_LabelTable)
 
 
-def _as_tuples(table: _LabelTable, found: tuple, scores, length: int) -> list[tuple]:
+def _as_tuples(table: _LabelTable, found: _Found, scores, length: int) -> list[tuple]:
     _, first, last = found
     if scores is not None:
         scores = np.asarray(scores, np.float64)

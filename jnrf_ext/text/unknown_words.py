@@ -28,6 +28,8 @@ def cut_unknown(
     ``encode_parts`` gives the wordpieces of each of the parts, offsets from its start, by a model
     that knows words; None leaves each part the unknown wordpiece.
     """
+    if unknown_id is None:
+        return columns
     ids, starts, ends = columns
     unknown = np.flatnonzero(ids == unknown_id)
     if not len(unknown):
@@ -61,14 +63,16 @@ def cut_unknown(
     kept = np.ones(len(ids), bool)
     kept[whole] = False
     order = np.argsort(np.concatenate([np.flatnonzero(kept), owner]), kind="stable")
-    return tuple(
+    ids, starts, ends = (
         np.concatenate([column[kept], put])[order].astype(np.int32)
         for column, put in zip(
             (ids, starts, ends), (new[0], new[1] + first, new[2] + first), strict=True
         )
     )
+    return ids, starts, ends
 
 
 def _one(id: int, length: int) -> Columns:
     """One wordpiece of so many characters."""
-    return tuple(np.array([value], np.int32) for value in (id, 0, length))
+    ids, starts, ends = (np.array([value], np.int32) for value in (id, 0, length))
+    return ids, starts, ends
