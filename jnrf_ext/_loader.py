@@ -129,7 +129,8 @@ def _index(device: torch.device) -> int:
 @torch.compiler.assume_constant_result
 def shared_memory(device: torch.device) -> int:
     """Bytes of shared memory that a block of threads may have on a GPU."""
-    return torch.cuda.get_device_properties(device).shared_memory_per_block_optin
+    properties = torch.cuda.get_device_properties(device)
+    return properties.shared_memory_per_block_optin  # type: ignore[attr-defined] # not in its stub
 
 
 # What has been said already: an operator on a kind of device, or a GPU.

@@ -93,7 +93,8 @@ def select_tokens(
 
 def _zero(*inputs: Tensor) -> Tensor:
     """A zero that all inputs have a gradient of, so that work on nothing can be trained on too."""
-    return sum(t.flatten()[:0].sum() for t in inputs)
+    first, *others = (t.flatten()[:0].sum() for t in inputs)
+    return sum(others, first)
 
 
 def _score_blocks(u, w, pos_u, pos_w, cu_u, cu_w, alpha, beta, gamma):
@@ -179,6 +180,8 @@ def relation_decode(
         num_heads, num_tails, _ = scores.shape
         scores[:, :, none_class] += none_bias
         if allowed is not None:
+            if type_w is None or type_u is None:
+                raise ValueError("relation_decode: allowed, type_w and type_u belong together")
             types_w, types_u = type_w[head : head + num_heads], type_u[tail : tail + num_tails]
             forbidden = ~allowed[types_w[:, None], types_u[None, :]]
             forbidden[:, :, none_class] = False
@@ -198,9 +201,9 @@ def relation_decode(
                 first = min(range(len(tails)), key=lambda k: (-chances[k], nearness[k], k))
                 tails = tails[first : first + 1]
             found += [(head + i, tail + j, label[i, j], probability[i, j]) for j in tails.tolist()]
-    heads, tails, labels, chances = zip(*found, strict=True) if found else ((), (), (), ())
-    rows = [pos_u.new_tensor(column, dtype=torch.int64) for column in (heads, tails, labels)]
-    return rows[0], rows[1], rows[2], alpha.new_tensor(chances)
+    *columns, probabilities = zip(*found, strict=True) if found else ((), (), (), ())
+    rows = [pos_u.new_tensor(column, dtype=torch.int64) for column in columns]
+    return rows[0], rows[1], rows[2], alpha.new_tensor(probabilities)
 
 
 def _exact(*inputs: Tensor) -> list[Tensor]:

@@ -78,7 +78,7 @@ def crf_marginals(
     sum 1. Not differentiable.
     """
     op = "crf_marginals"
-    given = tuple(t.detach() for t in (emissions, transitions, start, end))
+    given = (emissions.detach(), transitions.detach(), start.detach(), end.detach())
     _check(op, *given, cu_seqlens)
     if not _has_kernel(op, emissions):
         return reference.crf_marginals(*given, cu_seqlens)
@@ -112,7 +112,7 @@ def crf_decode(
     Source: Viterbi (1967).
     """
     op = "crf_decode"
-    given = tuple(t.detach() for t in (emissions, transitions, start, end))
+    given = (emissions.detach(), transitions.detach(), start.detach(), end.detach())
     _check(op, *given, cu_seqlens)
     if allowed is not None:
         for value, mask in zip(given[1:], allowed, strict=True):
@@ -121,11 +121,11 @@ def crf_decode(
                     f"{op}: allowed must be bool of the shapes of transitions, start and end, "
                     f"not {mask.dtype} {list(mask.shape)}"
                 )
-        masked = (
+        transitions, start, end = (
             value.masked_fill(~mask.to(value.device), float("-inf"))
             for value, mask in zip(given[1:], allowed, strict=True)
         )
-        given = (given[0], *masked)
+        given = (given[0], transitions, start, end)
     if not _has_kernel(op, emissions):
         return reference.crf_decode(*given, cu_seqlens)
     return torch.ops.jnrf.crf_decode(*given, cu_seqlens)

@@ -11,11 +11,15 @@ are packed. Bounds on the CPU are checked there; bounds on the device are read t
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import torch
 from torch import Tensor
 
 from jnrf_ext import _loader, reference
 
+#: u, w, pos_u, pos_w, cu_u, cu_w, alpha, beta, gamma
+Operands: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 _CPU_DTYPES = (torch.float32, torch.float64)
 _CUDA_DTYPES = (torch.float32, torch.float64, torch.bfloat16)
 
@@ -174,17 +178,19 @@ def relation_decode(
     Source: Yazdani et al., JNRF (2022), section 3.3; the rules for pairs are ours.
     """
     op = "relation_decode"
-    operands = tuple(t.detach() for t in (u, w, pos_u, pos_w, cu_u, cu_w, alpha, beta, gamma))
+    operands = (
+        *(u.detach(), w.detach(), pos_u.detach(), pos_w.detach(), cu_u.detach(), cu_w.detach()),
+        *(alpha.detach(), beta.detach(), gamma.detach()),
+    )
     _check(op, *operands)
     _check_none_class(op, none_class, u)
-    given = [t is not None for t in (allowed, type_w, type_u)]
-    if any(given) and not all(given):
-        raise ValueError(f"{op}: allowed, type_w and type_u belong together; give all or none")
-    if allowed is not None:
+    if allowed is not None and type_w is not None and type_u is not None:
         types = allowed.shape[0] if allowed.dim() else 0
         _check_tensor(op, "allowed", allowed, (types, types, u.shape[1]), torch.bool, u)
         _check_tensor(op, "type_w", type_w, (w.shape[0],), torch.int64, u)
         _check_tensor(op, "type_u", type_u, (u.shape[0],), torch.int64, u)
+    elif not (allowed is type_w is type_u is None):
+        raise ValueError(f"{op}: allowed, type_w and type_u belong together; give all or none")
     settings = (none_class, none_bias, best_tail, allowed, type_w, type_u)
     if not _loader.has_kernel(op, u.device):
         _loader.warn_reference(op, u.device)

@@ -40,7 +40,8 @@ def select_tokens(
 
     Source: Yazdani et al., JNRF (2022), section 3.3.
     """
-    capacity = labels.shape[0] if capacity is None and labels.dim() else capacity
+    if capacity is None:
+        capacity = labels.shape[0] if labels.dim() else 0
     _check(labels, role_of_label, cu_seqlens, capacity)
     if not _loader.has_kernel("select_tokens", labels.device):
         _loader.warn_reference("select_tokens", labels.device)
