@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -107,7 +107,7 @@ def _quantize_within(module: nn.Module) -> None:
             setattr(module, name, Int8FourierLayer(child))
         elif type(child) is Mlp and child.output.in_features >= LEAST_SIZE:
             setattr(module, name, Int8Mlp(child))
-        elif type(child) in (nn.Linear, Linear):
+        elif type(child) is nn.Linear or type(child) is Linear:
             if min(child.in_features, child.out_features) >= LEAST_SIZE:
                 setattr(module, name, Int8Linear(child))
         else:
@@ -195,11 +195,23 @@ class Int8FourierLayer(FourierLayer):
 
 
 # ---------------------------------------------------------------- layers of transformers
+#
+# Each family has classes of its own: Any where it is the names of their parts that count.
 
 
-def _is_like_bert(module: nn.Module) -> bool:
+class _BertAttention(Protocol):
+    """What is read of the self-attention of BERT and its like."""
+
+    query: nn.Linear
+    key: nn.Linear
+    value: nn.Linear
+    num_attention_heads: int
+    attention_head_size: int
+
+
+def _is_like_bert(module: Any) -> bool:
     """Whether this is a layer of an encoder with the attention and feed-forward part of BERT."""
-    attention = getattr(getattr(module, "attention", None), "self", None)
+    attention: Any = getattr(getattr(module, "attention", None), "self", None)
     if not _LIKE_BERT.fullmatch(type(attention).__name__):
         return False
     parts = (module.attention.output, module.intermediate, module.output)
@@ -232,7 +244,7 @@ def _quantize_encoder(encoder: Encoder) -> None:
                 setattr(module, name, child)
 
 
-def _quantize_bert_layer(layer: nn.Module) -> None:
+def _quantize_bert_layer(layer: Any) -> None:
     layer.attention.self = _SelfAttention(layer.attention.self)
     output = layer.attention.output
     layer.attention.output = _AddNorm(output.LayerNorm, output.dense)
@@ -243,7 +255,7 @@ def _quantize_bert_layer(layer: nn.Module) -> None:
 class _SelfAttention(nn.Module):
     """BERT's self-attention with the three projections in one."""
 
-    def __init__(self, attention: nn.Module):
+    def __init__(self, attention: _BertAttention):
         super().__init__()
         self.heads, self.size = attention.num_attention_heads, attention.attention_head_size
         # Without products of bytes torch's own attention is faster.

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from jnrf_ext import ops
 from jnrf_ext.checkpoints.pretrained import PretrainedMixin
 from jnrf_ext.config import JNRFConfig
+from jnrf_ext.errors import InputError
 from jnrf_ext.nn.auxiliary import Auxiliary
 from jnrf_ext.nn.heads.polynomial import PolynomialHead
 from jnrf_ext.nn.heads.registry import build_relation_head
@@ -27,6 +28,9 @@ from jnrf_ext.schema import OUTSIDE, Schema
 
 if TYPE_CHECKING:
     from jnrf_ext.documents.document import Document
+    from jnrf_ext.nn.encoder.encoder import Encoder
+    from jnrf_ext.ops.relation import Operands
+    from jnrf_ext.packing.mention_rows import MentionPairHead
     from jnrf_ext.text.tokenizer import Tokenizer
 
 HEAD, TAIL = 1, 2
@@ -84,6 +88,11 @@ class JNRF(nn.Module, PretrainedMixin):
     int32 [B + 1]`` their bounds. Any length; nothing is padded or cut. Rows are wordpieces, or
     words where the configuration says so (`Layout`); N of them.
     """
+
+    tag_roles: Tensor
+    class_weight: Tensor
+    relation_inputs: Inputs | None
+    relation_layers: Stack | None
 
     def __init__(self, config: JNRFConfig, tokenizer: Tokenizer | None = None):
         super().__init__()
@@ -154,9 +163,9 @@ class JNRF(nn.Module, PretrainedMixin):
     def load_encoder(self, encoder: nn.Module) -> None:
         """Copy the weights of a pretrained encoder (`jnrf_ext.nn.encoder.encoder.load_encoder`)."""
         for inputs in filter(None, (self.inputs, self.relation_inputs)):
-            inputs.encoder.load(encoder)
+            _encoder_of(inputs).load(encoder)
         if self.auxiliary is not None:
-            self.auxiliary.copy_upper_layers(self.inputs.encoder)
+            self.auxiliary.copy_upper_layers(_encoder_of(self.inputs))
 
     def encode(
         self,
@@ -177,7 +186,7 @@ class JNRF(nn.Module, PretrainedMixin):
         if self.mixing is not None:
             x = self.mixing(x, layout.cu_rows)
         y = x
-        if self.relation_inputs is not None:
+        if self.relation_inputs is not None and self.relation_layers is not None:
             y = self.relation_inputs(input_ids, surface, layout, phase)
             y = self.relation_layers(y, layout, phase)
         x = self.tag_task_layers(x, layout, phase)
@@ -231,7 +240,7 @@ class JNRF(nn.Module, PretrainedMixin):
             output = JNRFOutput(tag_logits)
             if not isinstance(self.relation_head, PolynomialHead):
                 if tags is not None:
-                    self._add_mention_losses(output, y, tags, pairs, layout)
+                    self._add_mention_losses(output, self.relation_head, y, tags, pairs, layout)
                 return output
             selection = self.select(tag_logits, tags, layout)
             output.heads, output.tails = selection.heads, selection.tails
@@ -241,13 +250,15 @@ class JNRF(nn.Module, PretrainedMixin):
                 return output
             operands = self.relation_operands(y, selection)
         if return_scores:
-            output.relation_scores = self._split_scores(ops.relation_scores(*operands), output)
+            output.relation_scores = self._split_scores(ops.relation_scores(*operands), selection)
         if tags is not None:
-            self._add_losses(output, operands, tags, pairs, layout)
+            self._add_losses(output, selection, operands, tags, pairs, layout)
         return output
 
     def _auxiliary_pass(self, task, input_ids, cu_seqlens, surface, tags, layout) -> JNRFOutput:
-        head = self.auxiliary.heads[task - 1]
+        if self.auxiliary is None:
+            raise ValueError(f"task {task} is of an auxiliary corpus, and the model has none")
+        head = self.auxiliary.head(task)
         with self.auxiliary.upper_layers(self.inputs.encoder, task):
             x, _ = self.encode(input_ids, cu_seqlens, surface, layout)
         output = JNRFOutput(head(x))
@@ -261,15 +272,19 @@ class JNRF(nn.Module, PretrainedMixin):
         """Whether to cast all weights at once: where launches count, and all weights are used."""
         return device.type == "cuda" and self.training and torch.is_grad_enabled()
 
-    def relation_operands(self, x: Tensor, selection: Selection) -> tuple[Tensor, ...]:
+    def relation_operands(self, x: Tensor, selection: Selection) -> Operands:
         """The first nine arguments of the relation operators, from token rows ``x [T, H]``."""
-        w, u = self.relation_head.project(x, selection)
+        head = self.relation_head
+        if not isinstance(head, PolynomialHead):
+            raise TypeError("only the polynomial relation head scores selected rows")
+        w, u = head.project(x, selection)
         positions = (selection.tails, selection.heads)
         bounds = (selection.cu_tails, selection.cu_heads)
-        return u, w, *positions, *bounds, *self.relation_head.polynomial
+        return u, w, *positions, *bounds, *head.polynomial
 
-    def _split_scores(self, scores: Tensor, output: JNRFOutput) -> list[Tensor]:
-        sizes = zip(output.cu_heads.diff().tolist(), output.cu_tails.diff().tolist(), strict=True)
+    def _split_scores(self, scores: Tensor, selection: Selection) -> list[Tensor]:
+        n_heads, n_tails = selection.cu_heads.diff(), selection.cu_tails.diff()
+        sizes = zip(n_heads.tolist(), n_tails.tolist(), strict=True)
         shapes = [(h, t, scores.shape[-1]) for h, t in sizes]
         parts = scores.split([h * t for h, t, _ in shapes])
         return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
@@ -291,22 +306,29 @@ class JNRF(nn.Module, PretrainedMixin):
         return mean * (rows / counted)
 
     def _add_mention_losses(
-        self, output: JNRFOutput, y: Tensor, tags: Tensor, pairs: Tensor | None, layout: Layout
+        self,
+        output: JNRFOutput,
+        head: MentionPairHead | None,
+        y: Tensor,
+        tags: Tensor,
+        pairs: Tensor | None,
+        layout: Layout,
     ) -> None:
         """Fill the losses of a model whose relations, if any, are between mentions."""
         output.tag_loss = self._tag_loss(output.tag_logits, tags, layout)
         output.relation_loss = torch.zeros_like(output.tag_loss)
-        if self.relation_head is not None:
+        if head is not None:
             if layout.mentions is None:
                 raise ValueError("training this relation head needs layout.mentions")
             pairs = tags.new_zeros(0, 3) if pairs is None else pairs
-            output.relation_loss = self.relation_head.loss(y, layout.mentions, pairs)
+            output.relation_loss = head.loss(y, layout.mentions, pairs)
         output.loss = output.tag_loss + self.config.relation_weight * output.relation_loss
 
     def _add_losses(
         self,
         output: JNRFOutput,
-        operands: tuple[Tensor, ...],
+        selection: Selection,
+        operands: Operands,
         tags: Tensor,
         pairs: Tensor | None,
         layout: Layout,
@@ -314,9 +336,9 @@ class JNRF(nn.Module, PretrainedMixin):
         """Fill the losses: over the tags, and over the pairs of selected rows."""
         config = self.config
         output.tag_loss = self._tag_loss(output.tag_logits, tags, layout)
-        rows = self._pair_rows(output, pairs)
+        rows = self._pair_rows(selection, len(output.tag_logits), pairs)
         losses = ops.relation_loss(*operands, rows, self.no_relation, self.class_weight)
-        n_heads, n_tails = output.cu_heads.diff(), output.cu_tails.diff()
+        n_heads, n_tails = selection.cu_heads.diff(), selection.cu_tails.diff()
         if config.behaviour == "reference":
             # The authors' rule: relations count only where more than ten of each were selected.
             counted = ((n_heads > 10) & (n_tails > 10)).to(losses)
@@ -330,18 +352,18 @@ class JNRF(nn.Module, PretrainedMixin):
         output.loss = output.tag_loss + config.relation_weight * output.relation_loss
 
     @staticmethod
-    def _pair_rows(output: JNRFOutput, pairs: Tensor | None) -> Tensor:
+    def _pair_rows(selection: Selection, num_tokens: int, pairs: Tensor | None) -> Tensor:
         """Gold pairs by token -> by row among heads and tails, -1 where a token was not selected.
 
         The loss ignores listings with a row of -1. What has -1 for a token, in unused places,
         meets in a column of its own, the last one.
         """
         if pairs is None or len(pairs) == 0:
-            return output.heads.new_zeros(0, 3)
-        num_tokens = output.tag_logits.shape[0]
-        row_of = output.heads.new_full((2, num_tokens + 1), -1)
-        row_of[0, output.heads] = torch.arange(len(output.heads), device=row_of.device)
-        row_of[1, output.tails] = torch.arange(len(output.tails), device=row_of.device)
+            return selection.heads.new_zeros(0, 3)
+        heads, tails = selection.heads, selection.tails
+        row_of = heads.new_full((2, num_tokens + 1), -1)
+        row_of[0, heads] = torch.arange(len(heads), device=row_of.device)
+        row_of[1, tails] = torch.arange(len(tails), device=row_of.device)
         row_of[:, -1] = -1
         return torch.stack([row_of[0, pairs[:, 0]], row_of[1, pairs[:, 1]], pairs[:, 2]], dim=1)
 
@@ -360,7 +382,12 @@ class JNRF(nn.Module, PretrainedMixin):
         """
         from jnrf_ext.inference.extract import checked_input, extract_documents
 
-        single = isinstance(texts, str)
-        texts, ids = checked_input(texts, ids, batch_tokens)
-        documents = extract_documents(self, texts, ids, batch_tokens)
-        return documents[0] if single else documents
+        checked, names = checked_input(texts, ids, batch_tokens)
+        documents = extract_documents(self, checked, names, batch_tokens)
+        return documents[0] if isinstance(texts, str) else documents
+
+
+def _encoder_of(inputs: Inputs) -> Encoder:
+    if inputs.encoder is None:
+        raise InputError("this model has wordpiece embeddings, and no encoder to load weights into")
+    return inputs.encoder

@@ -19,7 +19,7 @@ from jnrf_ext.documents.found import Spans, set_relations
 from jnrf_ext.errors import InputError
 from jnrf_ext.nn.heads.polynomial import PolynomialHead
 from jnrf_ext.nn.selection import Selection
-from jnrf_ext.packing.mention_rows import allowed_classes
+from jnrf_ext.packing.mention_rows import MentionPairHead, allowed_classes
 from jnrf_ext.packing.outline import Layout, Outline, lay_out, mention_rows, outline
 from jnrf_ext.text.tagging import (
     best_spans,
@@ -86,16 +86,16 @@ def extract_documents(
     model: JNRF, texts: list[str], ids: list[str], batch_tokens: int | None = None
 ) -> list[Document]:
     """One document a text, named by ``ids``; see :meth:`jnrf_ext.JNRF.extract`."""
-    if model.tokenizer is None:
-        raise InputError(
-            "this model has no tokenizer, so it cannot read text; "
-            "give one: JNRF(config, tokenizer), or put tokenizer.json into its folder"
-        )
     return extract_encoded(model, texts, ids, encode_texts(model, texts), batch_tokens)
 
 
 def encode_texts(model: JNRF, texts: list[str]) -> list[Encoded]:
     """The wordpieces of texts, as the model's behaviour has them."""
+    if model.tokenizer is None:
+        raise InputError(
+            "this model has no tokenizer, so it cannot read text; "
+            "give one: JNRF(config, tokenizer), or put tokenizer.json into its folder"
+        )
     return model.tokenizer.encode_batch(texts, words=model.config.behaviour == "reference")
 
 
@@ -228,20 +228,25 @@ def _decode_standard(model: JNRF, found: Pass) -> list[Document]:
     if isinstance(model.relation_head, PolynomialHead):
         _relate_by_polynomial(model, found, documents, spans)
     elif model.relation_head is not None:
-        _relate_mentions(model, found, documents, spans)
+        _relate_mentions(model, model.relation_head, found, documents, spans)
     return documents
 
 
 def _relate_mentions(
-    model: JNRF, found: Pass, documents: list[Document], spans: list[Spans]
+    model: JNRF,
+    head: MentionPairHead,
+    found: Pass,
+    documents: list[Document],
+    spans: list[Spans],
 ) -> None:
     """Add the relations of a head that works on mentions."""
     schema = model.config.schema
     rows = mention_rows(spans, found.layout, schema.entity_types)
-    related = model.relation_head.decode(found.x, rows)
-    head, tail, relation, score = zip(*related, strict=True) if related else ((), (), (), ())
-    columns = (np.array(column, np.int64) for column in (head, tail, relation))
-    set_relations(documents, spans, *columns, np.array(score, np.float64), schema.relations)
+    related = head.decode(found.x, rows)
+    *ends, scores = zip(*related, strict=True) if related else ((), (), (), ())
+    heads, tails, kinds = (np.array(column, np.int64) for column in ends)
+    chances = np.array(scores, np.float64)
+    set_relations(documents, spans, heads, tails, kinds, chances, schema.relations)
 
 
 def _relate_by_polynomial(
@@ -273,8 +278,8 @@ def _relate_by_polynomial(
     )
     head, tail = heads[head], tails[tail]
     kept = head != tail  # a type with both roles meets itself on the diagonal
-    columns = (column[kept] for column in (head, tail, relation, score))
-    set_relations(documents, spans, *columns, schema.relations)
+    head, tail, relation, score = (column[kept] for column in (head, tail, relation, score))
+    set_relations(documents, spans, head, tail, relation, score, schema.relations)
 
 
 def _decode_reference(model: JNRF, found: Pass) -> list[Document]:

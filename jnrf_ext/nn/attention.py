@@ -31,13 +31,13 @@ def attention(
 ) -> Tensor:
     """What `torch.nn.functional.scaled_dot_product_attention` computes, with its arguments."""
     if dropout_p or is_causal or enable_gqa:
-        settings = {"scale": scale, "enable_gqa": enable_gqa}
-        return _fused(query, key, value, attn_mask, dropout_p, is_causal, **settings)
+        operands = (query, key, value, attn_mask)
+        return _fused(*operands, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa)
     if key.shape[-2] > SHORT:
-        wide = (t.float() if t.dtype == torch.bfloat16 else t for t in (query, key, value))
+        q, k, v = (t.float() if t.dtype == torch.bfloat16 else t for t in (query, key, value))
         if attn_mask is not None and attn_mask.dtype == torch.bfloat16:
             attn_mask = attn_mask.float()
-        return _fused(*wide, attn_mask, scale=scale).to(query.dtype)
+        return _fused(q, k, v, attn_mask, scale=scale).to(query.dtype)
     factor = query.shape[-1] ** -0.5 if scale is None else scale
     scores = (query * factor) @ key.transpose(-1, -2)
     if attn_mask is not None and attn_mask.dtype == torch.bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 
 from torch import nn
 
@@ -42,6 +43,10 @@ class Auxiliary(nn.Module):
         for group in sorted({*self.group_of} - {0}):
             self.upper[str(group)] = copy.deepcopy(encoder.layers[-config.group_layers :])
 
+    def head(self, task: int) -> TagHead:
+        """The tag head of a task above 0."""
+        return cast("TagHead", self.heads[task - 1])
+
     def copy_upper_layers(self, encoder: Encoder) -> None:
         """Let every group start from the encoder's uppermost layers as they are now."""
         for layers in self.upper.values():
@@ -51,14 +56,14 @@ class Auxiliary(nn.Module):
     def upper_layers(self, encoder: Encoder | None, task: int) -> Iterator[None]:
         """Have the encoder use the uppermost layers of a task's group."""
         group = str(self.group_of[task - 1])
-        if group not in self.upper:
+        if encoder is None or group not in self.upper:  # without one no group has layers
             yield
             return
         layers = encoder.layers  # found by a walk through the encoder, so once
         first = len(layers) - self.group_layers
         own = list(layers[first:])
         try:
-            for offset, layer in enumerate(self.upper[group]):
+            for offset, layer in enumerate(cast("nn.ModuleList", self.upper[group])):
                 layers[first + offset] = layer
             yield
         finally:

@@ -191,12 +191,12 @@ class Encoder(nn.Module):
         special[:, :left] = self.before
         for number, token in enumerate(self.after):
             special[np.arange(len(lengths)), left + lengths + number] = token
-        places, special, inside, real = (
+        at, around, is_text, is_real = (
             torch.from_numpy(a).to(device, non_blocking=True)
             for a in (places, special, inside, real)
         )
-        ids = torch.where(inside, input_ids[places], special)
-        return ids, real.long()
+        ids = torch.where(is_text, input_ids[at], around)
+        return ids, is_real.long()
 
 
 @contextmanager

@@ -6,12 +6,16 @@ A family is the library's ``model_type``. What is taken of an encoder-decoder is
 from __future__ import annotations
 
 import copy
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from jnrf_ext.errors import InputError
 from jnrf_ext.shown import shown
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 #: Lists of the library's models for which text is tokens: what they are all made of reads text.
 _TEXT_MODELS = (
@@ -92,8 +96,8 @@ def refusal(kind: str) -> str | None:
     return "the library has it for other things than text alone"
 
 
-def check_family(kind: object, where: str) -> None:
-    """Raise :class:`InputError` for a family that cannot be an encoder here.
+def check_family(kind: object, where: str) -> str:
+    """The family that ``kind`` names; :class:`InputError` where it cannot be an encoder here.
 
     ``kind`` is what a configuration gives as its ``model_type``, and ``where`` whose it is.
     """
@@ -110,6 +114,7 @@ def check_family(kind: object, where: str) -> None:
             f"{where} is a {shown(kind)}, no encoder of text: {why}; give one of another family, "
             "such as bert, roberta or modernbert"
         )
+    return kind
 
 
 def reads_left_to_right(config) -> bool:
@@ -142,7 +147,7 @@ def build_encoder(config) -> nn.Module:
     return only_encoder(model)
 
 
-def only_encoder(model: nn.Module) -> nn.Module:
+def only_encoder(model: PreTrainedModel) -> nn.Module:
     """The encoder of an encoder-decoder; any other model as it is."""
     return model.get_encoder() if _has_decoder(model.config) else model
 
@@ -177,7 +182,7 @@ def with_short_decoder(config):
     return config
 
 
-def most_positions(model: nn.Module) -> int:
+def most_positions(model: PreTrainedModel) -> int:
     """The longest window, in wordpieces, that an encoder can read; 0 where it knows no limit."""
     config = model.config
     if config.model_type in _DISTANCES or not getattr(config, "position_biased_input", True):

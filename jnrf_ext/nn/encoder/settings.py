@@ -46,9 +46,8 @@ def build_configured(settings: dict):
     that no encoder has.
     """
     transformers = load_transformers()
-    kind = settings.get("model_type")
     try:
-        check_family(kind, "config.json: its encoder")
+        kind = check_family(settings.get("model_type"), "config.json: its encoder")
         made = transformers.AutoConfig.for_model(kind, **_usable(settings, kind))
         return build_encoder(_without_attention_dropout(made))
     except (ValueError, KeyError) as error:

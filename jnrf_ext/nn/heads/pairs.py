@@ -97,12 +97,10 @@ class PairHead(nn.Module):
         row, column, _ = self._gold(mentions, pairs, head, tail)
         targets[row, column] = 1
         logits = wide(self._logits(x, mentions, head, tail))
-        targets, counted = (
+        gold, counted = (
             torch.from_numpy(array).to(logits, non_blocking=True) for array in (targets, of_pair)
         )
-        losses = functional.binary_cross_entropy_with_logits(
-            logits, targets, counted, reduction="sum"
-        )
+        losses = functional.binary_cross_entropy_with_logits(logits, gold, counted, reduction="sum")
         return losses / max(len(np.unique(head)), 1)
 
     @torch.no_grad()
@@ -125,7 +123,7 @@ class PairHead(nn.Module):
         return lost
 
     def _candidates(self, mentions: MentionRows) -> tuple[np.ndarray, np.ndarray]:
-        return candidate_pairs(mentions, self.allowed.any(axis=2), self.max_distance)
+        return candidate_pairs(mentions, np.any(self.allowed, axis=2), self.max_distance)
 
     def _allowed(self, mentions: MentionRows, head: np.ndarray, tail: np.ndarray) -> np.ndarray:
         """Which classes the types of pairs allow: bool ``[P, classes]``."""

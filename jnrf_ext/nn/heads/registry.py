@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-
-from torch import nn
+from typing import TypeAlias
 
 from jnrf_ext.config import JNRFConfig
 from jnrf_ext.nn.heads.pairs import PairHead
@@ -13,8 +12,11 @@ from jnrf_ext.nn.heads.spans import SpanHead
 from jnrf_ext.nn.heads.targets import TargetHead
 from jnrf_ext.nn.stack import build_layer
 
+#: The heads that there are; all but the first relate mentions (MentionPairHead).
+RelationHead: TypeAlias = PolynomialHead | PairHead | TargetHead | SpanHead
 
-def build_relation_head(config: JNRFConfig) -> nn.Module | None:
+
+def build_relation_head(config: JNRFConfig) -> RelationHead | None:
     """The relation head of ``config.relation_kind``; None for a model of tags alone."""
     schema = config.schema
     if config.relation_kind == "none":

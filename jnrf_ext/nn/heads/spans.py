@@ -69,6 +69,8 @@ class SpanHead(nn.Module):
     the head's layer of a number, of which it has ``num_layers``.
     """
 
+    mask: Tensor
+
     def __init__(
         self,
         schema: Schema,
@@ -89,7 +91,11 @@ class SpanHead(nn.Module):
         self.types = types
         self.dropout = Dropout(dropout)
         self.marks = nn.Embedding(1 + 2 * types, hidden_size)
-        self.layers = nn.ModuleList(layers(number) for number in range(num_layers))
+        self.layers = nn.ModuleList()
+        for number in range(num_layers):
+            if layers is None:
+                raise TypeError("a head with layers of its own needs what makes them")
+            self.layers.append(layers(number))
         self.as_head = Linear(3 * hidden_size, size)
         self.as_tail = Linear(3 * hidden_size, size)
         self.between = Linear(hidden_size, size)
@@ -123,10 +129,10 @@ class SpanHead(nn.Module):
         row, relation, _ = self._gold(mentions, pairs, found)
         targets[row] = relation
         logits = self._logits(x, mentions, found)
-        targets = torch.from_numpy(targets).to(x.device, non_blocking=True)
-        losses = functional.cross_entropy(logits, targets, reduction="none")
+        gold = torch.from_numpy(targets).to(x.device, non_blocking=True)
+        losses = functional.cross_entropy(logits, gold, reduction="none")
         if self.related_weight != 1:
-            losses = torch.where(targets == self.none, losses, losses * self.related_weight)
+            losses = torch.where(gold == self.none, losses, losses * self.related_weight)
         return losses.sum() / max(len(np.unique(found.head)), 1)
 
     @torch.no_grad()
@@ -136,8 +142,7 @@ class SpanHead(nn.Module):
         if not len(found.head):
             return []
         probabilities = self._logits(x, mentions, found).softmax(dim=1)
-        best, relation = probabilities.max(dim=1)
-        best, relation = best.cpu().numpy(), relation.cpu().numpy()
+        best, relation = (t.cpu().numpy() for t in probabilities.max(dim=1))
         row = np.flatnonzero(relation != self.none)
         columns = (found.head[row], found.tail[row], relation[row], best[row].astype(float))
         return list(zip(*(values.tolist() for values in columns), strict=True))
@@ -151,7 +156,7 @@ class SpanHead(nn.Module):
         return lost
 
     def _pairs(self, mentions: MentionRows) -> _Pairs:
-        head, tail = candidate_pairs(mentions, self.allowed.any(axis=2), self.max_distance)
+        head, tail = candidate_pairs(mentions, np.any(self.allowed, axis=2), self.max_distance)
         first, last, kind = (
             column.cpu().numpy() for column in (mentions.first, mentions.last, mentions.type)
         )
@@ -196,10 +201,10 @@ class SpanHead(nn.Module):
             for at in range(0, len(chosen), PAIRS_AT_ONCE):
                 some = chosen[at : at + PAIRS_AT_ONCE]
                 low, high = found.low[some], found.high[some] - 2 ** max(level - 1, 0)
-                columns = (found.head, found.tail, found.distance, found.nearer_tails)
-                columns = (*columns, found.nearer_heads, found.kinds)
-                indices = (low, high, *(column[some] for column in columns))
-                indices = [torch.from_numpy(c).to(x.device, non_blocking=True) for c in indices]
+                mentions_of = (found.head, found.tail)
+                of_pair = (found.distance, found.nearer_tails, found.nearer_heads, found.kinds)
+                columns = (low, high, *(column[some] for column in (*mentions_of, *of_pair)))
+                indices = [torch.from_numpy(c).to(x.device, non_blocking=True) for c in columns]
                 inputs = (as_head, as_tail, table if level else None, *indices)
                 if len(found.head) > PAIRS_AT_ONCE and torch.is_grad_enabled():
                     parts.append(checkpoint(self._score, *inputs, use_reentrant=False))
@@ -226,13 +231,13 @@ class SpanHead(nn.Module):
         length = last + 1 - first
         owner = np.repeat(np.arange(len(first)), length)
         rows = np.arange(len(owner)) + np.repeat(first - (np.cumsum(length) - length), length)
-        first, last, owner, rows, length = (
+        at_first, at_last, mention, inside, count = (
             torch.from_numpy(column).to(x.device, non_blocking=True)
             for column in (first, last, owner, rows, length)
         )
-        total = x.new_zeros(len(first), x.shape[1]).index_add(0, owner, x.index_select(0, rows))
-        mean = total / length.unsqueeze(1)
-        m = torch.cat([x.index_select(0, first), x.index_select(0, last), mean], dim=1)
+        total = x.new_zeros(len(first), x.shape[1]).index_add(0, mention, x.index_select(0, inside))
+        mean = total / count.unsqueeze(1)
+        m = torch.cat([x.index_select(0, at_first), x.index_select(0, at_last), mean], dim=1)
         return wide(self.as_head(m)), wide(self.as_tail(m))
 
     def _score(

@@ -52,6 +52,10 @@ class Crf(nn.Module):
         """Transitions, start and end, as the CRF operators take them."""
         return self.transitions, self.start, self.end
 
+    def emissions(self, logits: Tensor) -> Tensor:
+        """Logits in the dtype of the weights."""
+        return logits.to(self.transitions.dtype)
+
 
 class TagHead(nn.Module):
     """``[N, H]`` rows -> logits ``[N, C]`` of the labels, their loss, and the best BIO tags.
@@ -59,6 +63,10 @@ class TagHead(nn.Module):
     ``layers`` times Linear-CELU and a Linear (0: none of these), then Linear to the labels
     (section 3.2). With ``crf`` the tags of a segment are scored together.
     """
+
+    tag_of: Tensor
+    label_of: Tensor
+    continues: Tensor
 
     def __init__(
         self,
@@ -126,7 +134,8 @@ class TagHead(nn.Module):
         labels = self.to_labels(tags, cu_segments)
         if self.crf is None:
             return functional.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
-        likelihoods = ops.crf_nll(self._wide(logits), labels, *self.crf.weights, cu_segments)
+        emissions = self.crf.emissions(logits)
+        likelihoods = ops.crf_nll(emissions, labels, *self.crf.weights, cu_segments)
         return likelihoods.sum() / max(len(labels), 1)
 
     def to_labels(self, tags: Tensor, cu_segments: Tensor) -> Tensor:
@@ -153,7 +162,8 @@ class TagHead(nn.Module):
             labels = logits.argmax(dim=-1)
         else:
             allowed = self.allowed if constrained else None
-            labels, _ = ops.crf_decode(self._wide(logits), *self.crf.weights, cu_segments, allowed)
+            emissions = self.crf.emissions(logits)
+            labels, _ = ops.crf_decode(emissions, *self.crf.weights, cu_segments, allowed)
         return labels if self.scheme == "BIO" else self.tag_of[labels]
 
     def log_probabilities(self, logits: Tensor, cu_segments: Tensor) -> Tensor:
@@ -164,8 +174,9 @@ class TagHead(nn.Module):
                 return probabilities
             probabilities = probabilities.exp()
         else:
-            weights = (w.detach() for w in self.crf.weights)
-            probabilities = ops.crf_marginals(self._wide(logits.detach()), *weights, cu_segments)
+            transitions, start, end = (w.detach() for w in self.crf.weights)
+            emissions = self.crf.emissions(logits.detach())
+            probabilities = ops.crf_marginals(emissions, transitions, start, end, cu_segments)
         merged = probabilities.new_zeros(len(logits), self.label_of.shape[1])
         merged.index_add_(1, self.tag_of, probabilities)
         # What is too small for the dtype stays finite: paths of tags add these up.
@@ -175,7 +186,3 @@ class TagHead(nn.Module):
     def allowed(self) -> tuple[Tensor, Tensor, Tensor]:
         """What the scheme allows, for `ops.crf_decode`."""
         return allowed_tags(self.labels, self.scheme)
-
-    def _wide(self, logits: Tensor) -> Tensor:
-        """Emissions of the dtype of the CRF's weights."""
-        return logits.to(self.crf.transitions.dtype)

@@ -43,7 +43,7 @@ class _Targets:
     head: np.ndarray
     sequence: np.ndarray
 
-    def place(self, rows: np.ndarray, sequence: np.ndarray) -> np.ndarray:
+    def place(self, rows: np.ndarray, sequence: np.ndarray | int) -> np.ndarray:
         """Where rows of the batch stand in given sequences."""
         return self.cu[sequence] + rows - self.start[sequence]
 
@@ -128,7 +128,7 @@ class TargetHead(nn.Module):
         document = np.repeat(np.arange(len(bounds) - 1), np.diff(mentions.cu.numpy()))
         starts = np.maximum(first - self.context, bounds[document])
         ends = np.minimum(last + self.context + 1, bounds[document + 1])
-        head, tail = candidate_pairs(mentions, self.allowed.any(axis=2))
+        head, tail = candidate_pairs(mentions, np.any(self.allowed, axis=2))
         near = (first[head] >= starts[tail]) & (last[head] < ends[tail])
         head, tail = head[near], tail[near]
         order = np.lexsort((head, tail))
@@ -178,11 +178,11 @@ class TargetHead(nn.Module):
             for t in (mentions.first, mentions.last)
         )
         indicator = ((rows >= first) & (rows <= last)).astype(np.int64)
-        on_device = (
+        there, kind, marks = (
             torch.from_numpy(array).to(device, non_blocking=True)
             for array in (rows, kinds[rows], indicator)
         )
-        return *on_device, torch.from_numpy(cu.astype(np.int32))
+        return there, kind, marks, torch.from_numpy(cu.astype(np.int32))
 
     def _emissions(
         self, x: Tensor, rows: Tensor, kinds: Tensor, indicator: Tensor, cu: Tensor
@@ -209,9 +209,9 @@ class TargetHead(nn.Module):
         inputs: tuple[Tensor, ...],
     ) -> list[Related]:
         emissions, cu = self._emissions(x, *inputs), inputs[-1]
-        tags, _ = ops.crf_decode(emissions, *self._weights(), cu, self.rules)
-        marginals = ops.crf_marginals(emissions, *self._weights(), cu)
-        tags, marginals = tags.cpu().numpy(), marginals.cpu().numpy()
+        best, _ = ops.crf_decode(emissions, *self._weights(), cu, self.rules)
+        chances = ops.crf_marginals(emissions, *self._weights(), cu)
+        tags, marginals = best.cpu().numpy(), chances.cpu().numpy()
         pairs = slice(*np.searchsorted(targets.sequence, [portion.start, portion.stop]))
         head, sequence = targets.head[pairs], targets.sequence[pairs]
         tail = targets.mention[sequence]

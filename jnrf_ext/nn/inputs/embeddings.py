@@ -38,7 +38,8 @@ def load_word_embeddings(source: str | Path) -> torch.Tensor:
 
 def embeddings_shape(source: str | Path) -> tuple[int, int]:
     """The shape of :func:`load_word_embeddings` without reading the matrix: (V, E)."""
-    return tuple(_read_matrix(source, "meta").shape)
+    rows, size = _read_matrix(source, "meta").shape
+    return rows, size
 
 
 def _read_matrix(source: str | Path, device: str) -> torch.Tensor:

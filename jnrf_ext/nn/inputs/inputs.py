@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 
@@ -12,6 +14,9 @@ from jnrf_ext.nn.layers import Dropout, Mlp, SinusoidalPositions
 from jnrf_ext.nn.linear import Linear
 from jnrf_ext.packing.outline import Layout
 
+if TYPE_CHECKING:
+    from jnrf_ext.nn.encoder.encoder import Encoder
+
 #: Classes of jnrf_ext.text.tokenizer.Encoded.surface: casing times gap.
 NUM_SURFACES = 24
 
@@ -21,6 +26,10 @@ class Inputs(nn.Module):
 
     ``int64 [T]`` wordpieces -> ``[N, H]`` rows, one a wordpiece or a word (see `Layout`).
     """
+
+    # One of the two is there.
+    encoder: Encoder | None
+    embedding: nn.Embedding | None
 
     def __init__(self, config: JNRFConfig):
         super().__init__()
@@ -79,8 +88,10 @@ class Inputs(nn.Module):
             x = self.encoder(input_ids, layout.cu_segment_pieces)
             # Under autocast the encoder gives bfloat16; what follows adds to it in float32.
             x = x.float() if x.dtype == torch.bfloat16 else x
-        else:
+        elif self.embedding is not None:
             x = self.embedding(input_ids)
+        else:
+            raise ValueError("these inputs have neither wordpiece embeddings nor an encoder")
         x = self._rows(x, layout)
         x = x if self.encoder is not None else x * config.embedding_scale
         if self.shapes is not None:
@@ -101,6 +112,8 @@ class Inputs(nn.Module):
             return x
         if self.config.word_pooling == "first":
             return x.index_select(0, layout.pieces)
+        if layout.row_of is None:
+            raise ValueError("a layout with pieces needs row_of")
         ends = torch.cat([layout.pieces[1:], layout.pieces.new_full((1,), len(x))])
         total = x.new_zeros(len(layout.pieces), x.shape[1]).index_add(0, layout.row_of, x)
         return total / (ends - layout.pieces).unsqueeze(1)
