@@ -10,7 +10,7 @@ Which argument of a relation is its head is settled for each folder (:mod:`jnrf.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from jnrf.corpora import roles
@@ -152,7 +152,7 @@ def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
 def _choose_reading(document: Document, file: AnnotationFile, newlines: str) -> None:
     """Set ``document.text`` to the reading of it that the mentions agree with most."""
     raw = document.text
-    readings = [(raw, ())]
+    readings: list[tuple[str, tuple[str, ...]]] = [(raw, ())]
     if raw.startswith(_BOM):
         readings.append((raw[1:], (_WITHOUT_BOM,)))
     if "\r" in raw and newlines != "raw":
@@ -187,7 +187,7 @@ def write_folder(documents: Iterable[Document], folder: str | Path) -> int:
     return len(written)
 
 
-def check_file_name(id: str, written: set[str]) -> None:
+def check_file_name(id: str, written: Collection[str]) -> None:
     """:class:`InputError` unless ``id`` can name a new file among those ``written``.
 
     An id may come from anyone. It is one name: no separators of folders of any system, no leading

@@ -127,7 +127,7 @@ class AnnotationFile:
         if not _is_name(fields[0]) or not _is_name(type) or not _SPANS.fullmatch(spans.strip(" ")):
             return self._malformed(number, line)
         if self._is_new(number, fields[0]):
-            fragments = [tuple(map(int, span.split())) for span in spans.split(";")]
+            fragments = [(int(a), int(b)) for a, b in map(str.split, spans.split(";"))]
             self.mention_lines.append(MentionLine(number, fields[0], type, fragments, fields[2]))
 
     def agreement(self, text: str) -> int:
@@ -236,7 +236,8 @@ class AnnotationFile:
                 return self._points_nowhere(number, "relation", id, ref)
             ends.append(mention)
         if self._is_new(number, id):
-            relation = Relation(id, parts[0], *ends, head_role=head_role, tail_role=tail_role)
+            head, tail = ends
+            relation = Relation(id, parts[0], head, tail, head_role=head_role, tail_role=tail_role)
             relation.head_ref = head_ref if head_ref in self.triggers else None
             relation.tail_ref = tail_ref if tail_ref in self.triggers else None
             self.document.relations.append(relation)

@@ -8,6 +8,7 @@ Prodigy's spans. Offsets count code points, as Python's tools write them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeGuard
 
 from jnrf_ext.documents.unread import told_names
 from jnrf_ext.errors import InputError
@@ -44,7 +45,11 @@ EXPECTED = (
 
 def is_foreign(item: object) -> bool:
     """Whether a parsed JSON value is a text and spans of it, in another tool's form."""
-    return _example(item) is not None or (
+    return _example(item) is not None or _has_spans(item)
+
+
+def _has_spans(item: object) -> TypeGuard[dict]:
+    return (
         isinstance(item, dict)
         and "mentions" not in item
         and _first(item, _TEXT, str) is not None
@@ -81,7 +86,7 @@ def to_dict(item: object, place_id: str) -> dict:
     example = _example(item)
     if example is not None:
         item = {"text": example[0], **example[1]}
-    if not is_foreign(item):
+    if not _has_spans(item):
         raise InputError(
             "not a text with a list of spans, as those before it; write all in one form"
         )
@@ -146,20 +151,20 @@ def _relations(relations: object, ids: list[object]) -> list[dict]:
     made = []
     for number, relation in enumerate(relations, 1):
         given = relation if isinstance(relation, dict) else {}
-        ends = [given.get(name) for name in ("from_id", "to_id")]
-        named = all(isinstance(end, int | str) for end in ends)
-        if not named or not isinstance(given.get("type"), str):
+        head, tail = given.get("from_id"), given.get("to_id")
+        named = isinstance(given.get("type"), str)
+        if not named or not isinstance(head, int | str) or not isinstance(tail, int | str):
             raise InputError(
                 f"relation {number} is {kind_of(relation)} that does not name its ends by ids of "
                 'spans; write {"from_id", "to_id", "type"}, as doccano does, or "relations": []'
             )
-        if unknown := [end for end in ends if end not in mention_of]:
+        if unknown := [end for end in (head, tail) if end not in mention_of]:
             raise InputError(
                 f"relation {number} names {len(unknown)} spans that are not there; add the spans, "
                 "or drop the relation"
             )
         row = {"id": f"R{number}", "type": given["type"]}
-        row |= {"head": mention_of[ends[0]], "tail": mention_of[ends[1]]}
+        row |= {"head": mention_of[head], "tail": mention_of[tail]}
         done = {"id", "from_id", "to_id", "type"}
         made.append(row | {name: value for name, value in given.items() if name not in done})
     return made

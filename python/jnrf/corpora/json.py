@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
+from typing import cast
 
 from jnrf.corpora import foreign, phee
 from jnrf.corpora.brat import check_file_name
@@ -129,7 +130,7 @@ def _document(
         foreign.check_known(data, where)
     try:
         if foreign_id is None:
-            return document_from_dict(data, offsets)
+            return document_from_dict(cast(dict, data), offsets)  # which tells of what is none
         document = document_from_dict(foreign.to_dict(data, foreign_id), offsets)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None

@@ -129,7 +129,8 @@ def beside(path: Path) -> tuple[Path, tuple[Path, ...]]:
         if (file := path.with_name(id + spelled)).exists()
     }
     _, own = split_name(path.name)
-    files |= {own: path}
+    if own is not None:
+        files[own] = path
     if own in BIONLP:
         files.pop(BRAT[0], None)  # what was asked for goes before what is beside it
     text = files.pop(TEXT, path.with_name(id + TEXT))

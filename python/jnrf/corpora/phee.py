@@ -17,6 +17,7 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeGuard
 
 from jnrf.corpora.sentences import place_ids
 from jnrf_ext.documents.dict_reader import document_from_dict
@@ -48,7 +49,7 @@ _ORDER = 2018
 _Span = tuple[str, tuple[tuple[int, int], ...]]
 
 
-def is_phee(item: object) -> bool:
+def is_phee(item: object) -> TypeGuard[dict]:
     """Whether a parsed JSON value is a sentence of PHEE."""
     return isinstance(item, dict) and "context" in item and "annotations" in item
 
@@ -245,7 +246,7 @@ def _document(id: str, abstracts: list[list[tuple[int, _Sentence]]]) -> Document
         for span, said in sentence.found.spans.items()
     )
     id_of = {(at, span): f"T{n}" for n, (_, at, span, _) in enumerate(placed, 1)}
-    data = {
+    data: dict[str, Any] = {
         "id": id,
         "text": text,
         "mentions": [

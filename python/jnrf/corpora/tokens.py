@@ -16,6 +16,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeGuard
 
 from jnrf.corpora.sentences import files_to_write, place_ids, to_document, to_sentence
 from jnrf.corpora.tags import Range, is_tag, ranges_of
@@ -34,7 +35,7 @@ _ENTITY = ("start", "end", "type")
 _RELATION = ("head", "tail", "type")
 
 
-def holds_tokens(item: object) -> bool:
+def holds_tokens(item: object) -> TypeGuard[dict]:
     """Whether a parsed JSON value is a sentence of tokens, rather than a document's text.
 
     One with a text beside the tokens is a sentence if it has tags and no mentions.
@@ -189,7 +190,7 @@ class _Item:
         return places[spans[0]], places[spans[1]], relation[4]
 
 
-def _is_row(value: object, numbers: int) -> bool:
+def _is_row(value: object, numbers: int) -> TypeGuard[list | tuple]:
     """Whether that is a list of so many whole numbers, and a name."""
     if not isinstance(value, (list, tuple)) or len(value) != numbers + 1:
         return False
@@ -234,10 +235,11 @@ def _to_item(document: Document, lost: Counter[str], words: str) -> dict:
         first_at.setdefault((start, end), row)
     relations: dict[tuple, None] = {}
     for relation in document.relations:
-        rows = [sentence.row_of.get(id) for id in (relation.head, relation.tail)]
-        if None in rows:
+        head, tail = (sentence.row_of.get(id) for id in (relation.head, relation.tail))
+        if head is None or tail is None:
             lost["relation on a lost mention"] += 1
             continue
+        rows = (head, tail)
         spans = [sentence.ranges[row][:2] for row in rows]
         if any(first_at[span] != row for span, row in zip(spans, rows, strict=True)):
             lost["relation on a mention whose place another type has too (joins that one)"] += 1
