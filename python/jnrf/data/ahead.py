@@ -5,9 +5,12 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterable, Iterator
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 T = TypeVar("T")
+#: What the thread hands over: an item, or what ended it
+_Item = tuple[Literal[True], T]
+_End = tuple[Literal[False], BaseException | None]
 #: Seconds between two looks of the thread whether it is still wanted, while the queue is full
 _LOOK = 0.1
 
@@ -23,7 +26,7 @@ class Ahead(Generic[T]):
         if depth < 1:
             raise ValueError(f"depth is {depth}; at least one item must be made ahead")
         self._items = items
-        self._ready: queue.Queue[tuple[bool, T | BaseException | None]] = queue.Queue(depth)
+        self._ready: queue.Queue[_Item[T] | _End] = queue.Queue(depth)
         self._unwanted = threading.Event()
         self._over = False
         self._thread = threading.Thread(target=self._make, name="jnrf ahead", daemon=True)
@@ -42,16 +45,17 @@ class Ahead(Generic[T]):
     def __next__(self) -> T:
         if self._over:
             raise StopIteration
-        is_item, value = self._ready.get()
-        if is_item:
-            return value
+        entry = self._ready.get()
+        if entry[0] is True:
+            return entry[1]
         self._over = True
-        if value is None:
+        error = entry[1]
+        if error is None:
             raise StopIteration
-        raise value
+        raise error
 
     def _make(self) -> None:
-        end = None
+        end: BaseException | None = None
         try:
             for item in self._items:
                 if not self._put((True, item)):
@@ -60,7 +64,7 @@ class Ahead(Generic[T]):
             end = error
         self._put((False, end))
 
-    def _put(self, entry: tuple[bool, T | BaseException | None]) -> bool:
+    def _put(self, entry: _Item[T] | _End) -> bool:
         """Wait for a place in the queue; False where nobody wants it any longer."""
         while not self._unwanted.is_set():
             try:

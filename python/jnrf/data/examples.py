@@ -240,7 +240,8 @@ def _label_pairs(
     """The labelled (head row, tail row, class) of the document's relations."""
     types = {mention.id: mention.type for mention in document.mentions}
     classes = {name: c for c, name in enumerate(schema.relations) if name != schema.no_relation}
-    joined = {
+    # Looked up with the types that the mentions of a relation have, if they are there.
+    joined: dict[tuple[str, str | None, str | None], int] = {
         (name, *pair): classes[name]
         for name, pairs in schema.arguments.items()
         if name in classes

@@ -63,7 +63,8 @@ def _split(example: Example, starts: np.ndarray) -> list[Example]:
 
     spans_of = slices(np.array([first for _, first, _ in example.spans], np.int64))
     pairs_of = slices(example.pairs[:, 0])
-    segments_of = None if whole.segments is None else slices(whole.segments)
+    segments = whole.segments
+    segments_of = None if segments is None else slices(segments)
     parts = []
     bounds = zip(pairwise(rows), pairwise(pieces), strict=True)
     for number, ((first, last), (piece, end)) in enumerate(bounds):
@@ -72,7 +73,9 @@ def _split(example: Example, starts: np.ndarray) -> list[Example]:
             whole.starts[first:last],
             whole.ends[first:last],
             None if whole.pieces is None else whole.pieces[first:last] - piece,
-            None if segments_of is None else whole.segments[segments_of[number]] - first,
+            None
+            if segments is None or segments_of is None
+            else segments[segments_of[number]] - first,
             None if whole.words is None else whole.words[first:last],
         )
         spans = [(kind, a - first, b - first) for kind, a, b in example.spans[spans_of[number]]]
