@@ -68,7 +68,8 @@ def claim_folder(
         )
     if only_check:
         return out
-    mark = {"made_by": "jnrf predict", "model": model, "writes": sorted({*ours, *endings})}
+    mark: dict[str, object] = {"made_by": "jnrf predict", "model": model}
+    mark["writes"] = sorted({*ours, *endings})
     mark["lists"] = [ERRORS, KEPT]
     if not before or before.get("hashes"):
         mark["hashes"] = True

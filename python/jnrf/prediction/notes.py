@@ -51,7 +51,7 @@ class Part:
     #: Its share of :meth:`Source.measure`
     size: int
     #: Where its notes are; what exactly is its source's own affair
-    content: object
+    content: tuple
 
 
 class Source(ABC):

@@ -277,7 +277,7 @@ def _quiet() -> Iterator[Callable[[], None]]:
     complains of how its own Ray Data starts actors.
     """
     sys.stderr.flush()
-    kept = os.dup(2)
+    kept: int | None = os.dup(2)
 
     def end_silence() -> None:
         nonlocal kept

@@ -147,7 +147,8 @@ class FileOutput(FolderOutput):
 
     def make(self, part, notes, found) -> Made:
         """See :class:`Output`."""
-        made, lost = Made(), Counter()
+        made = Made()
+        lost: Counter[str] = Counter()
         stage = self.out / RECEIPTS / STAGE / str(part.index)
         for name, numbers in self._groups(notes):
             documents = [found[n] for n in numbers]

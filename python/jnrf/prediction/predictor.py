@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -58,6 +59,7 @@ class Predictor:
             raise InputError(
                 "the model has no tokenizer.json, so it cannot read text; copy it into its folder"
             )
+        self._tokenizer = model.tokenizer
         self._weights: str | None = None
         if int8:
             from jnrf_ext.int8 import quantize
@@ -84,7 +86,7 @@ class Predictor:
     def fingerprint(self) -> str:
         """A hash of all that decides its predictions, but the machine."""
         digest = hashlib.sha256(repr((self.model.config.to_dict(), self.numbers)).encode())
-        digest.update(self.model.tokenizer.to_json().encode())
+        digest.update(self._tokenizer.to_json().encode())
         digest.update((self._weights or _hash_of_weights(self.model)).encode())
         return digest.hexdigest()
 
@@ -148,18 +150,20 @@ def predict_notes(
     A batch that fails is tried again note by note. Where all of several notes fail it is not the
     notes, and what the model raised first is raised.
     """
-    results: list[Document | Fault | None] = [None] * len(notes)
+    results: dict[int, Document | Fault] = {}
     first: Exception | None = None
     batches = bucket([len(e) for e in encoded], batch_tokens)
     for places, found in _extracted(predictor, notes, encoded, batches):
         if isinstance(found, Exception):
             first = first or found
-            found = _singly(predictor, notes, encoded, places, found)
-        for place, result in zip(places, found, strict=True):
-            results[place] = result
-    if first is not None and len(notes) > 1 and all(isinstance(r, Fault) for r in results):
+            made: Sequence[Document | Fault] = _singly(predictor, notes, encoded, places, found)
+        else:
+            made = found
+        results.update(zip(places, made, strict=True))
+    faults = (isinstance(result, Fault) for result in results.values())
+    if first is not None and len(notes) > 1 and all(faults):
         raise first
-    return results
+    return [results[place] for place in range(len(notes))]
 
 
 def _extracted(
@@ -181,9 +185,7 @@ def _extracted(
         chosen = [notes[p] for p in places]
         texts, ids = [n.text for n in chosen], [n.id for n in chosen]
         pieces = [encoded[p] for p in places]
-        passed = _attempt(
-            lambda texts=texts, ids=ids, pieces=pieces: predictor.pass_through(texts, ids, pieces)
-        )
+        passed = _attempt(partial(predictor.pass_through, texts, ids, pieces))
         under_way.append((places, passed))
         while len(under_way) > predictor.passes_ahead:
             yield finished()
@@ -210,8 +212,7 @@ def _singly(
         return [_fault(notes[places[0]], error)]
     results: list[Document | Fault] = []
     for (place,), found in _extracted(predictor, notes, encoded, [[p] for p in places]):
-        alone = isinstance(found, Exception)
-        results += [_fault(notes[place], found)] if alone else found
+        results += [_fault(notes[place], found)] if isinstance(found, Exception) else found
     return results
 
 

@@ -16,6 +16,7 @@ from jnrf.prediction.notes import Fault, Note, Part, Source
 from jnrf.prediction.outputs import Output, TableOutput, file_name_fault
 from jnrf.prediction.predictor import Predictor, predict_notes
 from jnrf.prediction.receipts import Receipt, Receipts, part_key
+from jnrf.prediction.written import Written
 from jnrf_ext import __version__
 from jnrf_ext.documents.document import Document
 from jnrf_ext.errors import InputError
@@ -165,20 +166,19 @@ class PartWorker:
         prepared = Prepared(part, key, notes, faults)
         if self.receipts is not None:
             receipt = self.receipts.find(prepared.key)
-            done = receipt is not None and receipt.final
             if (
-                done
+                receipt is not None
+                and receipt.final
                 and self.output.has(part, notes, receipt)
-                and not self._to_write_anew(prepared, receipt)
+                and not self._to_write_anew(prepared, receipt, self.receipts.written)
             ):
                 prepared.receipt = receipt
                 return prepared
         prepared.encoded = self.predictor.encode([note.text for note in notes])
         return prepared
 
-    def _to_write_anew(self, prepared: Prepared, receipt: Receipt) -> bool:
+    def _to_write_anew(self, prepared: Prepared, receipt: Receipt, written: Written) -> bool:
         """Whether a part that is done has files with something else that is to be written over."""
-        written = self.receipts.written
         if receipt.kept and (written.replace.changed or written.replace.foreign):
             return True
         names = self.output.names(prepared.part, prepared.notes)
@@ -239,12 +239,13 @@ def run(
     ):
         writing: tuple[Prepared, Future[Receipt]] | None = None
         for prepared in stream:
-            found = None if prepared.receipt else worker.predict(prepared)
+            receipt = prepared.receipt
+            found = worker.predict(prepared) if receipt is None else []
             if writing is not None:
                 book(writing[0], writing[1].result())
                 writing = None
-            if found is None:
-                book(prepared, prepared.receipt)
+            if receipt is not None:
+                book(prepared, receipt)
             else:
                 writing = prepared, writer.submit(worker.write, prepared, found)
         if writing is not None:
@@ -281,16 +282,16 @@ class Finished:
         if receipt.file:
             self._files.add(receipt.file)
 
-    def _receipts(self) -> Iterator[Receipt]:
-        yield from filter(None, map(self.receipts.find, self._told))
+    def _found(self, receipts: Receipts) -> Iterator[Receipt]:
+        yield from filter(None, map(receipts.find, self._told))
 
     def close(self, outcome: Outcome) -> None:
         """All parts are there."""
         if self.receipts is None:
             return
-        out, written = self.receipts.out, self.receipts.written
-        write_errors(out, (fault for receipt in self._receipts() for fault in receipt.faults))
-        self.receipts.keep_only(self._keys)
+        receipts, out, written = self.receipts, self.receipts.out, self.receipts.written
+        write_errors(out, (fault for receipt in self._found(receipts) for fault in receipt.faults))
+        receipts.keep_only(self._keys)
         others = self.output.others(self._files) if isinstance(self.output, TableOutput) else []
         against = {name: written.may_remove(name) for name in others}
         left = {name: reason for name, reason in against.items() if reason is not None}
@@ -298,7 +299,7 @@ class Finished:
             if name not in left:
                 (out / name).unlink(missing_ok=True)
         outcome.add_kept(left)
-        kept = (pair for receipt in self._receipts() for pair in receipt.kept.items())
+        kept = (pair for receipt in self._found(receipts) for pair in receipt.kept.items())
         write_kept(out, (*kept, *left.items()))
         written.close(self._keys, set(others) - set(left))
         for path in out.rglob(UNFINISHED):

@@ -165,8 +165,8 @@ class Written:
     def _hashes_of(self, name: str) -> np.ndarray:
         """The hashes of all that was written to a file."""
         if self._known is None:
-            entries = map(_entries_of, [self.folder / _OF_ALL, *self._parts()])
-            entries = _in_order(np.concatenate(list(entries)))
+            read = map(_entries_of, [self.folder / _OF_ALL, *self._parts()])
+            entries = _in_order(np.concatenate(list(read)))
             self._known = (entries["name"].copy(), entries["content"].copy())
         digest = _hash(os.fsencode(name))
         names, contents = self._known
@@ -194,10 +194,10 @@ class Written:
         parts, removed = self._parts(), list(removed)
         if not parts and not removed:
             return
-        now = [_entries_of(path) for path in parts if path.stem in keys]
-        before = [_entries_of(path) for path in parts if path.stem not in keys]
-        now = np.concatenate([*now, np.empty(0, _ENTRY)])
-        before = np.concatenate([_entries_of(self.folder / _OF_ALL), *before])
+        of_now = [_entries_of(path) for path in parts if path.stem in keys]
+        of_before = [_entries_of(path) for path in parts if path.stem not in keys]
+        now = np.concatenate([*of_now, np.empty(0, _ENTRY)])
+        before = np.concatenate([_entries_of(self.folder / _OF_ALL), *of_before])
         gone = np.array([_hash(os.fsencode(name)) for name in removed], "<u8")
         replaced = np.concatenate([now["name"], gone])
         before = before[~np.isin(before["name"], replaced)]
@@ -213,9 +213,9 @@ class _Left:
 
     def __init__(self, parts: Sequence[Path]) -> None:
         self.numbers = {path.stem: number for number, path in enumerate(parts)}
-        names = [_entries_of(path)["name"] for path in parts]
-        numbers = np.repeat(np.arange(len(parts)), [len(n) for n in names])
-        names = np.concatenate([*names, np.empty(0, "<u8")])
+        of_parts = [_entries_of(path)["name"] for path in parts]
+        numbers = np.repeat(np.arange(len(parts)), [len(n) for n in of_parts])
+        names = np.concatenate([*of_parts, np.empty(0, "<u8")])
         order = np.argsort(names)
         self.names, self.parts = names[order], numbers[order]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from jnrf.prediction.receipts import ERRORS, KEPT, MARK
 from jnrf.prediction.sources.columns import Columns
 from jnrf.prediction.sources.files import Files
 from jnrf.prediction.sources.folders import ends, walk, why_no_file
-from jnrf.prediction.sources.tables import is_compressed, lines_of, open_bytes
+from jnrf.prediction.sources.tables import TableFiles, is_compressed, lines_of, open_bytes
 from jnrf_ext.errors import InputError
 
 #: Formats that have a file of predictions for each file of the input.
@@ -76,7 +76,7 @@ def open_source(
         return Files(root, part_bytes, names=names), to or "brat"
     _check_table_format(to, str(path))
     if kind == "csv":
-        table = Csv(files, columns, part_bytes, faults, delimiter)
+        table: TableFiles = Csv(files, columns, part_bytes, faults, delimiter)
     else:
         table = (JsonLines if kind == "jsonl" else Parquet)(files, columns, part_bytes, faults)
     table.others = {e: n for e, n in others.items() if not _is_of_table(e)}
@@ -96,7 +96,7 @@ def _is_of_table(ending: str) -> bool:
 
 def _look(
     path: Path, columns: Columns, leave_out: Path | None
-) -> tuple[str, list[Path | Fault], Mapping[str, int]]:
+) -> tuple[str, Sequence[Path | Fault], Mapping[str, int]]:
     """What kind of notes are at a path, their files (of .txt the first), and others by endings."""
     from jnrf.prediction.sources.csv_files import has_columns
 
@@ -118,32 +118,32 @@ def _look(
         )
     for kind, endings in _ENDINGS.items():
         others: Counter[str] = Counter()
-        found = (_checked(file) for file in walk(path, endings, leave_out, others))
+        found: Iterator[Path | Fault] = map(_checked, walk(path, endings, leave_out, others))
         if kind == "jsonl":
             found = (f for f in found if isinstance(f, Fault) or not _is_list(f))
         if kind == "txt":
             first = next((f for f in found if isinstance(f, Path)), None)
-            files = [] if first is None else [first]
+            files: list[Path | Fault] = [] if first is None else [first]
         else:
             files = list(found)
         first = next((f for f in files if isinstance(f, Path)), None)
         if first is not None and (kind != "tsv" or has_columns(first, columns)):
             return "csv" if kind == "tsv" else kind, files, others
-    files = [file for file in corpus_files(path) if not is_annotations(file)]
-    if not files:
+    corpus = [file for file in corpus_files(path) if not is_annotations(file)]
+    if not corpus:
         held = f" (but {named_others(others)})" if others else ""
         raise InputError(
             f"no .txt files in {path} or below, nor .jsonl, .csv, .parquet, JSON or columns{held}; "
             "give the folder that holds the notes as plain text"
         )
     stems: dict[str, Path] = {}
-    for file in files:
+    for file in corpus:
         if stems.setdefault(file.stem, file) != file:
             raise InputError(
                 f"{stems[file.stem].name} and {file.name} would have one output, {file.stem}; "
                 "rename one of them"
             )
-    return "corpus", files, {}
+    return "corpus", corpus, {}
 
 
 def _is_list(path: Path) -> bool:

@@ -72,10 +72,11 @@ class Csv(TableFiles):
         if len(row) != len(header):
             return Fault(place, f"has {len(row):,} fields, the first row {len(header):,}")
         values = dict(zip(header, row, strict=True))
-        kept = {name: values[name] for name in (self.columns.id, self.columns.text)}
-        for name, value in kept.items():
-            if not is_text(value):  # bytes that are not UTF-8
-                kept[name] = value.encode("utf-8", "surrogateescape")
+        kept: dict[str, str | bytes | None] = {}
+        for name in (self.columns.id, self.columns.text):
+            value = values[name]
+            # Bytes that are not UTF-8 stay bytes: columns.note() tells of them.
+            kept[name] = value if is_text(value) else value.encode("utf-8", "surrogateescape")
         if kept[self.columns.id] == "":
             kept[self.columns.id] = None
         return self.columns.note(kept, place, file)
@@ -140,7 +141,7 @@ def read_header(
             columns.check(names, f"{path}: the first row")
             return names, tried
         found.append((names, tried))
-    if not found:
+    if fault is not None and not found:
         raise fault
     names, tried = max(found, key=lambda each: len(each[0]))
     columns.check(names, f"{path}: the first row", sure=False)

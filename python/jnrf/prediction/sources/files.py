@@ -63,7 +63,8 @@ class Files(Source):
         Where a part ends depends on the names around it alone, as far as size allows, so that a
         file that is added or taken away changes the parts near it, not all that follow.
         """
-        index, size, entries = 0, 0, []
+        index, size = 0, 0
+        entries: list[str | Fault] = []
         self._passed_over = Counter()
         for entry in self._entries(self._passed_over):
             own = self._size(entry)

@@ -76,7 +76,8 @@ class StandardInput(Source):
     def parts(self) -> Iterator[Part]:
         """Runs of lines; a part holds them itself, with the number of the first."""
         stream = sys.stdin.buffer if self.stream is None else self.stream
-        index, first, size, lines = 0, 1, 0, []
+        index, first, size = 0, 1, 0
+        lines: list[bytes] = []
         for line in stream:
             if index == 0 and not lines and line.startswith(_GZIP):
                 raise InputError("standard input is compressed; unpack it before: zcat FILE | ...")

@@ -6,7 +6,7 @@ import gzip
 import io
 import zlib
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -116,7 +116,7 @@ def reading(path: Path) -> Iterator[None]:
         ) from None
 
 
-def lines_of(file: BinaryIO, path: Path) -> Iterator[bytes]:
+def lines_of(file: BinaryIO, path: Path) -> Generator[bytes, None, None]:
     """Lines with their ends; raises :class:`InputError` for one without end."""
     with reading(path):
         number = 1
