@@ -7,15 +7,18 @@ A scorer's own view of a document is an :class:`Annotations`: spans and links, n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import TypeVar
 
 import numpy as np
 
 from jnrf_ext.documents.document import Document, Mention, Relation
 from jnrf_ext.errors import InputError
 from jnrf_ext.shown import named, shown, the_id
+
+_Item = TypeVar("_Item", Mention, Relation)
 
 
 @dataclass(slots=True)
@@ -71,8 +74,8 @@ def from_document(document: Document, unique_ids: bool) -> Annotations:
 
 
 def _last_of_each_id(
-    document: Document, kind: str, items: list[Mention] | list[Relation], unique_ids: bool
-) -> Sequence[Mention] | Sequence[Relation]:
+    document: Document, kind: str, items: list[_Item], unique_ids: bool
+) -> list[_Item]:
     by_id = {item.id: item for item in items}
     if len(by_id) == len(items):
         return items
@@ -157,5 +160,5 @@ def _numbered(names: list[str]) -> list[int]:
     return [codes[name] for name in names]
 
 
-def _flat(values: object) -> np.ndarray:
+def _flat(values: Iterable[Iterable[int]]) -> np.ndarray:
     return np.fromiter(chain.from_iterable(values), dtype=np.int64)

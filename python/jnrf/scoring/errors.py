@@ -211,7 +211,9 @@ def analyse(
     most = _relations_f1(relation_causes, mention_causes, arguments, summaries[1].micro)
     for key, errors in summaries[0].causes.items():
         summaries[0].causes[key] = dataclasses.replace(errors, relations_f1_if_mended=most[key])
-    return ErrorAnalysis(len(names), *summaries, _by_distance(relation_causes, bins))
+    of_mentions, of_relations = summaries
+    by_distance = _by_distance(relation_causes, bins)
+    return ErrorAnalysis(len(names), of_mentions, of_relations, by_distance)
 
 
 def _mention_causes(gold: Columns, system: Columns) -> list[np.ndarray]:
@@ -286,7 +288,7 @@ def _rows_of(side: Columns, rows: np.ndarray) -> Columns:
 def _blurred(side: Columns, types: bool, mention_types: bool) -> Columns:
     """The items with one type for all where types do not count."""
     none = np.zeros_like(side.type)
-    spans = [(type if mention_types else none, *ends) for type, *ends in side.spans]
+    spans = [(type if mention_types else none, start, end) for type, start, end in side.spans]
     return dataclasses.replace(side, type=side.type if types else none, spans=spans)
 
 

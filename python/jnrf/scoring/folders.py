@@ -35,8 +35,9 @@ def read_official(gold_dir: Path, pred_dir: Path) -> Sides:
     gold, predicted = _files(gold_dir), _files(pred_dir)
     common = gold.keys() & predicted.keys()
     _require(common, gold_dir, pred_dir, gold, predicted)
-    skipped = tuple(
-        sorted(name for name in files if name not in common) for files in (gold, predicted)
+    skipped = (
+        sorted(name for name in gold if name not in common),
+        sorted(name for name in predicted if name not in common),
     )
     for folder, names in zip((gold_dir, pred_dir), skipped, strict=True):
         if names:

@@ -46,30 +46,28 @@ class Matching:
     """
 
     def __init__(self, gold: Columns, system: Columns, lenient: bool) -> None:
-        self._spans = [[span[1:] for span in side.spans] for side in (gold, system)]
+        self._ends = [span[1:] for span in gold.spans], [span[1:] for span in system.spans]
         number = _number_rows(_keys(gold, system, spans=not lenient))
         if lenient:
-            number = _split(number, *self._spans)
+            number = _split(number, *self._ends)
         self.gold, self.system = number[: len(gold)], number[len(gold) :]
         count = int(number.max(initial=-1)) + 1
         self.gold_sizes = np.bincount(self.gold, minlength=count)
         self.system_sizes = np.bincount(self.system, minlength=count)
         self.complete = np.ones(count, dtype=bool)
         if lenient:
-            self.complete = _all_overlap(self.gold, self.system, *self._spans, count)
+            self.complete = _all_overlap(self.gold, self.system, *self._ends, count)
 
     def partial(self) -> Iterator[Component]:
         """The components with items of both sides of which not all match."""
         wanted = ~self.complete & (self.gold_sizes > 0) & (self.system_sizes > 0)
         if not wanted.any():
             return
-        sides = [_rows_of(rows, wanted) for rows in (self.gold, self.system)]
-        for rows in zip(*sides, strict=True):
-            ends = [
-                [(start[chosen], end[chosen]) for start, end in spans]
-                for chosen, spans in zip(rows, self._spans, strict=True)
-            ]
-            yield Component(*rows, _adjacency(*ends))
+        sides = (_rows_of(self.gold, wanted), _rows_of(self.system, wanted))
+        gold_ends, system_ends = self._ends
+        for gold, system in zip(*sides, strict=True):
+            adjacency = _adjacency(_ends_of(gold, gold_ends), _ends_of(system, system_ends))
+            yield Component(gold, system, adjacency)
 
 
 def _keys(gold: Columns, system: Columns, spans: bool) -> list[np.ndarray]:
@@ -142,6 +140,10 @@ def _rows_of(number: np.ndarray, wanted: np.ndarray) -> list[np.ndarray]:
     rows = np.flatnonzero(wanted[number])
     rows = rows[np.argsort(number[rows], kind="stable")]
     return np.split(rows, np.flatnonzero(np.diff(number[rows])) + 1)
+
+
+def _ends_of(rows: np.ndarray, ends: Ends) -> Ends:
+    return [(start[rows], end[rows]) for start, end in ends]
 
 
 def _adjacency(gold: Ends, system: Ends) -> list[int]:
@@ -217,7 +219,8 @@ def _augment(
 
     Depth first; nodes that were tried are taken out of ``levels``.
     """
-    lefts, rights = [root], []
+    lefts = [root]
+    rights: list[int] = []
     while lefts:
         depth = len(rights)
         able = adjacency[lefts[-1]] & levels[depth]

@@ -51,11 +51,12 @@ def score(
     or, in ``corrected`` mode, an id is used twice in one.
     """
     unique = _checked(mode) == "corrected"
-    sides = [
-        annotations_by_id(name, documents, unique)
-        for name, documents in (("gold", gold), ("predicted", predicted))
-    ]
-    return score_annotations(*sides, mode, skipped_predicted=skipped_predicted)
+    return score_annotations(
+        annotations_by_id("gold", gold, unique),
+        annotations_by_id("predicted", predicted, unique),
+        mode,
+        skipped_predicted=skipped_predicted,
+    )
 
 
 def annotations_by_id(
@@ -86,8 +87,8 @@ def score_folders(gold_dir: str | Path, pred_dir: str | Path, mode: str = "corre
     if _checked(mode) == "official":
         gold, predicted, skipped = folders.read_official(Path(gold_dir), Path(pred_dir))
         return score_annotations(gold, predicted, mode, *skipped)
-    _, *sides, left_out = folders.read_corrected(Path(gold_dir), Path(pred_dir))
-    return score(*sides, mode, left_out)
+    _, ours, theirs, left_out = folders.read_corrected(Path(gold_dir), Path(pred_dir))
+    return score(ours, theirs, mode, left_out)
 
 
 def score_annotations(

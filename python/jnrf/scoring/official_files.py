@@ -53,8 +53,8 @@ def read_annotations(path: Path, complain: Callable[[str], None] = _to_stderr) -
     links: dict[str, tuple[str, str, int, int]] = {}
     for number, line in enumerate(lines, start=1):
         if line.startswith("R"):
-            identifier, *link = _read_link(f"{path}:{number}", line, rows)
-            links[identifier] = (identifier.strip(), *link)
+            identifier, type, head, tail = _read_link(f"{path}:{number}", line, rows)
+            links[identifier] = (identifier.strip(), type, head, tail)
     return Annotations(path.stem, *_transpose(spans), *_transpose(links))
 
 

@@ -46,8 +46,9 @@ def _table(title: str, levels: dict[str, Level]) -> Table:
     table.add_section()
     _row(table, "overall, micro", [level.micro for level in pair], pair[0].micro)
     _row(table, "mean of documents", [level.macro for level in pair])
-    if pair[0].macro_types is not None:
-        _row(table, "mean of types", [level.macro_types for level in pair])
+    of_types = [level.macro_types for level in pair if level.macro_types is not None]
+    if of_types:
+        _row(table, "mean of types", of_types)
     return table
 
 
