@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -47,7 +47,7 @@ BOX = Box()
 
 def line_chart(
     label: str,
-    series: dict[str, Points],
+    series: Mapping[str, Points],
     unit: tuple[float, float] | None = None,
     mark: float = -1,
     x_label: str = "epoch",

@@ -111,6 +111,7 @@ def _compare_relations(
         if relation.head in gold_row and relation.tail in gold_row:
             free[gold_row[relation.head], gold_row[relation.tail]].append(relation)
 
+    status: str
     verdicts, wrong = [], []
     for relation in predicted.relations:
         if relation.head not in row or relation.tail not in row:

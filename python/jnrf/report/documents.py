@@ -50,16 +50,18 @@ def _mention(mention: Mention | None, units: list[int]) -> dict | None:
         for start, end in mention.fragments
         if 0 <= start < end < len(units)
     ]
-    return {**_relation(mention), "fragments": fragments}
+    return {**_item(mention), "fragments": fragments}
 
 
-def _relation(item: Mention | Relation | None) -> dict | None:
-    if item is None:
-        return None
+def _relation(relation: Relation | None) -> dict | None:
+    return None if relation is None else _item(relation)
+
+
+def _item(item: Mention | Relation) -> dict:
     # JSON has no NaN, and a page that shows the rest is better than none.
-    known = item.score is not None and math.isfinite(item.score)
-    score = round(float(item.score), 3) if known else None
-    return {"id": item.id, "type": item.type, "score": score}
+    score = item.score
+    rounded = None if score is None or not math.isfinite(score) else round(float(score), 3)
+    return {"id": item.id, "type": item.type, "score": rounded}
 
 
 def _utf16_offsets(text: str) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from html import escape
+from typing import TypeVar
 
 from jnrf.scoring.errors import (
     MENTION_CAUSES,
@@ -21,6 +22,8 @@ from jnrf_ext.documents.mention_text import fragments_text, one_line
 _AROUND, _BETWEEN, _NAMED = 50, 160, 60
 #: Items of the other side that are named beside an example.
 _OTHERS = 3
+#: What an example is of
+_Item = TypeVar("_Item")
 
 
 def errors(
@@ -69,7 +72,9 @@ def _causes(
     ]
     for key, row in found.causes.items():
         cause = causes[key]
-        mended = [row.f1_if_mended, *([row.relations_f1_if_mended] if relations else [])]
+        mended = [row.f1_if_mended]
+        if relations and row.relations_f1_if_mended is not None:
+            mended.append(row.relations_f1_if_mended)
         kind = "type" if row.gold or row.predicted else "mean"
         rows.append(
             f'<tr class="{kind}"><th scope="row">{escape(cause.label)}'
@@ -167,9 +172,9 @@ def _relation_example(gold: Document, predicted: Document, example: Example) -> 
 def _told(
     text: str,
     marked: list[Mention],
-    own: list,
-    others: list,
-    name: Callable[[object], str],
+    own: list[_Item],
+    others: list[_Item],
+    name: Callable[[_Item], str],
     example: Example,
 ) -> str:
     """An example: the document, its text with marks, and what either side says of it."""

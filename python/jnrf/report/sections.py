@@ -76,8 +76,9 @@ def _table(title: str, levels: dict[str, Level]) -> str:
     ]
     rows.append(_row("Overall, micro", [level.micro for level in pair], pair[0].micro, "total"))
     rows.append(_row("Mean of documents", [level.macro for level in pair], None, "mean"))
-    if pair[0].macro_types is not None:
-        rows.append(_row("Mean of types", [level.macro_types for level in pair], None, "mean"))
+    of_types = [level.macro_types for level in pair if level.macro_types is not None]
+    if of_types:
+        rows.append(_row("Mean of types", of_types, None, "mean"))
     heads = "".join(
         f'<th scope="col" title="{meaning}">{short}</th>'
         for _ in _LEVELS
