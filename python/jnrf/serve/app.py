@@ -7,13 +7,14 @@ import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from jnrf.serve import openapi, page
 from jnrf.serve.batching import Batcher, Job, ModelFailed, NotServed
@@ -66,7 +67,8 @@ def create_app(predictor: Predictor, about: dict, limits: Limits, hosts: Hosts) 
     _add_state(app, batcher, metrics, about)
     _add_pages(app)
     _answer_errors_plainly(app)
-    methods = {route.path: set(route.methods) for route in app.routes}
+    routes = [route for route in app.routes if isinstance(route, Route)]
+    methods = {route.path: set(route.methods or ()) for route in routes}
     app.add_middleware(Methods, methods=methods, pages=("/docs",))
     app.add_middleware(Guard, hosts=hosts)
     app.add_middleware(Observe, metrics=metrics, paths=methods.keys())
@@ -121,7 +123,8 @@ async def _finish(
     left = asyncio.ensure_future(_client_leaves(request))
     try:
         time = max(0.0, end - asyncio.get_running_loop().time())
-        await asyncio.wait({done, left}, timeout=time, return_when=asyncio.FIRST_COMPLETED)
+        either: set[asyncio.Future] = {done, left}
+        await asyncio.wait(either, timeout=time, return_when=asyncio.FIRST_COMPLETED)
         if done.done():
             found = done.result()
             if any(isinstance(x, (NotServed, CancelledError)) for x in found):
@@ -225,7 +228,7 @@ def _add_state(app: FastAPI, batcher: Batcher, metrics: Metrics, about: dict) ->
 
 
 def _add_pages(app: FastAPI) -> None:
-    def add(path: str, content: str, kind: str, **options: object) -> None:
+    def add(path: str, content: str, kind: str, **options: Any) -> None:
         async def read() -> Response:
             return Response(content, media_type=kind)
 

@@ -140,13 +140,14 @@ class Batcher:
         batch: list[Job] = []
         total, until = 0, None
         while total < self.batch_tokens and (job := self._take(until)) is not None:
-            if job.encoded is None and not self._encode(job):
+            encoded = self._encode(job) if job.encoded is None else job.encoded
+            if encoded is None:
                 continue
-            if batch and total + len(job.encoded) > self.batch_tokens:
+            if batch and total + len(encoded) > self.batch_tokens:
                 self._put_back(job)
                 break
             batch.append(job)
-            total += len(job.encoded)
+            total += len(encoded)
             until = until or time.monotonic() + self.wait
         return batch if batch or not self._closed else None
 
@@ -164,17 +165,17 @@ class Batcher:
         with self._changed:
             self._waiting.appendleft(job)
 
-    def _encode(self, job: Job) -> bool:
-        """Tokenise a note; where that fails, the note does, and False is returned."""
+    def _encode(self, job: Job) -> Encoded | None:
+        """Tokenise a note; where that fails, the note does, and None is returned."""
         if job.future.cancelled():
-            return False
+            return None
         try:
             [job.encoded] = self.predictor.encode([job.note.text])
         except Exception as error:
             if job.future.set_running_or_notify_cancel():
                 self._fail(job, error)
-            return False
-        return True
+            return None
+        return job.encoded
 
     def _run(self, batch: list[Job]) -> None:
         begun = [job for job in batch if job.future.set_running_or_notify_cancel()]
@@ -187,12 +188,14 @@ class Batcher:
                     job.future.set_exception(NotServed())
 
     def _extract(self, jobs: list[Job]) -> None:
+        # Only notes that were tokenised come into a batch.
+        encoded = [job.encoded for job in jobs if job.encoded is not None]
         start = time.perf_counter()
         try:
             found = self.predictor.extract(
                 [job.note.text for job in jobs],
                 [job.note.id for job in jobs],
-                [job.encoded for job in jobs],
+                encoded,
             )
         except Exception as error:
             self.metrics.model_seconds.inc(time.perf_counter() - start)
@@ -204,7 +207,7 @@ class Batcher:
             for job in jobs:
                 self._extract([job])
             return
-        wordpieces = sum(len(job.encoded) for job in jobs)
+        wordpieces = sum(map(len, encoded))
         self.metrics.passed(len(jobs), wordpieces, time.perf_counter() - start)
         for job, document in zip(jobs, found, strict=True):
             job.future.set_result(document)

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
+from starlette.types import Message
 
 _HOST = re.compile(r"(\[[0-9a-fA-F:.%]+\]|[^\[\]:/@\s]+)(?::\d{1,5})?")
 _LOCAL = ("localhost", "127.0.0.1", "::1")
@@ -110,7 +111,7 @@ class Guard:
             await self.app(scope, receive, send)
             return
 
-        async def send_safely(message: dict) -> None:
+        async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message).update(HEADERS)
             await send(message)

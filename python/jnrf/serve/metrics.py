@@ -23,35 +23,45 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        of = {"registry": self.registry}
+        of = self.registry
         self.requests = Counter(
             "jnrf_requests",
             "Requests answered; 499: clients that left",
             ["path", "status"],
-            **of,
+            registry=of,
         )
         self.latency = Histogram(
             "jnrf_request_seconds",
             "From a request's start to its answer's end",
             ["path"],
             buckets=_SECONDS,
-            **of,
+            registry=of,
         )
         self.documents = Counter(
-            "jnrf_documents", "Notes extracted from, failed, or dropped unbegun", ["result"], **of
+            "jnrf_documents",
+            "Notes extracted from, failed, or dropped unbegun",
+            ["result"],
+            registry=of,
         )
-        self.wordpieces = Counter("jnrf_wordpieces", "Wordpieces that went through the model", **of)
-        self.model_seconds = Counter("jnrf_model_seconds", "Time that the model worked", **of)
+        self.wordpieces = Counter(
+            "jnrf_wordpieces", "Wordpieces that went through the model", registry=of
+        )
+        self.model_seconds = Counter(
+            "jnrf_model_seconds", "Time that the model worked", registry=of
+        )
         self.batch_notes = Histogram(
-            "jnrf_batch_notes", "Notes that went through the model at once", buckets=_NOTES, **of
+            "jnrf_batch_notes",
+            "Notes that went through the model at once",
+            buckets=_NOTES,
+            registry=of,
         )
         self.batch_wordpieces = Histogram(
             "jnrf_batch_wordpieces",
             "Wordpieces that went through the model at once",
             buckets=_WORDPIECES,
-            **of,
+            registry=of,
         )
-        self._queue = Gauge("jnrf_queue_notes", "Notes that wait for the model", **of)
+        self._queue = Gauge("jnrf_queue_notes", "Notes that wait for the model", registry=of)
         for result in ("extracted", "failed", "dropped"):
             self.documents.labels(result)
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection
 
 from starlette.responses import JSONResponse
+from starlette.types import Message
 
 from jnrf.serve.batching import where_raised
 from jnrf.serve.methods import plain_path
@@ -48,7 +49,7 @@ class Observe:
             taken += len(message.get("body", b""))
             return message
 
-        async def send_counted(message: dict) -> None:
+        async def send_counted(message: Message) -> None:
             nonlocal status, given
             if message["type"] == "http.response.start":
                 status = message["status"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 _NOTE = {
     "type": "object",
     "required": ["text"],
@@ -10,7 +12,7 @@ _NOTE = {
         "id": {"type": "string", "description": "names the document of the answer"},
     },
 }
-_ERROR = {
+_ERROR: dict[str, Any] = {
     "type": "object",
     "required": ["error"],
     "properties": {"error": {"type": "string", "description": "what is wrong, in one line"}},
