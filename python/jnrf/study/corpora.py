@@ -50,8 +50,8 @@ class Corpus:
     k_folds: int = 0
     seed: int = _DRAW
     held_out: str | None = None
-    #: The most documents of each set
-    limits: dict[str, int] = field(default_factory=dict)
+    #: The most documents of each set, None for all
+    limits: dict[str, int | None] = field(default_factory=dict)
     #: Seeds and settings of this corpus alone
     seeds: tuple[int, ...] = ()
     settings: dict[str, object] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class Corpus:
 
     def parts(self, out: Path, folds: int | None = None) -> list[Part]:
         """The parts, the first ``folds`` of them where that is given; nothing is written yet."""
-        numbers = list(self.folds) or list(range(self.k_folds)) or [None]
+        numbers: list[int | None] = [*self.folds] or [*range(self.k_folds)] or [None]
         parts = []
         for fold in numbers[:folds] if folds else numbers:
             if self.made:
@@ -88,18 +88,18 @@ class Corpus:
                 paths = {name: str((folder / f"{name}.json").absolute()) for name in names}
             else:
                 paths = {n: str(Path(_filled(p, fold)).absolute()) for n, p in self.given.items()}
-            parts.append(Part(fold, *(paths.get(name) for name in SETS)))
+            parts.append(Part(fold, paths["train"], paths.get("dev"), paths.get("test")))
         return parts
 
 
-def parse(fields: Fields, limits: dict[str, int]) -> Corpus:
+def parse(fields: Fields, limits: dict[str, int | None]) -> Corpus:
     """A corpus of a study file; ``limits`` are the study's own."""
-    common = {
-        "name": fields.key.rpartition(".")[2],
-        "limits": limits | parse_limits(fields.sub("limits")),
-        "seeds": tuple(fields.numbers("seeds")),
-        "settings": fields.sub("settings").settings(),
-    }
+    common = Corpus(
+        name=fields.key.rpartition(".")[2],
+        limits=limits | parse_limits(fields.sub("limits")),
+        seeds=tuple(fields.numbers("seeds")),
+        settings=fields.sub("settings").settings(),
+    )
     both = ("limits", "seeds", "settings")
     if "documents" not in fields.data:
         fields.only(*SETS, "folds", *both)
@@ -112,28 +112,31 @@ def parse(fields: Fields, limits: dict[str, int]) -> Corpus:
         for name, path in given.items():
             if ("{fold}" in path) != bool(folds) and name == "train":
                 raise fields.error(name, f"{path}: folds and {{fold}} in the path go together")
-        return Corpus(given=given, folds=folds, **common)
+        return replace(common, given=given, folds=folds)
     documents = tuple(fields.texts("documents"))
     if ("split" in fields.data) == ("k_folds" in fields.data):
         raise fields.error("", "documents need either split or k_folds")
     if "split" in fields.data:
         fields.only("documents", "split", *both)
         split = fields.sub("split").only("seed", *SETS)
-        sizes = {name: split.whole(name, least=1) for name in SETS}
-        if None in sizes.values():
+        given_sizes = {name: split.whole(name, least=1) for name in SETS}
+        sizes = {name: size for name, size in given_sizes.items() if size is not None}
+        if len(sizes) < len(SETS):
             raise split.error("", "needs train, dev and test: how many documents each")
         seed = split.whole("seed", _DRAW)
-        return Corpus(documents=documents, split=sizes, seed=seed, **common)
+        return replace(common, documents=documents, split=sizes, seed=seed)
     fields.only("documents", "k_folds", "seed", "test", *both)
     held_out = fields.text("test")
     # Without a held-out set a fold is the test set and its neighbour the dev set.
     k = fields.whole("k_folds", least=2 if held_out else 3)
+    if k is None:
+        raise fields.error("", "documents need either split or k_folds")
     seed = fields.whole("seed", _DRAW)
-    return Corpus(documents=documents, k_folds=k, seed=seed, held_out=held_out, **common)
+    return replace(common, documents=documents, k_folds=k, seed=seed, held_out=held_out)
 
 
-def parse_limits(fields: Fields) -> dict[str, int]:
-    """The most documents by document set."""
+def parse_limits(fields: Fields) -> dict[str, int | None]:
+    """The most documents by document set, None for all."""
     fields.only(*(f"{name}_documents" for name in SETS))
     return {key.partition("_")[0]: fields.whole(key, least=1) for key in fields.data}
 
@@ -258,10 +261,10 @@ def _filled(path: str, fold: int | None) -> str:
     return path if fold is None else path.replace("{fold}", str(fold))
 
 
-def reduced(corpus: Corpus, limits: dict[str, int]) -> Corpus:
+def reduced(corpus: Corpus, limits: dict[str, int | None]) -> Corpus:
     """The corpus with tighter limits."""
-    tighter = {
-        name: min(limits.get(name, size), corpus.limits.get(name, size))
-        for name, size in (corpus.limits | limits).items()
-    }
+    tighter: dict[str, int | None] = {}
+    for name in corpus.limits | limits:
+        sizes = [most[name] for most in (limits, corpus.limits) if name in most]
+        tighter[name] = min((size for size in sizes if size is not None), default=None)
     return replace(corpus, limits=tighter)

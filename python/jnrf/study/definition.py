@@ -133,7 +133,7 @@ def _reduced(study: Study, fields: Fields) -> Study:
         return study
     limits, folds = corpora.parse_limits(fields.sub("limits")), fields.whole("folds", least=1)
     seeds, own = tuple(fields.numbers("seeds")), fields.sub("settings").settings()
-    sizes = ", ".join(f"{size:,} {name}" for name, size in limits.items())
+    sizes = ", ".join(f"{n:,} {name}" for name, n in limits.items() if n is not None)
     systems = _chosen(fields, "systems", study.systems)
     chosen = _chosen(fields, "corpora", study.corpora)
     if study.baseline not in systems:

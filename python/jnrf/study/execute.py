@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from jnrf.study import corpora, plan, runner
 from jnrf.study.definition import Study
@@ -13,6 +14,9 @@ from jnrf.study.results import Reader, Results
 from jnrf.study.runner import Active
 from jnrf.study.write import write_study
 from jnrf.training.interrupt import Interrupted
+
+if TYPE_CHECKING:
+    from jnrf.corpora.annotated import Unannotated
 
 
 def run_study(
@@ -31,7 +35,9 @@ def run_study(
             given = study.settings | corpus.settings
             malformed = str(given.get("data.malformed", "raise"))
             unannotated = str(given.get("data.unannotated", "error"))
-            corpora.build(corpus, out, study.folds, malformed, unannotated)
+            # A run's settings, which the plan has checked.
+            chosen = cast("Unannotated", unannotated)
+            corpora.build(corpus, out, study.folds, malformed, chosen)
         reader = Reader(study, runs)
         write_study(reader, out)
         progress = StudyProgress(runs)

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import overload
 
 from jnrf.training import settings
 from jnrf_ext.errors import InputError
@@ -71,9 +72,17 @@ class Fields:
             raise self.error(name, f"{value!r} is not text")
         return value
 
+    @overload
+    def whole(self, name: str, default: int, least: int = 0) -> int: ...
+
+    @overload
+    def whole(self, name: str, default: None = None, least: int = 0) -> int | None: ...
+
     def whole(self, name: str, default: int | None = None, least: int = 0) -> int | None:
-        """A whole number of at least ``least``."""
-        value = self.data.get(name, default)
+        """A whole number of at least ``least``; the default where it is null or not there."""
+        value = self.data.get(name)
+        if value is None:
+            value = default
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int) or value < least:

@@ -103,6 +103,7 @@ def parse(name: str) -> Metric:
     """A metric by its name; raises :class:`InputError` for one that is none."""
     words = name.split(".")
     mode = "corrected"
+    path: tuple[str, ...]
     if words[0] == "official":
         mode, words = "official", words[1:]
     if words and words[0] in N2C2 and (words[1:] == [] or words[1:2][0] in FIGURES):

@@ -90,8 +90,10 @@ def _charts(results: Results, corpus: str) -> str:
         for system in study.systems:
             cost = cost_statistic(results.of(corpus, system), _COSTS[key])
             quality = results.figures(corpus, system, documents, metric).get(metric.headline)
-            known = cost is not None and quality is not None
-            points[system] = (cost.mean, quality.mean) if known else (math.nan, math.nan)
+            if cost is None or quality is None:
+                points[system] = (math.nan, math.nan)
+            else:
+                points[system] = (cost.mean, quality.mean)
         what = f"{metric.label}, {documents}"
         charts.append(scatter_chart(f"Quality against {x_label}", points, x_label, what))
     name = curve_name(metric)

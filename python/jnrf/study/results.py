@@ -126,11 +126,11 @@ class Reader:
         ]
         p = None
         if metric.counted:
-            sides = [
+            counts, base = (
                 np.concatenate([self._count(side[u], documents, metric) for u in units])
                 for side in (ours, theirs)
-            ]
-            p = randomization_test(*sides)
+            )
+            p = randomization_test(counts, base)
         return Difference(Statistic.of(values), p)
 
     def _count(self, result: Result, documents: str, metric: Metric) -> np.ndarray:

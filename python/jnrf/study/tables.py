@@ -180,8 +180,8 @@ def costs(results: Results, corpus: str) -> Table:
             missing = "not available" if runs and cost.key == "energy_wh" else NONE
             row.append(cost.text(found.mean) if found else missing)
             if cost.key == "seconds_per_epoch":
-                known = found and base and base.mean
-                row.append(f"{found.mean / base.mean:,.2f}" if known else NONE)
+                times = found.mean / base.mean if found and base and base.mean else None
+                row.append(NONE if times is None else f"{times:,.2f}")
         rows.append(row)
     devices = sorted({r.summary.device for r in results.done if r.run.corpus == corpus})
     at_once = max((r.run.read_record().get("jobs", 1) for r in results.done), default=1)

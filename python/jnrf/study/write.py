@@ -94,7 +94,7 @@ def _runs(results: Results) -> str:
     rows, done = [], {result.run.folder: result for result in results.done}
     for run in results.runs:
         fold = "" if run.fold is None else run.fold
-        row = [run.system, run.corpus, fold, run.seed, run.status, study.reduced]
+        row: list[object] = [run.system, run.corpus, fold, run.seed, run.status, study.reduced]
         result = done.get(run.folder)
         if result is None:
             rows.append(row + [""] * (len(head) - len(row)))
@@ -140,10 +140,10 @@ def _summary(results: Results, sections: list[Section]) -> str:
                             row.append(_known(other.p))
                         rows.append(row + state)
             for cost in COSTS:
-                one = tables.cost_statistic(results.of(section.corpus, system), cost)
-                if one is not None:
-                    row = [section.corpus, "", system, cost.key, one.mean]
-                    rows.append([*row, _known(one.deviation), one.runs, *[""] * 4, *state])
+                costs = tables.cost_statistic(results.of(section.corpus, system), cost)
+                if costs is not None:
+                    row = [section.corpus, "", system, cost.key, costs.mean]
+                    rows.append([*row, _known(costs.deviation), costs.runs, *[""] * 4, *state])
     return _csv(head, rows)
 
 
