@@ -85,7 +85,9 @@ def _model_settings() -> list[tuple]:
 
 
 @dataclass
-class ModelConfig(make_dataclass("ModelSettings", _model_settings())):
+class ModelConfig(
+    make_dataclass("ModelSettings", _model_settings())  # type: ignore[misc] # made when it runs
+):
     """The settings of :class:`jnrf_ext.config.JNRFConfig` that a run may choose."""
 
     #: Pretrained wordpiece embeddings: an installed package, a Hugging Face folder, null to learn

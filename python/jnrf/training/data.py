@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import torch
 
@@ -23,6 +24,7 @@ from jnrf_ext.documents.brat_names import BratNames, brat_name
 from jnrf_ext.documents.document import Document
 from jnrf_ext.errors import InputError
 from jnrf_ext.nn.encoder.encoder import load_tokenizer
+from jnrf_ext.packing.mention_rows import MentionPairHead
 from jnrf_ext.packing.outline import Layout, mention_rows
 from jnrf_ext.schema import Schema
 from jnrf_ext.text.tokenizer import Tokenizer
@@ -55,9 +57,10 @@ def read_corpora(config: DataConfig, seed: int) -> Corpora:
     if not config.train:
         raise InputError("no training documents: give --train DIR")
     remarks: list[str] = []
-    corpora = Corpora(
-        *(_read(folder, config, remarks) for folder in (config.train, config.dev, config.test))
+    train, dev, test = (
+        _read(folder, config, remarks) for folder in (config.train, config.dev, config.test)
     )
+    corpora = Corpora(train, dev, test)
     corpora.auxiliary = [_read(path, config, remarks) for path in config.auxiliary]
     corpora.remarks += remarks
     roles.agree(corpora.train, corpora.dev, corpora.test, *corpora.auxiliary)
@@ -68,7 +71,7 @@ def read_corpora(config: DataConfig, seed: int) -> Corpora:
     if not corpora.dev:
         _hold_out(corpora, config, seed)
     for name in ("train", "dev", "test"):
-        malformed = Counter()
+        malformed: Counter[str] = Counter()
         for document in getattr(corpora, name):
             malformed.update(document.warnings)
         if malformed:
@@ -191,9 +194,11 @@ def encode_for(
         pair_tokens=config.pair_tokens,
         words=model.config.behaviour == "reference",  # as extraction does
     )
-    examples, lost, empty = [], Counter(), 0
+    examples: list[Example] = []
+    lost: Counter[str] = Counter()
+    empty, tokenizer = 0, tokenizer_of(model)
     for document in documents:
-        example = encode_document(document, model.tokenizer, schema, options, model.config)
+        example = encode_document(document, tokenizer, schema, options, model.config)
         example.task = task
         lost.update(example.lost)
         if len(example):
@@ -219,6 +224,12 @@ def encode_for(
     return examples, remarks
 
 
+def tokenizer_of(model: JNRF) -> Tokenizer:
+    """The tokenizer of a model that is trained, which has one."""
+    assert model.tokenizer is not None
+    return model.tokenizer
+
+
 def works_by_sentence(config: JNRFConfig) -> bool:
     """Whether each sentence may be an example: the model has nothing that reaches beyond it."""
     fourier = config.layer_kind == "fourier" and config.num_layers + config.tag_task_layers > 0
@@ -239,12 +250,12 @@ def count_out_of_reach(examples: list[Example], model: JNRF) -> int:
     """How many of the labelled pairs a head over mentions cannot reach; others reach all."""
     if model.config.relation_kind not in REACH:
         return 0
-    lost = 0
+    lost, head = 0, cast(MentionPairHead, model.relation_head)
     for example in examples:
         rows = torch.tensor([0, len(example.outline)], dtype=torch.int32)
         types = model.config.schema.entity_types
         mentions = mention_rows([example.spans], Layout.plain(rows), types)
-        lost += model.relation_head.out_of_reach(mentions, torch.from_numpy(example.pairs))
+        lost += head.out_of_reach(mentions, torch.from_numpy(example.pairs))
     return lost
 
 
@@ -252,10 +263,13 @@ def unseen_labels(name: str, documents: list[Document], schema: Schema) -> list[
     """A remark on the labels of ``documents`` that the model will never give, if any."""
     known = {*schema.entity_types, *schema.relations}
     unseen = Counter(
-        item.type
+        type
         for document in documents
-        for item in (*document.mentions, *document.relations)
-        if item.type not in known
+        for type in (
+            *(mention.type for mention in document.mentions),
+            *(relation.type for relation in document.relations),
+        )
+        if type not in known
     )
     if not unseen:
         return []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 from jnrf.scoring import n2c2
 from jnrf.scoring.scores import Scores
@@ -28,14 +29,17 @@ def predict(
     stopped = None
     try:
         for document in (documents[index] for index in own):
-            predicted += model.extract([document.text], ids=[document.id])
+            found = model.extract([document.text], ids=[document.id])
+            predicted += cast(list[Document], found)  # a list for a list
             between()
     except Interrupted as stop:
         stopped = stop
     shares = team.gather(None if stopped else list(zip(own, predicted, strict=True)))
-    if any(share is None for share in shares):
-        raise stopped or Interrupted
-    by_index = dict(pair for share in shares for pair in share)
+    by_index: dict[int, Document] = {}
+    for share in shares:
+        if share is None:
+            raise stopped or Interrupted
+        by_index.update(share)
     return [by_index[index] for index in range(len(documents))]
 
 

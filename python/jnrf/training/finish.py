@@ -15,6 +15,7 @@ from jnrf.scoring.scores import Scores
 from jnrf.training import evaluation
 from jnrf.training.checkpoint import RunState
 from jnrf.training.config import TrainConfig
+from jnrf.training.data import tokenizer_of
 from jnrf.training.distributed.team import ALONE, Team
 from jnrf.training.log import read_rows
 from jnrf.training.prepare import Prepared
@@ -149,7 +150,8 @@ def _costs(
 
 def _wordpieces(model: JNRF, documents: list[Document]) -> int:
     """How many the texts have, counted apart from what is timed."""
-    return sum(len(model.tokenizer.encode(document.text)) for document in documents)
+    tokenizer = tokenizer_of(model)
+    return sum(map(len, (tokenizer.encode(document.text) for document in documents)))
 
 
 def _finish_costs(summary: RunSummary, state: RunState) -> None:
@@ -161,5 +163,5 @@ def _finish_costs(summary: RunSummary, state: RunState) -> None:
     # A resumed run may have held more before it was interrupted.
     if summary.peak_cuda_bytes is not None:
         summary.peak_cuda_bytes = max(state.peak_memory_bytes, summary.peak_cuda_bytes)
-    else:
+    elif summary.peak_process_bytes is not None:
         summary.peak_process_bytes = max(state.peak_memory_bytes, summary.peak_process_bytes)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
 
 
 class Interrupted(KeyboardInterrupt):
@@ -20,7 +23,7 @@ class StopRequest:
     def __init__(self, patient: bool = False) -> None:
         self.requested = False
         self._patient = patient
-        self._before: dict[int, object] = {}
+        self._before: dict[int, Callable[[int, FrameType | None], Any] | int | None] = {}
 
     def __enter__(self) -> StopRequest:
         # Only a program's main thread may handle signals.

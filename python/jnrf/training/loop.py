@@ -6,6 +6,7 @@ import os
 import random
 from collections.abc import Sequence
 from contextlib import nullcontext
+from functools import partial
 
 import numpy as np
 import torch
@@ -28,6 +29,7 @@ from jnrf.training.run_folder import RunFolder, check_step_batches, open_folder
 from jnrf.training.step import Outcome, Step, StepsUnderWay, check_finite, take_step
 from jnrf.training.stream import steps
 from jnrf_ext import JNRF
+from jnrf_ext.documents.document import Document
 from jnrf_ext.files import write_atomically
 
 
@@ -167,11 +169,7 @@ def _train(
                     predicted = evaluation.predict(model, prepared.dev, stop.check, team)
                 except Interrupted:  # before the epoch is closed: resuming scores it again
                     save_and_stop(folder, model, optimizer, state, team)
-                row["dev"] = team.of_leader(
-                    lambda gold=prepared.dev, predicted=predicted: evaluation.headlines(
-                        evaluation.score(gold, predicted)
-                    )
-                )
+                row["dev"] = team.of_leader(partial(dev_scores, prepared.dev, predicted))
                 state.judge(row["dev"], prepared.metric)
                 at_zero = zero_scores.observe(row["dev"], state, prepared, config)
                 if team.leads and state.best_epoch == row["epoch"]:
@@ -202,6 +200,11 @@ def _train(
     log.close()
     curves.close()
     return finish(config, folder, state, prepared, team)
+
+
+def dev_scores(gold: list[Document], predicted: list[Document]) -> dict[str, float]:
+    """What the best epoch is chosen by."""
+    return evaluation.headlines(evaluation.score(gold, predicted))
 
 
 def phase_progress(tokens: float, joint: int, total: int) -> float:

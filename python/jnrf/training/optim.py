@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -43,15 +44,15 @@ def build_optimizer(
             depth = 1 + depths[name]
             rate = _or(config.lr_encoder, config.lr) * config.layer_decay ** depths[name]
         decay = config.weight_decay if matrix else 0.0
-        group = {"params": [], "weight_decay": decay, "base_lr": rate}
+        group: dict = {"params": [], "weight_decay": decay, "base_lr": rate}
         groups.setdefault((kind, depth), group)["params"].append(parameter)
     order = ("matrices", "vectors", "polynomials", "crf")
-    groups = [groups[key] for key in sorted(groups, key=lambda k: (order.index(k[0]), k[1]))]
-    for group in groups if capturable else ():
+    ordered = [groups[key] for key in sorted(groups, key=lambda k: (order.index(k[0]), k[1]))]
+    for group in ordered if capturable else ():
         group["lr"] = torch.tensor(group["base_lr"], device=group["params"][0].device)
-    kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
+    optimizer = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
     # One fused pass over all weights: on two cores several times faster than one by one.
-    return kind(groups, lr=config.lr, betas=config.betas, fused=True, capturable=capturable)
+    return optimizer(ordered, lr=config.lr, betas=config.betas, fused=True, capturable=capturable)
 
 
 def _or(value: float | None, otherwise: float) -> float:
@@ -74,10 +75,11 @@ def _encoder_depths(model: nn.Module, layer_decay: float) -> dict[str, int]:
                 # What is below all layers, the embeddings, counts as one layer more.
                 depths[f"{prefix}.{name}"] = len(layers) - 1 - inside.get(id(parameter), -1)
         elif isinstance(module, Auxiliary):
-            for group, layers in module.upper.items():
-                for name, _ in layers.named_parameters():
+            for group, copied in module.upper.items():
+                upper = cast(nn.ModuleList, copied)
+                for name, _ in upper.named_parameters():
                     number = int(name.partition(".")[0])
-                    depths[f"{prefix}.upper.{group}.{name}"] = len(layers) - 1 - number
+                    depths[f"{prefix}.upper.{group}.{name}"] = len(upper) - 1 - number
     return depths
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 import torch
@@ -72,7 +73,7 @@ def prepare(
         corpora = data.read_corpora(config.data, config.run.seed)
     resumed = last is not None and recover(last)
     fitted: list[str] = []
-    if resumed:
+    if last is not None and resumed:
         model = JNRF.from_pretrained(last)
     else:
         schema = data.choose_schema(config.data, corpora.train)
@@ -87,7 +88,7 @@ def prepare(
     remarks += said
     remarks = fitted + remarks + data.names_in_brat(schema)
     tokens = sum(len(example) for example in examples)
-    metric = config.run.metric
+    metric: str = config.run.metric
     finds_relations = len(schema.relations) > 1 and model.relation_head is not None
     ignored = 0
     if not finds_relations:
@@ -195,6 +196,7 @@ def build_model(config: TrainConfig, corpora: data.Corpora, schema: Schema) -> J
     model = JNRF(settings, tokenizer)
     if encoder:
         model.load_encoder(pretrained)
+        assert model.inputs.encoder is not None
         try:
             model.inputs.encoder.try_out()
         except InputError as error:
@@ -253,11 +255,20 @@ def start_from(model: JNRF, folder: str) -> None:
     source = JNRF.from_pretrained(folder)
     own = model.state_dict()
     fitting = {n: w for n, w in source.state_dict().items() if n in own and own[n].shape == w.shape}
-    if source.tokenizer is None or source.tokenizer.to_json() != model.tokenizer.to_json():
+    own_pieces = data.tokenizer_of(model).to_json()
+    if source.tokenizer is None or source.tokenizer.to_json() != own_pieces:
         fitting = {n: w for n, w in fitting.items() if "embedding" not in n}
     if not fitting:
         raise InputError(f"run.init: no weights of {folder} fit this model; give another folder")
     model.load_state_dict(fitting, strict=False)
+
+
+@overload
+def resolve_encoder(source: str) -> str: ...
+
+
+@overload
+def resolve_encoder(source: None) -> None: ...
 
 
 def resolve_encoder(source: str | None) -> str | None:

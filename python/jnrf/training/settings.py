@@ -15,14 +15,17 @@ import typing
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import yaml
 
 from jnrf_ext.errors import InputError, system_reason
 from jnrf_ext.shown import kind_of, without_quotes
 
-Config = TypeVar("Config")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Config = TypeVar("Config", bound="DataclassInstance")
 _TRUE, _FALSE, _NONE = ("true", "yes", "on", "1"), ("false", "no", "off", "0"), ("none", "null", "")
 
 
@@ -101,13 +104,13 @@ def convert(value: Any, hint: Any, key: str) -> Any:
         if text.lower() in _TRUE + _FALSE:
             return text.lower() in _TRUE
         raise InputError(f"{key}: {text!r} is not a yes or no; give true or false")
-    kinds = {int: "a whole number", float: "a number", str: "text"}
+    names = {int: "a whole number", float: "a number", str: "text"}
     if isinstance(value, bool) or (hint is str and not isinstance(value, (str, int, float))):
-        raise InputError(f"{key}: {text!r} is not {kinds[hint]}")
+        raise InputError(f"{key}: {text!r} is not {names[hint]}")
     try:
         return hint(text)
     except ValueError:
-        raise InputError(f"{key}: {text!r} is not {kinds[hint]}") from None
+        raise InputError(f"{key}: {text!r} is not {names[hint]}") from None
 
 
 def from_dict(cls: type[Config], data: Any, prefix: str = "") -> Config:
@@ -124,7 +127,7 @@ def from_dict(cls: type[Config], data: Any, prefix: str = "") -> Config:
                 f"unknown setting {prefix}{name}; {nearest(prefix + str(name), known)}"
             )
         hint = hints(cls)[name]
-        if dataclasses.is_dataclass(hint):
+        if isinstance(hint, type) and dataclasses.is_dataclass(hint):
             values[name] = from_dict(hint, value or {}, f"{prefix}{name}.")
         else:
             values[name] = convert(value, hint, prefix + name)
@@ -144,7 +147,8 @@ def to_yaml(config: Any, comments: bool = True) -> str:
     """YAML with the help of each setting as a comment behind it."""
     lines = []
     for section, values in to_dict(config).items():
-        texts = help_texts(type(getattr(config, section)))
+        kind: type = type(getattr(config, section))
+        texts = help_texts(kind)
         lines.append(f"{section}:")
         for name, value in values.items():
             shown = yaml.safe_dump(value, default_flow_style=True, width=10**6, allow_unicode=True)
@@ -202,19 +206,21 @@ def add_overrides(parser: argparse.ArgumentParser, cls: type, first: Sequence[st
         settings = hints(cls)[section.name]
         others = parser.add_argument_group(f"{section.name} settings")
         for setting in dataclasses.fields(settings):
-            group = ahead if f"{section.name}.{setting.name}" in first else others
+            early = f"{section.name}.{setting.name}" in first
+            group = ahead if ahead is not None and early else others
             default = getattr(getattr(defaults, section.name), setting.name)
             shown = yaml.safe_dump(default, default_flow_style=True).split("\n")[0]
             text = help_texts(settings).get(setting.name, "").replace("%", "%%")
             hint = hints(settings)[setting.name]
             choices = typing.get_args(hint) if typing.get_origin(hint) is Literal else ()
+            # A yes-no setting may stand alone: --run.deterministic
+            alone: dict[str, Any] = {"nargs": "?", "const": "true"} if hint is bool else {}
             group.add_argument(
                 f"--{section.name}.{setting.name}",
                 metavar="{" + ",".join(choices) + "}" if choices else "VALUE",
                 default=argparse.SUPPRESS,
                 help=f"{text} [{shown}]".strip(),
-                # A yes-no setting may stand alone: --run.deterministic
-                **({"nargs": "?", "const": "true"} if hint is bool else {}),
+                **alone,
             )
 
 

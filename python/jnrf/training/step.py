@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor
@@ -116,7 +116,9 @@ def take_step(
     began = time.monotonic()
     device = model.device
     bf16 = use_bf16(config.run.bf16, device)
-    own = [(place, batch) for place, batch in enumerate(group) if isinstance(batch, Batch)]
+    own: list[tuple[int, Batch | None]] = [
+        (place, batch) for place, batch in enumerate(group) if isinstance(batch, Batch)
+    ]
     losses, dropped = [], torch.zeros(1, dtype=torch.float64, device=device)
     for place, batch in own or [(0, None)]:
         if batch is not None:
@@ -125,7 +127,10 @@ def take_step(
                 torch.manual_seed(batch.seed)
         with shared.together(last=batch is None or place == own[-1][0]) if shared else _NOTHING:
             with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-                loss, parts, found = shared.losses(batch) if shared else batch_losses(model, batch)
+                if shared:
+                    loss, parts, found = shared.losses(batch)
+                else:  # all batches are its own
+                    loss, parts, found = batch_losses(model, cast(Batch, batch))
             # By this thread: handing it to autograd's own for a device, and waiting, takes longer
             # than some layers do.
             with torch.autograd.set_multithreading_enabled(False):
@@ -162,7 +167,8 @@ def skip_unless_finite(optimizer: torch.optim.Optimizer, value: Tensor) -> None:
     """Have the fused optimizer do nothing, from now on, once a value was not finite."""
     wrong = (~torch.isfinite(value)).float()
     before = getattr(optimizer, "found_inf", None)
-    optimizer.found_inf = wrong if before is None else torch.maximum(wrong, before)
+    found = wrong if before is None else torch.maximum(wrong, before)
+    optimizer.found_inf = found  # type: ignore[attr-defined] # known to fused optimizers alone
 
 
 def check_finite(step: Step, outcome: Outcome, config: TrainConfig, state: RunState) -> None:

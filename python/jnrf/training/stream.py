@@ -34,8 +34,8 @@ def steps(
     if device.type == "cuda" and device.index is not None:
         torch.cuda.set_device(device)  # a thread begins with the first one
     seed, accumulate = config.run.seed, config.optim.accumulate
-    planned = enumerate(plan(examples, config.run.max_tokens, epoch_generator(seed, epoch)))
-    planned = islice(planned, skip, None)
+    numbered = enumerate(plan(examples, config.run.max_tokens, epoch_generator(seed, epoch)))
+    planned = islice(numbered, skip, None)
     while group := list(islice(planned, accumulate * team.size)):
         sizes = [sum(map(len, chosen)) for _, chosen in group]
         own = {*deal(sizes, team.size, accumulate)[team.rank]}

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 import torch.distributed as dist
@@ -40,7 +40,8 @@ class Team:
     def __init__(self, launch: Launch | None = None):
         launch = launch or Launch()
         self.rank, self.size, self.local_rank = launch.rank, launch.size, launch.local_rank
-        self._store = None
+        #: The launcher's, once :func:`join` has it
+        self._store: dist.Store | None = None
 
     @property
     def leads(self) -> bool:
@@ -60,6 +61,7 @@ class Team:
         if device.type == "cuda":
             torch.cuda.set_device(device)
             backend = "cpu:gloo,cuda:nccl"
+        assert self._store is not None  # teams of several come from join()
         store = dist.PrefixStore("group", self._store)
         place = device if device.type == "cuda" else None
         dist.init_process_group(
@@ -77,7 +79,7 @@ class Team:
             return [value]
         values: list[T | None] = [None] * self.size
         dist.all_gather_object(values, value)
-        return values
+        return cast("list[T]", values)
 
     def of_leader(self, make: Callable[[], T]) -> T:
         """What ``make`` gives process 0, which alone calls it. Needs :meth:`connect`."""
@@ -85,7 +87,7 @@ class Team:
             return make()
         values = [make() if self.leads else None]
         dist.broadcast_object_list(values, src=0)
-        return values[0]
+        return cast("T", values[0])
 
     def wait(self) -> None:
         """Return once all processes are here."""
@@ -123,14 +125,15 @@ def join(
         yield team
         return
     try:
-        team._store, *_ = next(iter(dist.rendezvous("env://")))
+        store, *_ = next(iter(dist.rendezvous("env://")))
     except (RuntimeError, ValueError) as error:
         raise InputError(
             f"cannot reach the launcher at {os.environ['MASTER_ADDR']}:"
             f"{os.environ['MASTER_PORT']} ({' '.join(str(error).split())[:200]}); "
             "start with torchrun"
         ) from error
-    end = _End(team, tell)
+    team._store = store
+    end = _End(team, store, tell)
     try:
         yield team
     except Exception as error:
@@ -154,9 +157,9 @@ class _End:
     hear of an error there: a thread looks for it in the launcher's store, and ends the process.
     """
 
-    def __init__(self, team: Team, tell: Callable[[str], None]):
+    def __init__(self, team: Team, store: dist.Store, tell: Callable[[str], None]):
         self._team, self._tell = team, tell
-        self._store = dist.PrefixStore("jnrf", team._store.clone())
+        self._store = dist.PrefixStore("jnrf", store.clone())
         self._closing = threading.Event()
         self._watch = threading.Thread(target=self._look, name="jnrf watch", daemon=True)
         self._watch.start()
