@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jnrf.training import choice, settings
 from jnrf.training.config import ModelConfig, TrainConfig, check
@@ -80,7 +80,7 @@ def configuration(args: argparse.Namespace) -> TrainConfig:
 
 def _given(args: argparse.Namespace) -> tuple[dict, dict]:
     """The settings of the file, by section, and those of the command line, dotted."""
-    given = settings.given_overrides(args)
+    given: dict[str, Any] = settings.given_overrides(args)
     for short, key in _SHORT.items():
         if getattr(args, short) is not None:
             given[key] = getattr(args, short)

@@ -101,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
     mentions = sum(len(document.mentions) for document in documents)
     relations = sum(len(document.relations) for document in documents)
     print(f"{len(documents):,} documents, {mentions:,} mentions, {relations:,} relations -> {out}")
-    warnings = sum((document.warnings for document in documents), Counter())
+    warnings: Counter[str] = sum((document.warnings for document in documents), Counter())
     for kind, count in sorted(warnings.items()):
         print(f"  {count:,} x {kind}")
     if lost:

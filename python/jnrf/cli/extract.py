@@ -5,7 +5,12 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from jnrf_ext.documents.document import Document
 
 NAME = "extract"
 HELP = "print the mentions and relations that a model finds in one text"
@@ -31,10 +36,15 @@ def run(args: argparse.Namespace) -> int:
 
     model = JNRF.from_pretrained(args.model, device=choose_device(args.device))
     _tell_of_a_path(args.model, args.text)
-    document = model.extract(args.text if args.text != "-" else _read_stdin())
+    found = model.extract(args.text if args.text != "-" else _read_stdin())
+    document = cast("Document", found)  # one for one text
     if args.to == "brat":
         document = _fitting_brat(document)
-    forms = {"text": str, "json": lambda d: d.to_json(), "brat": lambda d: d.to_brat()}
+    forms: dict[str, Callable[[Document], str]] = {
+        "text": str,
+        "json": lambda d: d.to_json(),
+        "brat": lambda d: d.to_brat(),
+    }
     shown = forms[args.to](document)
     sys.stdout.write(shown if not shown or shown.endswith("\n") else shown + "\n")
     return 0
@@ -49,11 +59,11 @@ def _tell_of_a_path(model: str, text: str) -> None:
         return
     if kind is None or not text:
         return
-    name, path = shlex.quote(model), shlex.quote(text)
+    name, place = shlex.quote(model), shlex.quote(text)
     if kind == "file":
-        how = f"to read it: jnrf extract {name} - < {path}"
+        how = f"to read it: jnrf extract {name} - < {place}"
     else:
-        how = f"for the notes in it: jnrf predict {name} {path} --out DIR"
+        how = f"for the notes in it: jnrf predict {name} {place} --out DIR"
     print(
         f"jnrf extract: warning: {text} is taken as the text, though a {kind} has that name; {how}",
         file=sys.stderr,

@@ -9,6 +9,7 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from itertools import takewhile
+from typing import NoReturn
 
 from jnrf.training.settings import nearest
 from jnrf_ext import __version__
@@ -52,7 +53,8 @@ class CommandParser(argparse.ArgumentParser):
         raise argparse.ArgumentError(action, f"{value!r} is not a valid value; {hint}")
 
     def _get_value(self, action: argparse.Action, arg_string: str) -> object:
-        wanted = {int: "a whole number", float: "a number"}.get(action.type)
+        numbers: dict[object, str] = {int: "a whole number", float: "a number"}
+        wanted = numbers.get(action.type)
         try:
             return super()._get_value(action, arg_string)
         except argparse.ArgumentError:
@@ -60,7 +62,7 @@ class CommandParser(argparse.ArgumentParser):
                 raise
         raise argparse.ArgumentError(action, f"{arg_string!r} is not {wanted}")
 
-    def error(self, message: str) -> None:
+    def error(self, message: str) -> NoReturn:
         """Print one line and end with status 2.
 
         An unknown option goes before what argparse misses: ``--ou DIR`` is a slip of ``--out DIR``,
@@ -100,7 +102,7 @@ class CommandParser(argparse.ArgumentParser):
 class OverviewParser(CommandParser):
     """The parser of ``jnrf`` itself; its help begins with the commands of the first minutes."""
 
-    def error(self, message: str) -> None:
+    def error(self, message: str) -> NoReturn:
         """As every command's; options after the command are the command's, not this parser's."""
         self._words = list(takewhile(lambda word: word.startswith("-"), self._words))
         super().error(message)
@@ -137,7 +139,7 @@ class OverviewParser(CommandParser):
         for title, names in GROUPS.items():
             lines += ["", f"{title}:"]
             for name in (name.replace("_", "-") for name in names):
-                lines += _entry(name, texts[name], width)
+                lines += _entry(name, texts[name] or "", width)
         lines += ["", "Options:"]
         for action in self._actions:
             if action.option_strings:

@@ -111,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
     out = None if streams else Path(args.out)
     name = args.input
     if args.ray:  # its workers have working folders of their own
-        name, out = Path(name).absolute(), out.absolute()
+        name, out = Path(name).absolute(), out.absolute() if out else None
     source, to = open_source(
         name,
         Columns(args.text_column, args.id_column),
@@ -140,17 +140,19 @@ def run(args: argparse.Namespace) -> int:
         if receipts is not None and args.again:
             receipts.forget()
         with Progress(source, faults_at_once=streams) as progress:
-            work = (source, output, args.batch_tokens, receipts, repr((to, args.without_text)))
+            differs = repr((to, args.without_text))
             try:
-                if args.ray:
+                if predictor is None:
                     from jnrf.prediction.on_ray import Job, run_on_ray
 
-                    job = Job(settings, *work)
+                    assert receipts is not None  # _check() lets Ray write into folders only
+                    job = Job(settings, source, output, args.batch_tokens, receipts, differs)
                     outcome = run_on_ray(job, args.ray, args.workers, progress.told)
                 else:
                     from jnrf.prediction.run import PartWorker
                     from jnrf.prediction.run import run as run_here
 
+                    work = (source, output, args.batch_tokens, receipts, differs)
                     worker = PartWorker(predictor, *work)
                     outcome = run_here(worker, args.strict, progress.told)
             except KeyboardInterrupt:

@@ -67,7 +67,7 @@ def _table(runs: list[Measured]) -> Iterator[str]:
     from jnrf.training.progress import duration
 
     heads = ("F1 mentions", "F1 relations", "time", "train", "predict", "MiB", "seeds")
-    rows = [("system", *heads)]
+    rows: list[tuple[str, ...]] = [("system", *heads)]
     for run in runs:
         numbers = (run.speed.training, run.speed.prediction, run.peak_mib)
         row = [run.system, _f1(run.mentions), _f1(run.relations)]

@@ -64,6 +64,7 @@ def _run(args: argparse.Namespace, team: Team | None = None) -> int:
         return 130
     if not talks:
         return 0
+    assert config.run.out is not None  # or there had been no training
     folder = RunFolder(Path(config.run.out))
     console = Console(soft_wrap=True, highlight=False, markup=False)
     if summary.headlines:
