@@ -99,10 +99,11 @@ gpu: ## all that a GPU is needed for: build, CUDA tests, benchmarks, profile, sa
 bench: $(VENV)/.extras ## ours against its peers, into benchmarks/results/
 	$(PYTHON) -m pytest benchmarks
 
-lint: $(VENV)/.extras ## what CI checks of style
+lint: $(VENV)/.extras ## what CI checks of style, types, and which room imports which
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/lint-imports --no-logo
+	$(VENV)/bin/mypy
 	$(VENV)/bin/clang-format --dry-run --Werror $$(git ls-files 'csrc/*.cpp' 'csrc/*.h' 'csrc/*.cu' 'csrc/*.cuh')
 
 format: $(VENV)/.extras ## put all files into that style

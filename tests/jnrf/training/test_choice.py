@@ -98,7 +98,8 @@ def test_documents_without_relations_need_no_head_for_them(package):
 def test_the_systems_that_are_chosen_read_documents_as_the_defaults_do(name):
     """The documents are read before the choice: no setting of reading may follow from it."""
     own = load_system(name).settings.get("data", {})
-    assert set(own) <= {"pair_tokens", "part_tokens", "vocabulary", "tokenizer"}
+    of_examples = {"pair_tokens", "part_tokens", "part_mentions"}
+    assert set(own) <= of_examples | {"vocabulary", "tokenizer"}
     assert "seed" not in load_system(name).settings["run"]
 
 
