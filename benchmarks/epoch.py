@@ -44,9 +44,9 @@ def our_epochs(
     """The best of the epochs but the first, which makes plans and tables, where there are more."""
     from jnrf.corpora.schema import learn_schema
     from jnrf.corpora.synth import generate
-    from jnrf.data.ahead import Ahead
     from jnrf.data.batches import batches
     from jnrf.data.examples import ExampleOptions, encode_document
+    from jnrf.data.prefetch import Prefetcher
     from jnrf.training.config import TrainConfig
     from jnrf.training.optim import build_optimizer
     from jnrf.training.resources import EnergyMeter, peak_memory_bytes
@@ -75,7 +75,7 @@ def our_epochs(
         generator = np.random.default_rng(epoch)
         settle(device)
         meter, began = EnergyMeter(device), time.perf_counter()
-        with Ahead(batches(examples, batch_tokens, generator)) as packed:
+        with Prefetcher(batches(examples, batch_tokens, generator)) as packed:
             for batch in packed:
                 under_way.add(take_step(model, optimizer, [batch], settings))
         under_way.finish()

@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace, team: Team | None = None) -> int:
-    talks = team is None or team.leads
+    talks = team is None or team.is_main_process
     planned = plan(args)
     config = planned.config
     if args.print_config:

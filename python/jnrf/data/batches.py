@@ -76,7 +76,7 @@ class Batch:
 
 
 @dataclass(slots=True)
-class Elsewhere:
+class RemoteBatch:
     """A batch that another process packs and computes."""
 
     examples: list[Example]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from jnrf.data.ahead import Ahead
+from jnrf.data.prefetch import Prefetcher
 from jnrf.prediction.folder import write_errors, write_kept
 from jnrf.prediction.heap import frozen_heap
 from jnrf.prediction.labels import check_labels
@@ -235,7 +235,7 @@ def run(
     with (
         frozen_heap(),
         ThreadPoolExecutor(1, "writer") as writer,
-        Ahead(_prepared(worker, strict)) as stream,
+        Prefetcher(_prepared(worker, strict)) as stream,
     ):
         writing: tuple[Prepared, Future[Receipt]] | None = None
         for prepared in stream:

@@ -17,14 +17,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from jnrf.serve import openapi, page
+from jnrf.serve.access_log import CLIENT_LEFT, AccessLog
 from jnrf.serve.batching import Batcher, Job, ModelFailed, NotServed
 from jnrf.serve.bodies import Body, HeldBytes, check_headers, parse_note, parse_notes
 from jnrf.serve.guard import Guard, Hosts
+from jnrf.serve.http_error import HttpError, busy
 from jnrf.serve.limits import Limits
 from jnrf.serve.methods import Methods
 from jnrf.serve.metrics import Metrics
-from jnrf.serve.observe import CLIENT_LEFT, Observe
-from jnrf.serve.refusal import Refusal, busy
 from jnrf_ext.documents.brat_names import BratNames
 from jnrf_ext.documents.dict_writer import document_to_dict
 from jnrf_ext.documents.document import Document
@@ -71,7 +71,7 @@ def create_app(predictor: Predictor, about: dict, limits: Limits, hosts: Hosts) 
     methods = {route.path: set(route.methods or ()) for route in routes}
     app.add_middleware(Methods, methods=methods, pages=("/docs",))
     app.add_middleware(Guard, hosts=hosts)
-    app.add_middleware(Observe, metrics=metrics, paths=methods.keys())
+    app.add_middleware(AccessLog, metrics=metrics, paths=methods.keys())
     return app
 
 
@@ -82,7 +82,7 @@ def _add_extraction(app: FastAPI, batcher: Batcher, limits: Limits) -> None:
         end = asyncio.get_running_loop().time() + limits.timeout
         forms = _FORMS.get(request.query_params.get("format", "json"))
         if forms is None:
-            raise Refusal(422, "format must be json or brat")
+            raise HttpError(422, "format must be json or brat")
         check_headers(request.headers)
         if batcher.waiting >= limits.queue:
             raise busy("too many notes are waiting; send the request again later")
@@ -91,9 +91,9 @@ def _add_extraction(app: FastAPI, batcher: Batcher, limits: Limits) -> None:
             try:
                 content = await asyncio.wait_for(reading, limits.timeout)
             except ClientDisconnect:
-                raise Refusal(CLIENT_LEFT, "the client left") from None
+                raise HttpError(CLIENT_LEFT, "the client left") from None
             except asyncio.TimeoutError:
-                raise Refusal(
+                raise HttpError(
                     408, f"the body did not come within {limits.timeout:g} s; send it faster"
                 ) from None
             jobs = batcher.submit(parse(content, limits))
@@ -131,8 +131,8 @@ async def _finish(
                 raise busy("the service is stopping; send the request again later")
             return found
         if left.done():
-            raise Refusal(CLIENT_LEFT, "the client left")
-        raise Refusal(
+            raise HttpError(CLIENT_LEFT, "the client left")
+        raise HttpError(
             504, f"not done within {timeout:g} s; send a shorter note, or try again later"
         )
     finally:
@@ -151,7 +151,7 @@ def _write_one(jobs: list[Job], found: Sequence[Document | BaseException], forms
     if isinstance(document, BaseException):
         if not isinstance(document, ModelFailed):
             raise document
-        raise Refusal(500, _FAILED)
+        raise HttpError(500, _FAILED)
     content, kind = forms.one(document)
     return Response(content, media_type=kind)
 
@@ -199,7 +199,7 @@ def _ann(document: Document) -> str:
     try:
         return to_brat(BratNames().fit(document))
     except InputError:  # two of them would become one
-        raise Refusal(
+        raise HttpError(
             422, "brat cannot hold the names of this model's types; ask for format=json"
         ) from None
 
@@ -255,8 +255,8 @@ def _add_pages(app: FastAPI) -> None:
 def _answer_errors_plainly(app: FastAPI) -> None:
     """Errors are ``{"error": "one line"}``; FastAPI's own repeat what the request said."""
 
-    @app.exception_handler(Refusal)
-    async def refuse(request: Request, refusal: Refusal) -> Response:
+    @app.exception_handler(HttpError)
+    async def refuse(request: Request, refusal: HttpError) -> Response:
         return JSONResponse({"error": refusal.message}, refusal.status, refusal.headers)
 
     @app.exception_handler(RequestValidationError)

@@ -15,8 +15,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from jnrf.serve.http_error import busy
 from jnrf.serve.metrics import Metrics
-from jnrf.serve.refusal import busy
 
 if TYPE_CHECKING:
     from jnrf.prediction.predictor import Predictor
@@ -89,7 +89,7 @@ class Batcher:
         self._thread.start()
 
     def submit(self, notes: Sequence[Note]) -> list[Job]:
-        """Queue notes, all or none; raises a 503 :class:`Refusal` where there is no room."""
+        """Queue notes, all or none; raises a 503 :class:`HttpError` where there is no room."""
         jobs = [Job(note) for note in notes]
         with self._changed:
             if not self.alive:

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Mapping
 from email.message import Message
 
 from jnrf.serve.batching import Note
+from jnrf.serve.http_error import HttpError, busy
 from jnrf.serve.limits import Limits
-from jnrf.serve.refusal import Refusal, busy
 
 #: Characters of a note's id.
 _LONGEST_ID = 1000
@@ -23,7 +23,7 @@ class HeldBytes:
         self.now = 0
 
     def add(self, count: int) -> None:
-        """Raises a 503 :class:`Refusal` where that is more than the bound."""
+        """Raises a 503 :class:`HttpError` where that is more than the bound."""
         if self.now + count > self.most:
             raise busy("too many large requests at once; send the request again later")
         self.now += count
@@ -44,7 +44,7 @@ class Body:
         self.held.now -= self.size
 
     async def read(self, headers: Mapping[str, str], stream: AsyncIterator[bytes]) -> bytearray:
-        """All of it, unless it is too large: then a 413 :class:`Refusal`, as soon as that shows."""
+        """All of it; raises a 413 :class:`HttpError` as soon as it shows that it is too large."""
         declared = headers.get("content-length", "")
         if declared.isdecimal() and int(declared[:20]) > self.limits.max_bytes:
             raise self._too_large()
@@ -57,14 +57,14 @@ class Body:
             content += chunk
         return content
 
-    def _too_large(self) -> Refusal:
-        return Refusal(
+    def _too_large(self) -> HttpError:
+        return HttpError(
             413, f"the body is larger than {self.limits.max_bytes:,} bytes; send fewer notes"
         )
 
 
 def check_headers(headers: Mapping[str, str]) -> None:
-    """Only JSON in UTF-8 that is not compressed; raises a 415 :class:`Refusal` for any other.
+    """Only JSON in UTF-8 that is not compressed; raises a 415 :class:`HttpError` for any other.
 
     A page of another site cannot send JSON without our leave (which none has). A compressed body
     is not unpacked: a few bytes may become gigabytes.
@@ -72,16 +72,16 @@ def check_headers(headers: Mapping[str, str]) -> None:
     declared = Message()
     declared["content-type"] = headers.get("content-type", "")
     if declared.get_content_type() != "application/json":
-        raise Refusal(
+        raise HttpError(
             415,
             "send JSON, with the header Content-Type: application/json",
             {"Accept-Post": "application/json"},
         )
     if not _is_utf8(declared.get_content_charset()):
-        raise Refusal(415, "send JSON as UTF-8", {"Accept-Post": "application/json"})
+        raise HttpError(415, "send JSON as UTF-8", {"Accept-Post": "application/json"})
     codings = headers.get("content-encoding", "").lower().split(",")
     if not {coding.strip() for coding in codings} <= {"", "identity"}:
-        raise Refusal(
+        raise HttpError(
             415,
             "send the body as it is, uncompressed: of Content-Encoding only identity is taken",
             {"Accept-Encoding": "identity"},
@@ -96,7 +96,7 @@ def _is_utf8(charset: str | None) -> bool:
 
 
 def parse_note(content: bytes | bytearray, limits: Limits) -> Note:
-    """The note of a body ``{"text": ..., "id": ...}``; raises :class:`Refusal` for any other."""
+    """The note of a body ``{"text": ..., "id": ...}``; raises :class:`HttpError` for any other."""
     return _note(_parse(content), "the body", "1", limits)
 
 
@@ -104,9 +104,9 @@ def parse_notes(content: bytes | bytearray, limits: Limits) -> list[Note]:
     """The notes of a body that lists them; ids are "1", "2", ... where none are given."""
     items = _parse(content)
     if not isinstance(items, list):
-        raise Refusal(422, 'the body must be a list of notes, [{"text": "..."}, ...]')
+        raise HttpError(422, 'the body must be a list of notes, [{"text": "..."}, ...]')
     if len(items) > limits.queue:
-        raise Refusal(413, f"{len(items):,} notes are too many; send at most {limits.queue:,}")
+        raise HttpError(413, f"{len(items):,} notes are too many; send at most {limits.queue:,}")
     return [_note(x, f"note {n} of the list", str(n), limits) for n, x in enumerate(items, 1)]
 
 
@@ -114,33 +114,33 @@ def _parse(content: bytes | bytearray) -> object:
     try:
         return json.loads(content.decode("utf-8-sig"))  # some clients begin with a mark
     except UnicodeDecodeError as error:
-        raise Refusal(400, f"the body is not UTF-8 at byte {error.start}") from None
+        raise HttpError(400, f"the body is not UTF-8 at byte {error.start}") from None
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise Refusal(400, f"the body is not JSON at {where}") from None
+        raise HttpError(400, f"the body is not JSON at {where}") from None
     except (RecursionError, ValueError):
         # Too deeply nested, or a number of thousands of digits.
-        raise Refusal(400, "the body is not JSON that can be read") from None
+        raise HttpError(400, "the body is not JSON that can be read") from None
 
 
 def _note(item: object, where: str, default_id: str, limits: Limits) -> Note:
     if not isinstance(item, dict):
-        raise Refusal(422, f'{where} must be an object, {{"text": "..."}}')
+        raise HttpError(422, f'{where} must be an object, {{"text": "..."}}')
     if "text" not in item:
-        raise Refusal(422, f'{where} has no "text"')
+        raise HttpError(422, f'{where} has no "text"')
     text, name = item["text"], item.get("id")
     if not isinstance(text, str):
-        raise Refusal(422, f'"text" of {where} must be a string')
+        raise HttpError(422, f'"text" of {where} must be a string')
     if name is not None and not isinstance(name, str):
-        raise Refusal(422, f'"id" of {where} must be a string')
+        raise HttpError(422, f'"id" of {where} must be a string')
     if len(text) > limits.max_characters:
-        raise Refusal(
+        raise HttpError(
             413,
             f'"text" of {where} has {len(text):,} characters; at most '
             f"{limits.max_characters:,} are taken",
         )
     if name is not None and len(name) > _LONGEST_ID:
-        raise Refusal(413, f'"id" of {where} has more than {_LONGEST_ID:,} characters')
+        raise HttpError(413, f'"id" of {where} has more than {_LONGEST_ID:,} characters')
     _check_whole(text, f'"text" of {where}')
     _check_whole(name or "", f'"id" of {where}')
     return Note(default_id if name is None else name, text)
@@ -151,6 +151,6 @@ def _check_whole(text: str, where: str) -> None:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise Refusal(
+        raise HttpError(
             422, f"{where} has half a surrogate pair at character {error.start}; send whole ones"
         ) from None

@@ -7,7 +7,7 @@ from typing import cast
 
 from jnrf.scoring import n2c2
 from jnrf.scoring.scores import Scores
-from jnrf.training.distributed.team import ALONE, Team, deal
+from jnrf.training.distributed.team import ALONE, Team, partition
 from jnrf.training.interrupt import Interrupted
 from jnrf_ext import JNRF
 from jnrf_ext.documents.document import Document
@@ -24,7 +24,7 @@ def predict(
     The processes of a ``team`` share the documents, and each gets all of the result. Where
     ``between`` raises :class:`Interrupted` in one of them, all raise it.
     """
-    own = deal([len(document.text) for document in documents], team.size)[team.rank]
+    own = partition([len(document.text) for document in documents], team.size)[team.rank]
     predicted: list[Document] = []
     stopped = None
     try:

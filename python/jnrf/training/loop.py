@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from jnrf.data.ahead import Ahead
+from jnrf.data.prefetch import Prefetcher
 from jnrf.device import choose_device
 from jnrf.training import evaluation, zero_scores
 from jnrf.training.checkpoint import RunState, load_state, recover, replace_folder, save_state
@@ -71,7 +71,7 @@ def _train(
     config.model.embeddings = resolve_embeddings(config.model.embeddings)
     device = set_up(run, team)
     team.connect(device)
-    if resume and team.leads:
+    if resume and team.is_main_process:
         recover(folder.last)
     team.wait()  # until the folder is as all should find it
     prepared = prepare(config, folder.last if resume else None, corpora)
@@ -85,17 +85,17 @@ def _train(
     else:
         state = RunState(fingerprint=prepared.fingerprint)
     state.step_batches = config.optim.accumulate * team.size
-    if not prepared.resumed and team.leads:
+    if not prepared.resumed and team.is_main_process:
         # The first checkpoint comes before the first step: a kill then loses no run, and a folder
         # that cannot be written to shows itself now.
         write_atomically(folder.config, config.to_yaml())
         lines = (*warnings, *remarks, *prepared.remarks)
         write_atomically(folder.remarks, "".join(f"{line}\n" for line in lines))
         save(folder, model, optimizer, state, team)
-    log = MetricsLog(folder.metrics if team.leads else None, state.log_bytes)
-    curves = Curves(folder.tensorboard, run.tensorboard and team.leads, state.step)
+    log = MetricsLog(folder.metrics if team.is_main_process else None, state.log_bytes)
+    curves = Curves(folder.tensorboard, run.tensorboard and team.is_main_process, state.step)
     meter = EnergyMeter(
-        device, state.energy_joules if team.leads else None, cpus=team.local_rank == 0
+        device, state.energy_joules if team.is_main_process else None, cpus=team.local_rank == 0
     )
     total = prepared.tokens * run.epochs
     joint = 0  # wordpieces of the epochs that auxiliary corpora take part in
@@ -106,7 +106,7 @@ def _train(
     # The heads that relate mentions, not rows, are told where the gold ones are.
     relates_mentions = config.model.relation_kind in REACH
     gold_types = model.config.schema.entity_types if relates_mentions else []
-    bar = TrainingProgress(total, state.all_tokens, run.epochs, quiet=not team.leads)
+    bar = TrainingProgress(total, state.all_tokens, run.epochs, quiet=not team.is_main_process)
     for line in (*warnings, *remarks, *prepared.remarks, curves.note):
         bar.say(line)
     if prepared.dev:
@@ -135,7 +135,7 @@ def _train(
                 examples = examples + prepared.auxiliary
             stream = steps(examples, config, state.epoch, state.batch, team, device, gold_types)
             model.train()
-            with Ahead(stream) as groups:
+            with Prefetcher(stream) as groups:
                 for group in groups:
                     tokens = sum(batch.tokens for batch in group)
                     done = phase_progress(
@@ -172,7 +172,7 @@ def _train(
                 row["dev"] = team.of_leader(partial(dev_scores, prepared.dev, predicted))
                 state.judge(row["dev"], prepared.metric)
                 at_zero = zero_scores.observe(row["dev"], state, prepared, config)
-                if team.leads and state.best_epoch == row["epoch"]:
+                if team.is_main_process and state.best_epoch == row["epoch"]:
                     replace_folder(folder.best, model.save_pretrained)
             if state.dropped:
                 row["dropped"] = state.dropped
@@ -182,7 +182,7 @@ def _train(
             bar.say(epoch_line(row, run.epochs, state, bar, prepared.finds_relations))
             if at_zero:
                 bar.say(at_zero)
-                if team.leads:
+                if team.is_main_process:
                     folder.add_remark(at_zero)
             costs = team.gather((peak_memory_bytes(device), meter.joules()))
             state.peak_memory_bytes = max(state.peak_memory_bytes, *(peak for peak, _ in costs))
@@ -195,7 +195,7 @@ def _train(
             if stopped_early:
                 bar.say(f"stopped early: no gain on dev in {run.patience} scorings")
 
-        if team.leads and not prepared.dev:
+        if team.is_main_process and not prepared.dev:
             replace_folder(folder.best, model.save_pretrained)
     log.close()
     curves.close()
@@ -241,7 +241,7 @@ def save(
         model.save_pretrained(path)
         save_state(path, optimizer, state)
 
-    if team.leads:
+    if team.is_main_process:
         replace_folder(folder.last, write)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor
 
-from jnrf.data.batches import Batch, Elsewhere
+from jnrf.data.batches import Batch, RemoteBatch
 from jnrf.device import use_bf16
 from jnrf.training.checkpoint import RunState
 from jnrf.training.config import TrainConfig
@@ -49,7 +49,7 @@ class Step:
 
     def __init__(
         self,
-        group: Sequence[Batch | Elsewhere],
+        group: Sequence[Batch | RemoteBatch],
         began: float,
         learning_rate: float | Tensor,
         values: list[Tensor],
@@ -102,7 +102,7 @@ def batch_losses(model: JNRF, batch: Batch) -> tuple[Tensor, Tensor, Tensor | No
 def take_step(
     model: JNRF,
     optimizer: torch.optim.Optimizer,
-    group: Sequence[Batch | Elsewhere],
+    group: Sequence[Batch | RemoteBatch],
     config: TrainConfig,
     shared: Shared | None = None,
 ) -> Step:
@@ -181,7 +181,7 @@ def check_finite(step: Step, outcome: Outcome, config: TrainConfig, state: RunSt
 
 
 def not_finite(
-    what: str, value: float, batch: Batch | Elsewhere, config: TrainConfig, state: RunState
+    what: str, value: float, batch: Batch | RemoteBatch, config: TrainConfig, state: RunState
 ) -> InputError:
     """The error for a loss or a gradient that is infinite or no number."""
     names = ", ".join(document.id for document in batch.documents[:3])

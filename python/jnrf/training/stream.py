@@ -8,10 +8,10 @@ from itertools import islice
 
 import torch
 
-from jnrf.data.batches import Batch, Elsewhere, batch_seed, epoch_generator, pack, plan
+from jnrf.data.batches import Batch, RemoteBatch, batch_seed, epoch_generator, pack, plan
 from jnrf.data.examples import Example
 from jnrf.training.config import TrainConfig
-from jnrf.training.distributed.team import Team, deal
+from jnrf.training.distributed.team import Team, partition
 
 
 def steps(
@@ -22,14 +22,14 @@ def steps(
     team: Team,
     device: torch.device,
     entity_types: Sequence[str] = (),
-) -> Iterator[list[Batch | Elsewhere]]:
+) -> Iterator[list[Batch | RemoteBatch]]:
     """The batches of each step of an epoch, but for the first ``skip`` batches of it.
 
     Order and random numbers follow from the seed, the epoch and a batch's number in it alone: a
     resumed epoch goes on where it was, and it does not matter which process computes a batch. A
     step takes ``optim.accumulate`` batches for each process, the last one what is left. They are
-    dealt by their wordpieces, so that all processes end about together; only own ones are packed,
-    and pinned where they go to CUDA. ``entity_types`` as for :func:`pack`.
+    partitioned by their wordpieces, so that all processes end about together; only own ones are
+    packed, and pinned where they go to CUDA. ``entity_types`` as for :func:`pack`.
     """
     if device.type == "cuda" and device.index is not None:
         torch.cuda.set_device(device)  # a thread begins with the first one
@@ -38,11 +38,11 @@ def steps(
     planned = islice(numbered, skip, None)
     while group := list(islice(planned, accumulate * team.size)):
         sizes = [sum(map(len, chosen)) for _, chosen in group]
-        own = {*deal(sizes, team.size, accumulate)[team.rank]}
-        batches: list[Batch | Elsewhere] = []
+        own = {*partition(sizes, team.size, accumulate)[team.rank]}
+        batches: list[Batch | RemoteBatch] = []
         for place, (number, chosen) in enumerate(group):
             if place not in own:
-                batches.append(Elsewhere(chosen))
+                batches.append(RemoteBatch(chosen))
                 continue
             batch = replace(pack(chosen, entity_types), seed=batch_seed(seed, epoch, number))
             batches.append(batch.pin() if device.type == "cuda" else batch)

@@ -14,8 +14,8 @@ pytest.importorskip("fastapi")
 
 from jnrf.serve.batching import Note
 from jnrf.serve.bodies import parse_note, parse_notes
+from jnrf.serve.http_error import HttpError
 from jnrf.serve.limits import Limits
-from jnrf.serve.refusal import Refusal
 
 LIMITS = Limits(max_characters=50, queue=3)
 #: Letters that none of our messages has, so that any of them in one came from the request.
@@ -36,7 +36,7 @@ def check(parse, body: bytes) -> None:
     found = refusal = None
     try:
         found = parse(body, LIMITS)
-    except Refusal as error:
+    except HttpError as error:
         refusal = error
     if refusal is not None:
         assert 400 <= refusal.status < 500
@@ -75,12 +75,12 @@ def test_half_a_character_is_found_where_it_is(before, half, after, field):
     body = json.dumps({"text": "", field: said}).encode()
     if len(said) > LIMITS.max_characters and field == "text":
         return
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(HttpError) as refused:
         parse_note(body, LIMITS)
     place = int(re.search(r"at character (\d+)", refused.value.message)[1])
     assert place == len(before)
 
 
 def test_a_list_of_more_notes_than_may_wait_is_too_large():
-    with pytest.raises(Refusal, match="4 notes are too many; send at most 3"):
+    with pytest.raises(HttpError, match="4 notes are too many; send at most 3"):
         parse_notes(json.dumps([{"text": ""}] * 4).encode(), LIMITS)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from small_documents import SCHEMA, document, train_tokenizer
 
-from jnrf.data.batches import Batch, Elsewhere
+from jnrf.data.batches import Batch, RemoteBatch
 from jnrf.data.examples import encode_document
 from jnrf.training.config import TrainConfig
 from jnrf.training.distributed.launch import Launch
@@ -54,7 +54,7 @@ def test_processes_share_the_batches_of_one_that_accumulates_as_many(examples, s
             (own,) = (place for place in places if isinstance(place, Batch))
             assert own.seed == batch.seed is not None
             assert torch.equal(own.input_ids, batch.input_ids)
-            assert sum(isinstance(place, Elsewhere) for place in places) == size - 1
+            assert sum(isinstance(place, RemoteBatch) for place in places) == size - 1
         assert max(sum(isinstance(b, Batch) for b in part) for part in parts) <= accumulate
 
 

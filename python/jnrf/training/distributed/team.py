@@ -44,7 +44,7 @@ class Team:
         self._store: dist.Store | None = None
 
     @property
-    def leads(self) -> bool:
+    def is_main_process(self) -> bool:
         """Whether this process writes and talks."""
         return self.rank == 0
 
@@ -85,7 +85,7 @@ class Team:
         """What ``make`` gives process 0, which alone calls it. Needs :meth:`connect`."""
         if self.alone:
             return make()
-        values = [make() if self.leads else None]
+        values = [make() if self.is_main_process else None]
         dist.broadcast_object_list(values, src=0)
         return cast("T", values[0])
 
@@ -192,13 +192,13 @@ class _End:
         """End after process 0 has said all it had to say."""
         self._stop_looking()
         with suppress(RuntimeError):
-            if self._team.leads:
+            if self._team.is_main_process:
                 self._store.set(_SAID, "")
             else:
                 self._store.wait([_SAID], timedelta(seconds=_PATIENCE))
 
     def _say(self, failure: dict, patience: float = _PATIENCE) -> None:
-        if not self._team.leads:
+        if not self._team.is_main_process:
             with suppress(RuntimeError):
                 self._store.wait([_SAID], timedelta(seconds=patience))
                 return
@@ -240,11 +240,11 @@ def _one_line(error: Exception, most: int = 300) -> str:
     return " ".join(str(error).split())[:most]
 
 
-def deal(sizes: Sequence[int], shares: int, most: int | None = None) -> list[list[int]]:
-    """Deal items to ``shares`` of about equal size: for each the items' indices, in order.
+def partition(sizes: Sequence[int], shares: int, most: int | None = None) -> list[list[int]]:
+    """Partition items into ``shares`` of about equal size: for each the items' indices, in order.
 
     The largest first, each to the smallest share that has fewer than ``most`` items; of equals the
-    earlier one. The same sizes are always dealt the same.
+    earlier one. The same sizes are always partitioned the same.
     """
     if most is not None and most * shares < len(sizes):
         raise ValueError(f"{len(sizes)} items are more than {shares} shares of {most}")

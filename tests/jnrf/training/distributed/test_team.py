@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jnrf.training.distributed.team import ALONE, deal, join
+from jnrf.training.distributed.team import ALONE, join, partition
 
 SIZES = st.lists(st.integers(0, 5000), max_size=24)
 
 
 @given(SIZES, st.integers(1, 5))
 def test_every_item_is_dealt_once_and_shares_are_about_equal(sizes, shares):
-    dealt = deal(sizes, shares)
+    dealt = partition(sizes, shares)
     assert sorted(index for share in dealt for index in share) == list(range(len(sizes)))
     assert all(share == sorted(share) for share in dealt)
     loads = [sum(sizes[index] for index in share) for share in dealt]
@@ -24,7 +24,7 @@ def test_every_item_is_dealt_once_and_shares_are_about_equal(sizes, shares):
 @given(SIZES, st.integers(1, 5), st.integers(1, 6))
 def test_no_share_is_larger_than_it_may_be(sizes, shares, most):
     sizes = sizes[: shares * most]
-    dealt = deal(sizes, shares, most)
+    dealt = partition(sizes, shares, most)
     assert sorted(index for share in dealt for index in share) == list(range(len(sizes)))
     assert all(len(share) <= most for share in dealt)
 
@@ -40,12 +40,12 @@ def test_no_share_is_larger_than_it_may_be(sizes, shares, most):
     ],
 )
 def test_the_largest_goes_first_to_the_smallest_share(sizes, most, expected):
-    assert deal(sizes, 2, most) == expected
+    assert partition(sizes, 2, most) == expected
 
 
 def test_more_items_than_there_is_room_for_are_refused():
     with pytest.raises(ValueError, match="3 items are more than 2 shares of 1"):
-        deal([1, 1, 1], 2, 1)
+        partition([1, 1, 1], 2, 1)
 
 
 def test_alone_nothing_is_asked_of_others(monkeypatch):
@@ -53,7 +53,7 @@ def test_alone_nothing_is_asked_of_others(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     with join() as team:
         assert team.alone
-        assert team.leads
+        assert team.is_main_process
         assert team.gather(3) == [3]
         assert team.of_leader(lambda: 4) == 4
         team.wait()

@@ -20,7 +20,7 @@ CLIENT_LEFT = 499
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
-class Observe:
+class AccessLog:
     """ASGI middleware: logs method, path, status, sizes and time, and counts.
 
     Only ``paths`` that exist are logged as they are: someone may have put a note into an address.

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jnrf.data.ahead import Ahead
+from jnrf.data.prefetch import Prefetcher
 
 
 def threads() -> list[str]:
@@ -18,13 +18,13 @@ def threads() -> list[str]:
 
 @given(st.lists(st.integers()), st.integers(1, 3), st.integers(0, 40))
 def test_items_come_in_their_order_however_many_are_taken(items, depth, count):
-    with Ahead(iter(items), depth) as ahead:
+    with Prefetcher(iter(items), depth) as ahead:
         assert list(itertools.islice(ahead, count)) == items[:count]
     assert not threads()
 
 
 def test_the_end_stays_the_end():
-    with Ahead([1]) as ahead:
+    with Prefetcher([1]) as ahead:
         assert list(ahead) == [1]
         assert list(ahead) == []
 
@@ -37,7 +37,7 @@ def test_the_next_item_is_made_while_one_is_used():
             event.set()
             yield number
 
-    with Ahead(items()) as ahead:
+    with Prefetcher(items()) as ahead:
         assert next(ahead) == 0
         assert made[1].wait(60)  # without anyone asking for it
 
@@ -53,7 +53,7 @@ def test_no_more_items_are_made_than_fit():
                 third.set()
             yield number
 
-    with Ahead(items(), depth=2) as ahead:
+    with Prefetcher(items(), depth=2) as ahead:
         assert next(ahead) == 0
         assert third.wait(60)
     # One was taken, two wait, and one is in the thread's hands.
@@ -65,7 +65,7 @@ def test_an_error_comes_after_the_items_before_it():
         yield 1
         raise ValueError("the second cannot be made")
 
-    with Ahead(items()) as ahead:
+    with Prefetcher(items()) as ahead:
         assert next(ahead) == 1
         with pytest.raises(ValueError, match="second cannot be made"):
             next(ahead)
@@ -75,7 +75,7 @@ def test_an_error_comes_after_the_items_before_it():
 
 def test_an_error_of_the_taker_ends_the_thread():
     def take():
-        with Ahead(itertools.count()) as ahead:
+        with Prefetcher(itertools.count()) as ahead:
             raise KeyError(next(ahead))
 
     with pytest.raises(KeyError, match="0"):
@@ -85,4 +85,4 @@ def test_an_error_of_the_taker_ends_the_thread():
 
 def test_nothing_ahead_is_refused():
     with pytest.raises(ValueError, match="depth is 0"):
-        Ahead([], depth=0)
+        Prefetcher([], depth=0)

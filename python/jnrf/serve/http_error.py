@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Refusal(Exception):
+class HttpError(Exception):
     """A request gets ``status`` and ``message`` instead of an answer.
 
     ``message`` is one line made of our own words and numbers alone, never of the request's.
@@ -16,6 +16,6 @@ class Refusal(Exception):
         self.headers = headers or {}
 
 
-def busy(message: str) -> Refusal:
+def busy(message: str) -> HttpError:
     """503, with the hint to come back soon."""
-    return Refusal(503, message, {"Retry-After": "1"})
+    return HttpError(503, message, {"Retry-After": "1"})

@@ -15,7 +15,7 @@ _End = tuple[Literal[False], BaseException | None]
 _LOOK = 0.1
 
 
-class Ahead(Generic[T]):
+class Prefetcher(Generic[T]):
     """Iterates over ``items`` in their order, the next ``depth`` of them made in a thread.
 
     What making one raises is raised here, after the items before it. The thread starts on entering
@@ -31,7 +31,7 @@ class Ahead(Generic[T]):
         self._over = False
         self._thread = threading.Thread(target=self._make, name="jnrf ahead", daemon=True)
 
-    def __enter__(self) -> Ahead[T]:
+    def __enter__(self) -> Prefetcher[T]:
         self._thread.start()
         return self
 
