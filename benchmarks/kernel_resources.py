@@ -22,7 +22,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import struct
 import subprocess
 import sys
@@ -32,6 +31,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import sass
+from kernel_names import readable
 
 ROOT = Path(__file__).resolve().parent.parent
 ARCHITECTURES = (80, 90, 100)
@@ -207,27 +207,10 @@ def launch_bounds(cubin: bytes) -> dict[str, int]:
     return bounds
 
 
-def readable(names: Sequence[str]) -> dict[str, str]:
-    """The kernels' names as in the source, where ``c++filt`` is there to say them."""
-    tool = shutil.which("c++filt") or shutil.which("cu++filt")
-    if tool is None:
-        return {name: name for name in names}
-    done = subprocess.run([tool], input="\n".join(names), capture_output=True, text=True)
-    return dict(zip(names, map(shorten, done.stdout.splitlines()), strict=True))
-
-
-def shorten(name: str) -> str:
-    """A demangled kernel without return type, parameters and the namespaces all share."""
-    if name.endswith(")"):
-        depth = 0
-        for at in range(len(name) - 1, -1, -1):
-            depth += {")": 1, "(": -1}.get(name[at], 0)
-            if depth == 0:
-                name = name[:at]
-                break
-    for common in ("(anonymous namespace)::", "jnrf::cuda::", "(int)", "(bool)", "(unsigned int)"):
-        name = name.replace(common, "")
-    return name.removeprefix("void ").replace("__nv_bfloat16", "bfloat16")
+def cubin_path(out: Path, source: str, architecture: int) -> Path:
+    """Where the compiled kernels of a file go; files of several folders may have one name."""
+    name = "-".join(Path(source).with_suffix("").parts[1:])
+    return out / f"{name}.sm_{architecture}.cubin"
 
 
 def compile_all(entries: Iterable[dict], architectures: Sequence[int], out: Path) -> list[Usage]:
@@ -236,7 +219,7 @@ def compile_all(entries: Iterable[dict], architectures: Sequence[int], out: Path
 
     def one(job: tuple[dict, int]) -> list[Usage]:
         entry, architecture = job
-        cubin = out / f"{Path(entry['file']).stem}.sm_{architecture}.cubin"
+        cubin = cubin_path(out, entry["file"], architecture)
         command = cubin_command(entry, architecture, cubin)
         done = subprocess.run(command, cwd=entry["directory"], capture_output=True, text=True)
         if done.returncode != 0:
@@ -370,7 +353,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if tool is None:
         print("\nno cuobjdump here (it comes with CUDA, and with Triton): no table of accesses")
     elif 90 in options.arch:
-        cubins = [options.out / f"{Path(e['file']).stem}.sm_90.cubin" for e in entries]
+        cubins = [cubin_path(options.out, e["file"], 90) for e in entries]
         codes = sass.instructions(cubins, tool)
         print(f"\n{access_table(codes.values(), names)}")
         failed += uncertain(codes.values(), names)

@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 
 import torch
+from kernel_names import shorten
 
 ROOT = Path(__file__).resolve().parent.parent
 HIDDEN, TAGS, CLASSES = 768, 19, 9
@@ -70,8 +71,6 @@ def symbols(library: Path) -> tuple[list[int], list[str]]:
 
 def record(ops, library: Path, work: Callable[[], object], multiprocessors: int) -> list[Launch]:
     """The launches of ``work``, none of which runs: what it returns means nothing."""
-    from kernel_resources import shorten
-
     places, names = symbols(library)
     ops.record_launches(multiprocessors)
     try:

@@ -11,11 +11,11 @@ from kernel_resources import (
     BuildError,
     Usage,
     cubin_command,
+    cubin_path,
     cuda_sources,
     failures,
     main,
     parse_report,
-    shorten,
     table,
 )
 
@@ -111,21 +111,11 @@ def test_warps(fields, warps):
     assert usage(**fields).warps == warps
 
 
-@pytest.mark.parametrize(
-    ("name", "short"),
-    [
-        (
-            "void jnrf::cuda::mix_epilogue<float, __nv_bfloat16>"
-            "(jnrf::cuda::Epilogue<float, __nv_bfloat16>)",
-            "mix_epilogue<float, bfloat16>",
-        ),
-        ("void jnrf::cuda::(anonymous namespace)::tile<(int)64, (bool)1>(float*)", "tile<64, 1>"),
-        ("jnrf::cuda::plan(int const*, void (*)(int))", "plan"),
-        ("_Z5other", "_Z5other"),
-    ],
-)
-def test_shorten(name, short):
-    assert shorten(name) == short
+def test_files_of_one_name_in_two_folders_have_a_cubin_each(tmp_path):
+    sources = [f"/work/csrc/{family}/cuda/launchers.cu" for family in ("select", "positions")]
+    paths = {cubin_path(tmp_path, source, 90) for source in sources}
+    assert len(paths) == 2
+    assert all(path.parent == tmp_path for path in paths)
 
 
 def test_table_has_a_line_a_kernel():
