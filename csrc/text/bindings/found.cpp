@@ -1,7 +1,8 @@
 // Python's mentions and relations of what was decoded, made from columns.
 //
 // A call of a dataclass and its f-strings cost microseconds, and every prediction makes hundreds a
-// note while other threads wait for the GIL. The fields set here are those of jnrf_ext/documents/document.py.
+// note while other threads wait for the GIL. The fields set here are those of
+// jnrf_ext/documents/document.py.
 #include <optional>
 #include <string>
 #include <vector>

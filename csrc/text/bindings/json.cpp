@@ -1,7 +1,7 @@
 // Mentions and relations as JSON, in the words of json.dumps(..., ensure_ascii=False).
 //
-// Unset fields are left out, as jnrf_ext/documents/dict_writer.py has it. Of objects that hold other types
-// than document.py names nothing is made: Python writes these.
+// Unset fields are left out, as jnrf_ext/documents/dict_writer.py has it. Of objects that hold
+// other types than document.py names nothing is made: Python writes these.
 #include <cmath>
 #include <memory>
 
