@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import torch
 from torch import Tensor, nn
@@ -366,6 +366,16 @@ class JNRF(nn.Module, PretrainedMixin):
         row_of[1, tails] = torch.arange(len(tails), device=row_of.device)
         row_of[:, -1] = -1
         return torch.stack([row_of[0, pairs[:, 0]], row_of[1, pairs[:, 1]], pairs[:, 2]], dim=1)
+
+    @overload
+    def extract(
+        self, texts: str, ids: list[str] | None = None, batch_tokens: int | None = None
+    ) -> Document: ...
+
+    @overload
+    def extract(
+        self, texts: list[str], ids: list[str] | None = None, batch_tokens: int | None = None
+    ) -> list[Document]: ...
 
     def extract(
         self,

@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from jnrf_ext.documents.document import Document
@@ -36,8 +36,7 @@ def run(args: argparse.Namespace) -> int:
 
     model = JNRF.from_pretrained(args.model, device=choose_device(args.device))
     _tell_of_a_path(args.model, args.text)
-    found = model.extract(args.text if args.text != "-" else _read_stdin())
-    document = cast("Document", found)  # one for one text
+    document = model.extract(args.text if args.text != "-" else _read_stdin())
     if args.to == "brat":
         document = _fitting_brat(document)
     forms: dict[str, Callable[[Document], str]] = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
 
 from jnrf.scoring import n2c2
 from jnrf.scoring.scores import Scores
@@ -29,8 +28,7 @@ def predict(
     stopped = None
     try:
         for document in (documents[index] for index in own):
-            found = model.extract([document.text], ids=[document.id])
-            predicted += cast(list[Document], found)  # a list for a list
+            predicted += model.extract([document.text], ids=[document.id])
             between()
     except Interrupted as stop:
         stopped = stop
