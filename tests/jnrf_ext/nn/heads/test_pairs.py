@@ -118,32 +118,6 @@ def test_classes_count_from_wherever_none_stands_in_the_schema():
     assert head.loss(x, mentions, torch.tensor([[0, 1, 2]])) > head.loss(x, mentions, NO_PAIRS)
 
 
-def test_pairs_too_far_apart_are_counted_and_ignored():
-    head = small_head(max_distance=5, threshold=0.0)
-    kinds = [(0, 0, ADE), (5, 5, DRUG), (6, 6, DRUG)]
-    mentions = MentionRows.of_documents([kinds], bounds(7))
-    x = torch.randn(7, 8)
-    far = torch.tensor([[0, 6, 1], [5, 0, 1], [0, 5, 3], [4, 5, 1]])
-    assert {key[:2] for key in head.decode(x, mentions)} == {(0, 1)}
-    assert torch.equal(head.loss(x, mentions, far), head.loss(x, mentions, NO_PAIRS))
-    # The last one's head is no mention: that is not a matter of reach.
-    assert head.out_of_reach(mentions, far) == 3
-    assert head.out_of_reach(mentions, torch.tensor([[0, 5, 1]])) == 0
-
-
-@pytest.mark.parametrize("counts", [[], [0], [0, 0], [1, 1]])
-def test_without_candidates_the_loss_is_0_with_a_gradient(counts):
-    head = small_head()
-    x, mentions, pairs = toy(counts)
-    x.requires_grad_()
-    loss = head.loss(x, mentions, pairs)
-    assert loss == 0
-    loss.backward()
-    assert not x.grad.any()
-    assert head.decode(x, mentions) == []
-    assert head.out_of_reach(mentions, pairs) == 0
-
-
 def test_gradients_reach_rows_and_all_parameters():
     head = small_head()
     x, mentions, pairs = toy([8])

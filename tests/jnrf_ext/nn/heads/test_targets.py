@@ -173,19 +173,6 @@ def test_classes_count_from_wherever_none_stands_in_the_schema(monkeypatch):
     assert [key[:3] for key in head.decode(torch.zeros(2, WIDTH), mentions)] == [(0, 1, 2)]
 
 
-@pytest.mark.parametrize("counts", [[], [0], [0, 0], [1, 1]])
-def test_without_candidates_the_loss_is_0_with_a_gradient(counts):
-    head = small_head()
-    x, mentions, pairs = toy(counts)
-    x.requires_grad_()
-    loss = head.loss(x, mentions, pairs)
-    assert loss == 0
-    loss.backward()
-    assert not x.grad.any()
-    assert head.decode(x, mentions) == []
-    assert head.out_of_reach(mentions, pairs) == 0
-
-
 def test_gradients_reach_rows_and_all_parameters():
     head = small_head()
     x, mentions, pairs = toy([8])
