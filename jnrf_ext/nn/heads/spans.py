@@ -91,11 +91,9 @@ class SpanHead(nn.Module):
         self.types = types
         self.dropout = Dropout(dropout)
         self.marks = nn.Embedding(1 + 2 * types, hidden_size)
-        self.layers = nn.ModuleList()
-        for number in range(num_layers):
-            if layers is None:
-                raise TypeError("a head with layers of its own needs what makes them")
-            self.layers.append(layers(number))
+        if layers is None and num_layers > 0:
+            raise TypeError("a head with layers of its own needs what makes them")
+        self.layers = nn.ModuleList(map(layers, range(num_layers)) if layers else [])
         self.as_head = Linear(3 * hidden_size, size)
         self.as_tail = Linear(3 * hidden_size, size)
         self.between = Linear(hidden_size, size)

@@ -40,7 +40,7 @@ def split_into_parts(example: Example, tokens: int, mentions: int = 0) -> list[E
     np.add.at(reach, first + 1, 1)
     np.add.at(reach, last + 1, -1)
     allowed = starts[np.cumsum(reach)[starts] == 0]
-    mentions_before = np.searchsorted(np.sort(spans[:, 0]), allowed)
+    mentions_before = np.searchsorted(spans[:, 0], allowed)
     chosen, at, seen = [0], 0, 0
     for start, before in zip(allowed.tolist(), mentions_before.tolist(), strict=True):
         if pieces[start] - at >= tokens and before - seen >= mentions:
