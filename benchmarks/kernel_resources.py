@@ -208,7 +208,7 @@ def launch_bounds(cubin: bytes) -> dict[str, int]:
 
 
 def cubin_path(out: Path, source: str, architecture: int) -> Path:
-    """Where the compiled kernels of a file go; files of several folders may have one name."""
+    """Name a file's cubin by its whole path, as files of several folders may have one name."""
     name = "-".join(Path(source).with_suffix("").parts[1:])
     return out / f"{name}.sm_{architecture}.cubin"
 

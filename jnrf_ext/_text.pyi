@@ -1,4 +1,4 @@
-"""The types of the compiled routines for text (csrc/text/*binding*.cpp).
+"""The types of the compiled routines for text (csrc/text/bindings/).
 
 Arrays are converted to the dtype that a routine needs, so whatever is like an array will do.
 """
@@ -19,7 +19,7 @@ _Doubles: TypeAlias = NDArray[np.float64]
 #: A class with the slots of Mention, or of Relation.
 _Made = TypeVar("_Made")
 
-# bindings.cpp
+# module.cpp
 def align(
     starts: ArrayLike, ends: ArrayLike, span_starts: ArrayLike, span_ends: ArrayLike
 ) -> tuple[_Longs, _Longs]: ...
@@ -60,7 +60,7 @@ def describe_pieces(
     text: str, starts: ArrayLike, ends: ArrayLike
 ) -> tuple[_Ints, _Ints, _Bools, _Bytes]: ...
 
-# found_binding.cpp
+# found.cpp
 def make_mentions(
     kind: type[_Made],
     text: str,
@@ -84,15 +84,15 @@ def make_relations(
     scores: ArrayLike,
 ) -> list[list[_Made]]: ...
 
-# json_binding.cpp; None where an object holds what Python has to write
+# json.cpp; None where an object holds what Python has to write
 def json_mentions(mentions: Iterable[Mention]) -> str | None: ...
 def json_relations(relations: Iterable[Relation]) -> str | None: ...
 
-# standoff_binding.cpp; None where brat cannot hold a name or an id
+# standoff.cpp; None where brat cannot hold a name or an id
 def mention_lines(text: str, mentions: Iterable[Mention]) -> str | None: ...
 def relation_lines(relations: Iterable[Relation]) -> str | None: ...
 
-# word_cache_binding.cpp
+# word_cache.cpp
 class WordCache:
     def __init__(self, all_separators: bool, max_bytes: int) -> None: ...
     def encode(

@@ -200,7 +200,7 @@ class Int8FourierLayer(FourierLayer):
 
 
 class _BertAttention(Protocol):
-    """What is read of the self-attention of BERT and its like."""
+    """The parts of the self-attention of BERT and its like that are quantized."""
 
     query: nn.Linear
     key: nn.Linear

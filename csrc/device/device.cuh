@@ -1,5 +1,5 @@
-// What kernels need of CUDA beyond the language. csrc/host_cuda/execution.h stands in for it when
-// the host compiler builds the same kernels for the tests; kernels keep to what both have.
+// CUDA beyond the language, as far as kernels need it. csrc/host_cuda/execution.h stands in for it
+// when the host compiler builds the same kernels for the tests; kernels keep to what both have.
 #pragma once
 
 #ifdef JNRF_CUDA_ON_HOST

@@ -1,4 +1,4 @@
-"""What words look like: their characters and their casing, each distinct word once."""
+"""Characters and casing of words, each distinct word once."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@
 
 namespace jnrf::cuda {
 
-// What is mixed: x [T, H] of `epilogue.type`, or wide, on the device and stream of `on`.
+// The tensor to mix: x [T, H] of `epilogue.type`, or wide, on the device and stream of `on`.
 struct Input {
   const OnDevice& on;
   const Tensor& x;

@@ -1,4 +1,4 @@
-// What the launchers of Fourier mixing share: from pointers to void to typed arguments of kernels.
+// Turns pointers to void into typed arguments of kernels, for all launchers of Fourier mixing.
 #pragma once
 
 #include <algorithm>

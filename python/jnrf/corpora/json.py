@@ -34,7 +34,7 @@ SUFFIXES = (".json", ".jsonl")
 class Reading:
     """Choices about what files leave open."""
 
-    #: What offsets of documents count: one of :data:`jnrf_ext.documents.mention_text.UNITS`
+    #: The unit of document offsets: one of :data:`jnrf_ext.documents.mention_text.UNITS`
     offsets: str = "characters"
     #: ``labels`` and ``words`` of :func:`jnrf.corpora.phee.from_items`
     phee_labels: str = "n2c2"

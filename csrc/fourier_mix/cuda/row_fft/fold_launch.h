@@ -1,4 +1,4 @@
-// How kernels that transform rows n and N - n together are launched: fold_rows, fold_columns.
+// Launches the kernels that transform rows n and N - n together: fold_rows, fold_columns.
 #pragma once
 
 #include <algorithm>
