@@ -182,6 +182,11 @@ class Batcher:
         try:
             if begun:
                 self._extract(begun)
+        except BaseException:
+            # Before anyone has an answer: the next question may be whether the service is healthy.
+            with self._changed:
+                self._closed = True
+            raise
         finally:
             for job in begun:
                 if not job.future.done():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import threading
 
 import pytest
 
@@ -354,6 +355,32 @@ def test_a_thread_that_breaks_is_seen_and_leaves_nobody_waiting(serve, monkeypat
 
     serve(test)
     assert "the model's thread broke: SystemExit" in quiet.text
+
+
+def test_whoever_has_an_answer_of_a_broken_thread_finds_the_service_unhealthy(serve, monkeypatch):
+    """However long the thread takes to end."""
+    from jnrf.prediction.predictor import Predictor
+    from jnrf.serve import batching
+
+    asked = threading.Event()
+
+    def broken(model, texts, *rest):
+        raise SystemExit
+
+    def told_late(error: BaseException) -> str:
+        assert asked.wait(60)
+        return type(error).__name__
+
+    monkeypatch.setattr(Predictor, "extract", broken)
+    monkeypatch.setattr(batching, "where_raised", told_late)
+
+    async def test(service):
+        answer = await service.post("/extract", json={"text": "note"})
+        health = await service.get("/health")
+        asked.set()
+        assert (answer.status_code, health.status_code) == (503, 503)
+
+    serve(test)
 
 
 def test_an_error_of_our_own_is_a_500_without_its_message(serve, monkeypatch, quiet):
